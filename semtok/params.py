@@ -1,0 +1,215 @@
+"""`params.yaml` -> typed, validated settings: the only place that reads the file.
+
+What every part shares is typed here. A backend (a data format, an extractor, a tokenizer, a
+benchmark, a suite of checks) brings a dataclass `Settings` of its own in its own file; its block
+of `params.yaml` stays a plain mapping until the backend hands it to `parse`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from semtok.errors import SemtokError
+
+T = TypeVar("T")
+
+#: Splits have a fixed meaning (training, model choice, final numbers), so they are not a setting.
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which images and annotations the line starts from."""
+
+    name: str  # the data set's name; part of every artifact's path
+    format: str  # module of semtok/data that reads or writes it: scenes, coco
+    source: str  # scenes: its generator's folder; coco: a root in the official layout
+    shards: int  # files per partition; an image's shard depends on its id and this number alone
+    rejected_share: float  # share of bad inputs (0..1) above which a stage fails
+    scenes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExtractorSettings:
+    """A named pair of backends, each a module of semtok/extract."""
+
+    masks: str  # instances, panoptic
+    scene_graphs: str  # psg, geometry
+
+
+@dataclass(frozen=True)
+class TokenShardsSettings:
+    """What one `token_shards` partition reads, relative to artifacts/DATA.
+
+    `index` where the tokenizer needs pixels alone, else `extraction/EXTRACTOR-SPLIT`.
+    """
+
+    reads: str
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """The transformer blocks that every variant shares."""
+
+    width: int
+    depth: int
+    heads: int
+    mlp_ratio: float
+    embedding: int  # dimension of the joint image-text space
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """The text side that every variant shares."""
+
+    tower: str  # scratch, or the name or folder of a CLIP text model for transformers (frozen)
+    vocabulary: int  # entries of the BPE trained on the training captions (scratch)
+    context: int  # caption length in BPE tokens, cut or padded
+    width: int
+    depth: int
+    heads: int
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """The recipe that every variant shares."""
+
+    steps: int
+    batch_size: int  # images; one random caption of each
+    learning_rate: float
+    weight_decay: float
+    warmup: int  # steps of linear warm-up before the cosine
+    clip_norm: float
+    seeds: tuple[int, ...]  # one training each
+    log_every: int  # steps between two metrics events
+    save_every: int  # steps between two resume states
+
+
+@dataclass(frozen=True)
+class VariantSettings:
+    """A named model: what differs from the shared recipe."""
+
+    tokenizer: str
+    patch_size: int | None = None  # grid tokenizers: side of a patch in pixels
+    intangible: bool = False  # one token per relation
+    relation_bias: bool = False  # additive attention between the ends and the token of a relation
+    neighbour_bias: bool = False  # additive attention to each mask's nearest neighbours
+    permute_relations: bool = False  # control: predicates, then ends, permuted within the image
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """How scores and intervals are computed."""
+
+    benchmarks: tuple[str, ...]  # modules of semtok/bench
+    splits: tuple[str, ...]
+    bootstrap: int  # resamples of an interval
+    confidence: float  # 0..1
+    baseline: str  # the variant that the others are compared with
+
+
+@dataclass(frozen=True)
+class Params:
+    """All of `params.yaml`."""
+
+    data: DataSettings
+    extractors: Mapping[str, ExtractorSettings]
+    tokenizers: Mapping[str, Mapping[str, Any]]  # each with `scheme`, a module of semtok/tokens
+    token_shards: Mapping[str, TokenShardsSettings]
+    encoder: EncoderSettings
+    text: TextSettings
+    train: TrainSettings
+    variants: Mapping[str, VariantSettings]
+    bench: BenchSettings
+    checks: Mapping[str, Mapping[str, Any]]
+
+
+def load(path: Path) -> Params:
+    """Read and validate a `params.yaml`.
+
+    Raises:
+        SemtokError: the file is missing or no YAML, or a key is unknown, missing or of a wrong type.
+    """
+    import yaml
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SemtokError(f"{path}: no such file; run inside a semtok project") from None
+    except yaml.YAMLError as error:
+        raise SemtokError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    params = parse(Params, raw, str(path))
+    _check_names(params, path)
+    return params
+
+
+def parse(settings: type[T], raw: Any, where: str) -> T:
+    """Turn a plain mapping into the dataclass `settings`, strictly.
+
+    Args:
+        settings: the dataclass, possibly of further dataclasses.
+        raw: what YAML gave.
+        where: the place in the file, for the error message, e.g. `params.yaml: tokenizers.grid`.
+
+    Raises:
+        SemtokError: names every offending field and what was expected of it.
+    """
+    from pydantic import TypeAdapter, ValidationError, with_config
+
+    _forbid_unknown_keys(settings, with_config)
+    try:
+        return TypeAdapter(settings).validate_python(raw)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc']) or 'the whole block'}: "
+            f"{_expected(fault['type'], fault['msg'])}"
+            for fault in error.errors()
+        ]
+        raise SemtokError(f"{where}: {'; '.join(faults)}") from None
+
+
+def _expected(kind: str, message: str) -> str:
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return "unknown key; remove it or check its spelling"
+    if kind in ("missing", "missing_argument"):
+        return "missing; add it"
+    return message[0].lower() + message[1:]
+
+
+def _forbid_unknown_keys(settings: Any, with_config: Any) -> None:
+    """pydantic ignores unknown keys of standard dataclasses unless each one says otherwise."""
+    if dataclasses.is_dataclass(settings) and isinstance(settings, type):
+        if "__pydantic_config__" not in vars(settings):
+            with_config(extra="forbid", strict=False)(settings)
+        for each in dataclasses.fields(settings):
+            _forbid_unknown_keys(each.type, with_config)
+    for argument in getattr(settings, "__args__", ()):
+        _forbid_unknown_keys(argument, with_config)
+
+
+def _check_names(params: Params, path: Path) -> None:
+    """Names join into partition keys with `-`, and refer to one another."""
+    for section in ("extractors", "tokenizers", "variants"):
+        for name in getattr(params, section):
+            if not name.isidentifier():
+                raise SemtokError(
+                    f"{path}: {section}.{name}: use letters, digits and _ only: "
+                    "names are joined by - in partition keys"
+                )
+    wanted = {f"{name}-{split}" for name in params.tokenizers for split in SPLITS}
+    if missing := sorted(wanted - set(params.token_shards)):
+        raise SemtokError(f"{path}: token_shards.{missing[0]}: missing; say what it reads")
+    if extra := sorted(set(params.token_shards) - wanted):
+        raise SemtokError(f"{path}: token_shards.{extra[0]}: no such tokenizer and split")
+    for name, variant in params.variants.items():
+        if variant.tokenizer not in params.tokenizers:
+            raise SemtokError(
+                f"{path}: variants.{name}.tokenizer: {variant.tokenizer!r} is not one of "
+                f"{', '.join(params.tokenizers)}"
+            )
+    if params.bench.baseline not in params.variants:
+        raise SemtokError(f"{path}: bench.baseline: {params.bench.baseline!r} is no variant")
+
+

@@ -1,0 +1,71 @@
+"""Partitions in shards: a rerun redoes only the shards whose fingerprint is missing or stale."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from semtok.events import Emit, Progress, ignore
+from semtok.tables import FINGERPRINT, REJECTED, read_metadata, read_table, write_table
+
+#: Builds one shard: writes the file (with the fingerprint in its metadata), returns its rejects.
+Build = Callable[[str, Path], pa.Table]
+
+
+def rebuild(
+    staging: Path,
+    published: Path,
+    wanted: Mapping[str, str],
+    build: Build,
+    emit: Emit = ignore,
+    what: str = "shards",
+) -> int:
+    """Fill a staging folder with shards, taking over those already published that are current.
+
+    After any history of edits and kills the folder equals, byte for byte, one built from scratch.
+
+    Args:
+        staging: empty folder to fill.
+        published: the artifact as it stands, if it does.
+        wanted: file name -> fingerprint of the shard's inputs, settings and source.
+        build: called as `build(name, path)` for each shard that is missing or stale; returns the
+            rows of `rejected.parquet` (schema `REJECTED`) that belong to the shard.
+        what: the work's name in progress events.
+
+    Returns:
+        The number of shards that were built.
+    """
+    rejected_path = published / "rejected.parquet"
+    known = read_table(rejected_path, REJECTED) if rejected_path.exists() else None
+    rejected, built = [], 0
+    for done, (name, fingerprint) in enumerate(sorted(wanted.items())):
+        emit(Progress(what, done, len(wanted)))
+        if known is not None and read_metadata(published / name).get(FINGERPRINT) == fingerprint:
+            _take_over(published / name, staging / name)
+            rejected.append(known.filter(pc.equal(known["shard"], name)))
+        else:
+            rejected.append(build(name, staging / name))
+            built += 1
+    emit(Progress(what, len(wanted), len(wanted)))
+    rows = pa.concat_tables([REJECTED.columns.empty_table(), *rejected], promote_options="default")
+    order = [(name, "ascending") for name in ("shard", "image_id", "source_id", "reason")]
+    write_table(staging / "rejected.parquet", rows.sort_by(order), REJECTED)
+    return built
+
+
+def shard_of(image_id: int, shards: int) -> int:
+    """The shard that an image belongs to: by its id alone, so that adding images moves none."""
+    hashed = hashlib.blake2b(image_id.to_bytes(8, "little", signed=True), digest_size=8).digest()
+    return int.from_bytes(hashed, "little") % shards
+
+
+def _take_over(source: Path, target: Path) -> None:
+    """Published files are only ever replaced, never written to, so a second name is safe."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
