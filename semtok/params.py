@@ -43,9 +43,10 @@ class ExtractorSettings:
 class TokenShardsSettings:
     """What one `token_shards` partition reads, relative to artifacts/DATA.
 
-    `index` where the tokenizer needs pixels alone, else `extraction/EXTRACTOR-SPLIT`.
+    `images` where the tokenizer needs pixels alone, else `extraction/EXTRACTOR-SPLIT`.
     """
 
+    tokenizer: str  # as in the partition's key, which DVC cannot take apart
     reads: str
 
 
@@ -198,11 +199,20 @@ def _check_names(params: Params, path: Path) -> None:
                     f"{path}: {section}.{name}: use letters, digits and _ only: "
                     "names are joined by - in partition keys"
                 )
-    wanted = {f"{name}-{split}" for name in params.tokenizers for split in SPLITS}
-    if missing := sorted(wanted - set(params.token_shards)):
+    wanted = {f"{name}-{split}": name for name in params.tokenizers for split in SPLITS}
+    if missing := sorted(set(wanted) - set(params.token_shards)):
         raise SemtokError(f"{path}: token_shards.{missing[0]}: missing; say what it reads")
-    if extra := sorted(set(params.token_shards) - wanted):
+    if extra := sorted(set(params.token_shards) - set(wanted)):
         raise SemtokError(f"{path}: token_shards.{extra[0]}: no such tokenizer and split")
+    sources = {"images"} | {f"extraction/{name}-{s}" for name in params.extractors for s in SPLITS}
+    for key, shards in params.token_shards.items():
+        if shards.tokenizer != wanted[key]:
+            raise SemtokError(f"{path}: token_shards.{key}.tokenizer: must be {wanted[key]!r}")
+        if shards.reads not in sources:
+            raise SemtokError(
+                f"{path}: token_shards.{key}.reads: {shards.reads!r} is not one of "
+                f"{', '.join(sorted(sources))}"
+            )
     for name, variant in params.variants.items():
         if variant.tokenizer not in params.tokenizers:
             raise SemtokError(

@@ -1,0 +1,62 @@
+# semtok: `make demo` shows it, `make test` proves it, `make up` opens it.
+
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export GX_ANALYTICS_ENABLED := false
+export DAGSTER_DISABLE_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help demo coco up down test test-fast lint bench clean
+
+help:  ## Say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/line  ## Run the whole line on the embedded data set and print the leaderboard
+	dvc repro --quiet
+	semtok compare
+	@echo "Pictures:  artifacts/scenes/*/preview.png, artifacts/scenes/leaderboard/chart.png"
+	@echo "Dagster and MLflow on this state:  make up"
+
+coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco
+	@test -n "$(COCO)" || { echo "name the root: make coco COCO=/path/to/coco"; exit 2; }
+	dvc exp run --quiet -S data.name=coco -S data.format=coco -S data.source=$(abspath $(COCO)) \
+	  -S extractors.annotated.masks=instances -S extractors.annotated.scene_graphs=geometry
+	semtok compare
+
+up: $(VENV)/line  ## Start MLflow and Dagster on loopback; Ctrl-C stops both
+	python -m dagster_project.services up
+
+down: $(VENV)/line  ## End what `make up` left
+	python -m dagster_project.services down
+
+test: $(VENV)/dev lint  ## Install what the tests need and run them all
+	pytest -n 2 --dist loadgroup
+
+test-fast: $(VENV)/dev  ## The tests for while you work: under two minutes
+	pytest -n 2 -m "not slow"
+
+lint: $(VENV)/dev  ## Format, lint, types, import contract
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+
+bench: $(VENV)/dev  ## Measure speed beside peers and write benchmarks/results.json
+	python -m benchmarks
+
+clean:  ## Remove every artifact and all state of the demo
+	rm -rf artifacts metrics .semtok dvc.lock
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "semtok needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/line: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[line]'
+	@touch $@
+
+$(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[line,dev]'
+	@touch $@ $(VENV)/line

@@ -1,0 +1,1 @@
+"""Scores: one module a benchmark, and how variants are compared."""

@@ -1,0 +1,1 @@
+"""The gates: one Great Expectations suite a stage."""

@@ -1,0 +1,162 @@
+"""The command `semtok`: argument handling and nothing else."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from semtok.errors import SemtokError
+
+app = typer.Typer(
+    name="semtok",
+    help="Which visual tokens make the better image-text model?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    project: Annotated[
+        Path, typer.Option(help="Folder with params.yaml.", envvar="SEMTOK_PROJECT")
+    ] = Path(),
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Which visual tokens make the better image-text model?"""
+    context.obj = project.resolve()
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="STAGE[@PARTITION]", help="e.g. checkpoint@vit")],
+    as_json: Json = False,
+) -> None:
+    """Run one stage. `dvc repro` calls this; by hand it writes to a scratch workspace."""
+    from semtok import stages
+
+    by_dvc = os.environ.get("DVC_STAGE", "").rpartition(":")[2] == key
+    folder = stages.run(key, context.obj, scratch=not by_dvc)
+    if as_json:
+        _print_json({"stage": key, "folder": str(folder)})
+    elif not by_dvc:
+        typer.echo(f"{key}: {folder}")
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    variants: Annotated[
+        list[str] | None, typer.Argument(help="The first is the baseline; default: all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print variants side by side: points, relative gain, paired intervals, costs."""
+    from semtok import stages
+
+    board = stages.compare(context.obj, variants or [])
+    if as_json:
+        _print_json(board.as_dict())
+    else:
+        from rich.console import Console
+
+        from semtok.bench.leaderboard import render
+
+        Console(width=None if sys.stdout.isatty() else 120).print(render(board))
+
+
+@app.command()
+def predict(
+    context: typer.Context,
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    text: Annotated[list[str], typer.Option("--text", "-t", help="A caption; may be repeated.")],
+    variant: Annotated[str, typer.Option(help="A trained variant.")],
+    masks: Annotated[
+        Path | None, typer.Option(help="JSON: per image its masks and relations (semantic).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Embed images and captions and print how well they fit."""
+    from semtok import stages
+
+    result = stages.predict(context.obj, variant, seed, images, text, masks)
+    if as_json:
+        _print_json(result)
+        return
+    for image, row in zip(images, result["similarities"], strict=True):
+        for caption, similarity in zip(text, row, strict=True):
+            typer.echo(f"{similarity:+.3f}  {image.name}  {caption}")
+
+
+@app.command()
+def sync(context: typer.Context, as_json: Json = False) -> None:
+    """Create the MLflow runs and registered versions that are missing."""
+    from semtok import stages
+
+    result = stages.sync(context.obj)
+    _print_json(result) if as_json else _print_fields(result)
+
+
+@app.command()
+def promote(
+    context: typer.Context,
+    variant: Annotated[str, typer.Argument(help="The candidate.")],
+    as_json: Json = False,
+) -> None:
+    """Make a variant the registered champion if it beats the reigning one."""
+    from semtok import stages
+
+    result = stages.promote(context.obj, variant)
+    _print_json(result) if as_json else _print_fields(result)
+
+
+@app.command()
+def lineage(
+    context: typer.Context,
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="Registered version, or STAGE@PARTITION.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Trace a model or a score back to its source images."""
+    from semtok import stages
+
+    result = stages.lineage(context.obj, version)
+    if as_json:
+        _print_json(result)
+    else:
+        from rich import print as rich_print
+
+        from semtok.tracking.lineage import render
+
+        rich_print(render(result))
+
+
+def main() -> None:
+    """Entry point: a fault that people can mend is one line, not a traceback."""
+    try:
+        app()
+    except SemtokError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, sort_keys=True))
+
+
+def _print_fields(value: dict[str, Any]) -> None:
+    for name, each in value.items():
+        typer.echo(f"{name}: {each if isinstance(each, str | int | float) else json.dumps(each)}")

@@ -1,0 +1,1 @@
+"""Images -> masks and scene graphs: one module a backend."""

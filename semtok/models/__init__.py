@@ -1,0 +1,1 @@
+"""The image-text model and its parts."""

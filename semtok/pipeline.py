@@ -1,0 +1,226 @@
+"""The stages by name: what each one reads, depends on and is keyed by. It runs nothing.
+
+`dvc.yaml` and the Dagster assets say the same; a test holds the three together.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from semtok.errors import SemtokError
+from semtok.params import SPLITS, Params
+
+#: A stage and its partition: `("masks", "annotated-train")`, `("index", None)`.
+Key = tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline.
+
+    Attributes:
+        name: the same as CLI argument, DVC stage and Dagster asset.
+        about: one sentence for people.
+        partitions: all keys of the stage under the given settings; empty: it has none.
+        inputs: the artifacts that a partition reads.
+        settings: the blocks of `params.yaml` that its result depends on.
+        source: files and folders whose code its result depends on.
+        persist: whether DVC keeps the last output while the stage runs.
+    """
+
+    name: str
+    about: str
+    partitions: Callable[[Params], list[str]]
+    inputs: Callable[[Params, str | None], list[Key]]
+    settings: Callable[[str | None], list[str]]
+    source: tuple[str, ...]
+    persist: bool = False
+
+
+def stages() -> dict[str, Stage]:
+    """All stages, in the order of the line."""
+    return {stage.name: stage for stage in _STAGES}
+
+
+def parse_key(text: str, params: Params) -> tuple[Stage, str | None]:
+    """Resolve `STAGE[@PARTITION]`.
+
+    Raises:
+        SemtokError: no such stage or partition; says which there are.
+    """
+    name, _, partition = text.partition("@")
+    stage = stages().get(name)
+    if stage is None:
+        raise SemtokError(f"{name}: no such stage; there are {', '.join(stages())}")
+    keys = stage.partitions(params)
+    if partition and partition not in keys:
+        known = ", ".join(keys) or "none"
+        raise SemtokError(f"{text}: {name} has no partition {partition!r}; it has {known}")
+    if keys and not partition:
+        raise SemtokError(f"{name}: name a partition, e.g. {name}@{keys[0]}")
+    return stage, partition or None
+
+
+def all_keys(params: Params) -> Iterator[Key]:
+    """Every stage and partition, each after what it reads."""
+    for stage in _STAGES:
+        for partition in stage.partitions(params) or [None]:
+            yield stage.name, partition
+
+
+def upstream(params: Params, *wanted: Key) -> list[Key]:
+    """The given keys and all that they read, directly or not, in the order of the line."""
+    known = stages()
+    found: set[Key] = set()
+    queue = list(wanted)
+    while queue:
+        key = queue.pop()
+        if key not in found:
+            found.add(key)
+            queue += known[key[0]].inputs(params, key[1])
+    return [key for key in all_keys(params) if key in found]
+
+
+def _unpartitioned(params: Params) -> list[str]:
+    return []
+
+
+def _by_extractor(params: Params) -> list[str]:
+    return [f"{name}-{split}" for name, split in itertools.product(params.extractors, SPLITS)]
+
+
+def _by_tokenizer(params: Params) -> list[str]:
+    return [f"{name}-{split}" for name, split in itertools.product(params.tokenizers, SPLITS)]
+
+
+def _by_variant(params: Params) -> list[str]:
+    return list(params.variants)
+
+
+def _token_shards_inputs(params: Params, partition: str | None) -> list[Key]:
+    reads = params.token_shards[str(partition)].reads
+    if reads == "images":
+        return [("index", None), ("images", None)]
+    extraction = reads.removeprefix("extraction/")
+    return [("index", None), ("masks", extraction), ("scene_graphs", extraction)]
+
+
+def _checkpoint_inputs(params: Params, partition: str | None) -> list[Key]:
+    tokenizer = params.variants[str(partition)].tokenizer
+    return [
+        ("index", None),
+        ("token_shards", f"{tokenizer}-train"),
+        ("token_shards", f"{tokenizer}-val"),
+    ]
+
+
+def _scores_inputs(params: Params, partition: str | None) -> list[Key]:
+    tokenizer = params.variants[str(partition)].tokenizer
+    return [
+        ("index", None),
+        ("checkpoint", partition),
+        ("token_shards", f"{tokenizer}-val"),
+        ("token_shards", f"{tokenizer}-test"),
+    ]
+
+
+_TABLES = ("semtok/tables.py", "semtok/sharding.py")
+_READ_TOKENS = (
+    "semtok/tokens/batch.py",
+    "semtok/tokens/collate.py",
+    "semtok/tokens/loader.py",
+    "semtok/tokens/shards.py",
+)
+
+_STAGES = (
+    Stage(
+        name="images",
+        about="The data set's files: generated (scenes) or listed by hash (a COCO root).",
+        partitions=_unpartitioned,
+        inputs=lambda params, partition: [],
+        settings=lambda partition: ["data", "checks.images"],
+        source=("semtok/data", *_TABLES),
+    ),
+    Stage(
+        name="index",
+        about="Images, captions and splits as tables.",
+        partitions=_unpartitioned,
+        inputs=lambda params, partition: [("images", None)],
+        settings=lambda partition: ["data", "checks.index"],
+        source=("semtok/data", *_TABLES),
+    ),
+    Stage(
+        name="masks",
+        about="The regions that an extractor finds in each image.",
+        partitions=_by_extractor,
+        inputs=lambda params, partition: [("images", None), ("index", None)],
+        settings=lambda partition: ["data", f"extractors.{_owner(partition)}", "checks.masks"],
+        source=("semtok/data", "semtok/extract", *_TABLES),
+        persist=True,
+    ),
+    Stage(
+        name="scene_graphs",
+        about="The relations that an extractor finds among an image's masks.",
+        partitions=_by_extractor,
+        inputs=lambda params, partition: [
+            ("images", None),
+            ("index", None),
+            ("masks", partition),
+        ],
+        settings=lambda partition: [
+            "data",
+            f"extractors.{_owner(partition)}",
+            "checks.scene_graphs",
+        ],
+        source=("semtok/data", "semtok/extract", *_TABLES),
+        persist=True,
+    ),
+    Stage(
+        name="token_shards",
+        about="Token sets, ready to be memory-mapped in training.",
+        partitions=_by_tokenizer,
+        inputs=_token_shards_inputs,
+        settings=lambda partition: [
+            "data",
+            f"tokenizers.{_owner(partition)}",
+            "checks.token_shards",
+        ],
+        source=("semtok/data", "semtok/extract", "semtok/tokens", *_TABLES),
+        persist=True,
+    ),
+    Stage(
+        name="checkpoint",
+        about="A trained image-text model.",
+        partitions=_by_variant,
+        inputs=_checkpoint_inputs,
+        settings=lambda partition: [
+            "encoder",
+            "text",
+            "train",
+            f"variants.{partition}",
+            "checks.checkpoint",
+        ],
+        source=("semtok/models", "semtok/train", *_READ_TOKENS, *_TABLES),
+    ),
+    Stage(
+        name="scores",
+        about="What a model scores on each benchmark, case by case.",
+        partitions=_by_variant,
+        inputs=_scores_inputs,
+        settings=lambda partition: ["bench", "checks.scores"],
+        source=("semtok/bench", "semtok/models", "semtok/train", *_READ_TOKENS, *_TABLES),
+    ),
+    Stage(
+        name="leaderboard",
+        about="All variants side by side, by the protocol.",
+        partitions=_unpartitioned,
+        inputs=lambda params, partition: [("scores", variant) for variant in params.variants],
+        settings=lambda partition: ["bench", "variants", "checks.leaderboard"],
+        source=("semtok/bench", "semtok/report", *_TABLES),
+    ),
+)
+
+
+def _owner(partition: str | None) -> str:
+    """The extractor or tokenizer of `NAME-SPLIT`."""
+    return str(partition).rpartition("-")[0]

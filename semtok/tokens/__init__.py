@@ -1,0 +1,1 @@
+"""Token sets: one module a tokenizer, and the shards that hold them."""

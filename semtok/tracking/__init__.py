@@ -1,0 +1,1 @@
+"""MLflow: runs, registered models, promotion, serving, lineage. Nothing else imports mlflow."""
