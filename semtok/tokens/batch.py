@@ -1,0 +1,61 @@
+"""The one structure that models see, whatever the tokenizer was."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+#: Kinds of token, as stored in `TokenBatch.kind`.
+PATCH, SUPERPIXEL, TANGIBLE, INTANGIBLE = range(4)
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """The token sets of B images, padded to N tokens, E edges and K neighbours.
+
+    Tangible tokens come first, so that a region's index in the token shard is its token's position;
+    the image's intangible tokens follow, one per edge and in the order of `edges`. Whatever lies
+    behind an image's own tokens is padding: `valid` is False there, all other fields are 0 or -1.
+
+    Attributes:
+        features: [B, N, D] uint8. A patch: its pixels, p x p x RGB. A tangible token: the masked
+            box, k x k x (RGB times coverage, coverage). An intangible token: 0.
+        geometry: [B, N, 5] float32, centre x, centre y, width, height, area, all relative to the
+            image (0..1). A tangible token's area is its mask's; an intangible token holds the union
+            of its ends' boxes and that union's area.
+        kind: [B, N] int64, one of PATCH, SUPERPIXEL, TANGIBLE, INTANGIBLE.
+        valid: [B, N] bool, False for padding.
+        edges: [B, E, 4] int64, position of the subject's token, of the object's token, predicate id
+            (0 = unknown, i = the i-th predicate of the vocabulary), position of the relation's own
+            intangible token or -1. Several edges may join one pair. Padding rows are all -1.
+        neighbours: [B, N, K] int64, positions of the K nearest tangible tokens, -1 = none.
+    """
+
+    features: Tensor
+    geometry: Tensor
+    kind: Tensor
+    valid: Tensor
+    edges: Tensor
+    neighbours: Tensor
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.features)
+
+    def to(self, device: torch.device | str) -> "TokenBatch":
+        """The same batch on another device; copies from pinned memory do not block."""
+        return TokenBatch(*(each.to(device, non_blocking=True) for each in self._tensors()))
+
+    def pin_memory(self) -> "TokenBatch":
+        """The same batch in page-locked memory, for copies that overlap with work on a GPU."""
+        return TokenBatch(*(each.pin_memory() for each in self._tensors()))
+
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return (
+            self.features,
+            self.geometry,
+            self.kind,
+            self.valid,
+            self.edges,
+            self.neighbours,
+        )

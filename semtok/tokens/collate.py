@@ -1,0 +1,112 @@
+"""Rows of token shards -> padded batch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from semtok.errors import SemtokError
+from semtok.tokens.batch import INTANGIBLE, PATCH, TANGIBLE, TokenBatch
+from semtok.tokens.permutation import permute
+from semtok.tokens.rows import Int, PixelRows, RegionRows, Rows
+
+
+@dataclass(frozen=True)
+class Collate:
+    """Turn rows into a `TokenBatch`, as one variant wants it.
+
+    Attributes:
+        patch_size: side of a patch in pixels, for rows of pixels; must divide the image's side.
+        intangible: add one token per relation.
+        permute_relations: the control: relations permuted within the image (see `permute`).
+        seed: of that permutation.
+    """
+
+    patch_size: int | None = None
+    intangible: bool = False
+    permute_relations: bool = False
+    seed: int = 0
+
+    def __call__(self, rows: Rows) -> TokenBatch:
+        """Collate the rows of B images."""
+        if isinstance(rows, PixelRows):
+            return _patches(rows, self.patch_size)
+        if self.permute_relations:
+            rows = permute(rows, self.seed)
+        return _regions(rows, self.intangible)
+
+
+def _patches(rows: PixelRows, patch_size: int | None) -> TokenBatch:
+    images, size = rows.pixels.shape[:2]
+    if not patch_size or size % patch_size:
+        raise SemtokError(
+            f"patch_size: {patch_size} does not divide the image's {size} pixels; "
+            "give the variant a patch_size that does"
+        )
+    side = size // patch_size
+    grid = rows.pixels.reshape(images, side, patch_size, side, patch_size, 3).swapaxes(2, 3)
+    centre = (np.arange(side, dtype=np.float32) + 0.5) / side
+    y, x = np.meshgrid(centre, centre, indexing="ij")
+    width, area = np.full_like(x, 1 / side), np.full_like(x, 1 / side**2)
+    geometry = np.stack([x, y, width, width, area], axis=-1).reshape(-1, 5)
+    count = side**2
+    return TokenBatch(
+        features=torch.from_numpy(grid.reshape(images, count, patch_size**2 * 3)),
+        geometry=torch.from_numpy(geometry).expand(images, -1, -1),
+        kind=torch.full((images, count), PATCH),
+        valid=torch.ones((images, count), dtype=torch.bool),
+        edges=torch.empty((images, 0, 4), dtype=torch.int64),
+        neighbours=torch.empty((images, count, 0), dtype=torch.int64),
+    )
+
+
+def _regions(rows: RegionRows, intangible: bool) -> TokenBatch:
+    images = len(rows.image_ids)
+    tokens = rows.region_counts + (rows.edge_counts if intangible else 0)
+    longest, most_edges = int(tokens.max()), int(rows.edge_counts.max())
+    of_region, region = _places(rows.region_counts)
+    of_edge, edge = _places(rows.edge_counts)
+    relation = rows.region_counts[of_edge] + edge
+
+    features = np.zeros((images, longest, rows.features.shape[1]), np.uint8)
+    geometry = np.zeros((images, longest, 5), np.float32)
+    neighbours = np.full((images, longest, rows.neighbours.shape[1]), -1, np.int64)
+    kind = np.zeros((images, longest), np.int64)
+    edges = np.full((images, most_edges, 4), -1, np.int64)
+    features[of_region, region] = rows.features
+    geometry[of_region, region] = rows.geometry
+    neighbours[of_region, region] = rows.neighbours
+    kind[of_region, region] = TANGIBLE
+    edges[of_edge, edge, :2] = rows.edge_ends
+    edges[of_edge, edge, 2] = rows.edge_predicate
+    if intangible:
+        kind[of_edge, relation] = INTANGIBLE
+        geometry[of_edge, relation] = _union(geometry, of_edge, rows.edge_ends)
+        edges[of_edge, edge, 3] = relation
+    return TokenBatch(
+        features=torch.from_numpy(features),
+        geometry=torch.from_numpy(geometry),
+        kind=torch.from_numpy(kind),
+        valid=torch.from_numpy(np.arange(longest) < tokens[:, None]),
+        edges=torch.from_numpy(edges),
+        neighbours=torch.from_numpy(neighbours),
+    )
+
+
+def _places(counts: Int) -> tuple[Int, Int]:
+    """For every value of a ragged column: its image, and its number within the image."""
+    image = np.repeat(np.arange(len(counts)), counts)
+    before = np.cumsum(counts) - counts
+    return image, np.arange(len(image)) - before[image]
+
+
+def _union(
+    geometry: NDArray[np.float32], image: Int, ends: NDArray[np.int16]
+) -> NDArray[np.float32]:
+    """Geometry [E, 5] of the smallest boxes around both ends [E, 2] of each relation."""
+    both = geometry[image[:, None], ends]
+    low = (both[..., :2] - both[..., 2:4] / 2).min(axis=1)
+    high = (both[..., :2] + both[..., 2:4] / 2).max(axis=1)
+    size = high - low
+    return np.concatenate([(low + high) / 2, size, size.prod(axis=1, keepdims=True)], axis=1)
