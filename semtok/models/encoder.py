@@ -1,0 +1,157 @@
+"""The visual token encoder: token sets of any kind through one stack of transformer blocks."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semtok.models.attention import AdditiveBias
+from semtok.models.transformer import attention_flops, block_flops, blocks
+from semtok.params import EncoderSettings
+from semtok.tokens.batch import INTANGIBLE, TokenBatch
+
+_GEOMETRY = 5  # cx, cy, w, h, area
+_KINDS = INTANGIBLE + 1
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """What the token sets hold, and what the encoder makes of it.
+
+    Attributes:
+        feature_dim: bytes of a token's features, D of `TokenBatch`.
+        patches: patches of an image, each with a learned position; None: no grid.
+        geometry: whether tokens carry geometry.
+        predicates: vocabulary of the training shards; predicate id i is `predicates[i - 1]`, and
+            0 is unknown.
+        intangible: whether there are intangible tokens.
+        relation_bias: additive attention along relations.
+        neighbour_bias: additive attention to nearest neighbours.
+    """
+
+    feature_dim: int
+    patches: int | None
+    geometry: bool
+    predicates: tuple[str, ...]
+    intangible: bool
+    relation_bias: bool
+    neighbour_bias: bool
+
+
+class VisualTokenEncoder(nn.Module):
+    """Token sets -> one vector an image."""
+
+    def __init__(self, vision: VisionConfig, encoder: EncoderSettings) -> None:
+        """Create the encoder.
+
+        Args:
+            vision: the inputs; decides embeddings and bias tables.
+            encoder: the blocks; the same for every variant.
+        """
+        super().__init__()
+        # What every variant shares comes first: one seed gives all of them the same start.
+        self.blocks = blocks(encoder.depth, encoder.width, encoder.heads, encoder.mlp_ratio)
+        self.norm = nn.LayerNorm(encoder.width)
+        self.projection = nn.Linear(encoder.width, encoder.embedding, bias=False)
+        nn.init.normal_(self.projection.weight, std=encoder.width**-0.5)
+        self.embedding = TokenEmbedding(vision, encoder.width)
+        self.bias = AdditiveBias(
+            encoder.depth, encoder.heads, vision.relation_bias, vision.neighbour_bias
+        )
+        self.settings = encoder
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Encode a batch of B images: [B, embedding], unit length."""
+        x = self.embedding(batch)
+        for block, bias in zip(self.blocks, self.bias(batch), strict=True):
+            x = block(x, bias)
+        return F.normalize(self.projection(self.norm(x[:, 0])), dim=-1)
+
+    def flops(self, tokens: int, intangible: int = 0) -> int:
+        """FLOPs of encoding one image, matrix products alone; a multiply-add is two.
+
+        Args:
+            tokens: of the image, [CLS] and padding not counted.
+            intangible: how many of them are intangible: those have no pixels to embed.
+        """
+        each = self.settings
+        per_token = block_flops(each.width, each.mlp_ratio) * (tokens + 1)
+        per_pair = attention_flops(each.width) * (tokens + 1) ** 2
+        return (
+            self.embedding.flops(tokens, intangible)
+            + each.depth * (per_token + per_pair)
+            + 2 * each.width * each.embedding
+        )
+
+
+class TokenEmbedding(nn.Module):
+    """Tokens as vectors: what they show, of which kind they are, where they are."""
+
+    def __init__(self, vision: VisionConfig, width: int) -> None:
+        """Create the parts that the tokens need.
+
+        Args:
+            vision: what the tokens hold.
+            width: of the result.
+        """
+        super().__init__()
+        self.cls = nn.Parameter(torch.empty(width))
+        self.kind = nn.Parameter(torch.empty(_KINDS, width))
+        self.features = nn.Linear(vision.feature_dim, width)
+        self.position = nn.Parameter(torch.empty(vision.patches, width)) if vision.patches else None
+        self.geometry = (
+            nn.Sequential(nn.Linear(_GEOMETRY, width), nn.GELU(), nn.Linear(width, width))
+            if vision.geometry
+            else None
+        )
+        self.predicate = (
+            nn.Parameter(torch.empty(len(vision.predicates) + 1, width))
+            if vision.intangible
+            else None
+        )
+        for table in (self.cls, self.kind, self.position, self.predicate):
+            if table is not None:
+                nn.init.normal_(table, std=width**-0.5)
+        nn.init.normal_(self.features.weight, std=vision.feature_dim**-0.5)
+        nn.init.zeros_(self.features.bias)
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Embed B token sets of N tokens: [B, N+1, width], [CLS] first."""
+        x = self._content(batch) + F.embedding(batch.kind, self.kind)
+        if self.position is not None:
+            x = x + self.position
+        if self.geometry is not None:
+            x = x + self.geometry(batch.geometry.to(self.kind.dtype))
+        return torch.cat([self.cls.expand(len(x), 1, -1), x], dim=1)
+
+    def _content(self, batch: TokenBatch) -> Tensor:
+        """Embedded pixels, or the embedded predicate of an intangible token: [B, N, width]."""
+        if self.predicate is None:
+            return self._pixels(batch.features)
+        intangible = batch.kind == INTANGIBLE
+        # Intangible tokens come last: the columns that only they and padding use are not embedded.
+        columns = int((batch.valid & ~intangible).sum(1).max())
+        pixels = self._pixels(batch.features[:, :columns])
+        pixels = F.pad(pixels, (0, 0, 0, batch.features.shape[1] - columns))
+        predicates = F.embedding(_predicate_of_token(batch), self.predicate).to(pixels.dtype)
+        return torch.where(intangible[..., None], predicates, pixels)
+
+    def _pixels(self, features: Tensor) -> Tensor:
+        """Bytes 0..255, scaled to -1..1, embedded."""
+        return self.features(features.to(self.kind.dtype) / 127.5 - 1)  # type: ignore[no-any-return]
+
+    def flops(self, tokens: int, intangible: int) -> int:
+        """As `VisualTokenEncoder.flops`, of the embedding alone."""
+        width = self.features.out_features
+        geometry = 2 * width * (_GEOMETRY + width) if self.geometry is not None else 0
+        return 2 * self.features.in_features * width * (tokens - intangible) + geometry * tokens
+
+
+def _predicate_of_token(batch: TokenBatch) -> Tensor:
+    """The predicate id of each token that stands for a relation, [B, N]; 0 for all others."""
+    rows, tokens = batch.kind.shape
+    ids = torch.zeros(rows, tokens + 1, dtype=torch.int64, device=batch.kind.device)
+    # Edges without a token of their own (and padding) have -1 there: column 0, dropped.
+    ids.scatter_(1, batch.edges[..., 3] + 1, batch.edges[..., 2])
+    return ids[:, 1:]

@@ -1,0 +1,133 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from semtok.models.attention import AdditiveBias, Attention, key_padding, pair_counts
+
+HEADS, DEPTH, WIDTH = 2, 3, 8
+
+
+def drawn_bias(seed: int, relations: bool = True, neighbours: bool = True) -> AdditiveBias:
+    torch.manual_seed(seed)
+    bias = AdditiveBias(DEPTH, HEADS, relations, neighbours).double()
+    for table in bias.parameters():
+        torch.nn.init.normal_(table)
+    return bias
+
+
+def dense_reference(batch, bias, layer):
+    """The paper's B, pair by pair, with [CLS] first and padding at minus infinity."""
+    images, tokens = batch.valid.shape
+    dense = np.zeros((images, HEADS, tokens + 1, tokens + 1))
+    for image in range(images):
+        for head in range(HEADS):
+            of_image = dense[image, head]
+            if bias.relation is not None:
+                weight = bias.relation[layer, head].item()
+                for subject, object_, _, own in batch.edges[image].tolist():
+                    for a, b in ((subject, object_), (subject, own), (own, object_)):
+                        if a >= 0 and b >= 0:
+                            of_image[a + 1, b + 1] += weight
+                            of_image[b + 1, a + 1] += weight
+            if bias.neighbour is not None:
+                weight = bias.neighbour[layer, head].item()
+                for query, keys in enumerate(batch.neighbours[image].tolist()):
+                    for key in keys:
+                        if key >= 0:
+                            of_image[query + 1, key + 1] += weight
+            of_image[:, 1:][:, ~batch.valid[image].numpy()] = -np.inf
+    return dense
+
+
+def attention_reference(attention, x, bias):
+    """softmax(QK^T / sqrt(d) + B) V in numpy, a head at a time."""
+    weight, shift = (each.detach().numpy() for each in attention.qkv.parameters())
+    q, k, v = np.split(x.numpy() @ weight.T + shift, 3, axis=-1)
+    size = WIDTH // HEADS
+    mixed = np.empty_like(q)
+    for head in range(HEADS):
+        part = slice(head * size, (head + 1) * size)
+        scores = q[..., part] @ k[..., part].swapaxes(1, 2) / math.sqrt(size) + bias[:, head]
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        mixed[..., part] = weights / weights.sum(-1, keepdims=True) @ v[..., part]
+    weight, shift = (each.detach().numpy() for each in attention.out.parameters())
+    return mixed @ weight.T + shift
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**20),
+    counts=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 6)), min_size=1, max_size=3),
+    intangible=st.booleans(),
+    switches=st.tuples(st.booleans(), st.booleans()),
+)
+def test_attention_with_bias_is_the_papers_formula(
+    regions_of, seed, counts, intangible, switches
+) -> None:
+    batch = regions_of(seed, *map(list, zip(*counts, strict=True)), intangible=intangible)
+    bias = drawn_bias(seed, *switches)
+    attention = Attention(WIDTH, HEADS).double()
+    x = torch.randn(len(batch), batch.valid.shape[1] + 1, WIDTH, dtype=torch.float64)
+    for layer, ours in enumerate(bias(batch)):
+        found = attention(x, ours).detach().numpy()
+        expected = attention_reference(attention, x, dense_reference(batch, bias, layer))
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**20), tokens=st.integers(1, 6), pairs=st.integers(0, 20))
+def test_pairs_are_counted_as_often_as_listed(seed, tokens, pairs) -> None:
+    listed = np.random.default_rng(seed).integers(-1, tokens, (2, pairs, 2))
+    expected = np.zeros((2, tokens + 1, tokens + 1))
+    for image in range(2):
+        for i, j in listed[image]:
+            if i >= 0 and j >= 0:
+                expected[image, i + 1, j + 1] += 1
+    np.testing.assert_array_equal(pair_counts(torch.from_numpy(listed), tokens), expected)
+
+
+def test_training_starts_from_plain_attention(regions_of) -> None:
+    batch = regions_of(0, [3, 3], [2, 2])
+    for bias in AdditiveBias(DEPTH, HEADS, relations=True, neighbours=True)(batch):
+        assert bias is not None
+        assert not bias.any()
+
+
+def test_without_bias_and_padding_there_is_no_mask(regions_of) -> None:
+    even, uneven = regions_of(0, [3, 3], [2, 2]), regions_of(0, [3, 2], [2, 2])
+    plain = AdditiveBias(DEPTH, HEADS, relations=False, neighbours=False)
+    assert plain(even) == [None] * DEPTH
+    assert key_padding(uneven.valid).tolist() == [[[[0] * 6]], [[[0] * 5 + [-math.inf]]]]
+
+
+def test_gradients(regions_of) -> None:
+    batch = regions_of(1, [3, 2], [3, 1])
+    bias, attention = drawn_bias(1), Attention(WIDTH, HEADS).double()
+    x = torch.randn(2, batch.valid.shape[1] + 1, WIDTH, dtype=torch.float64, requires_grad=True)
+
+    def attend(x, relation, neighbour):
+        tables = {"relation": relation, "neighbour": neighbour}
+        return attention(x, torch.func.functional_call(bias, tables, (batch,))[1])
+
+    assert bias.relation is not None
+    assert bias.neighbour is not None
+    assert torch.autograd.gradcheck(attend, (x, bias.relation, bias.neighbour))
+
+
+@pytest.mark.parametrize("relations", [[0, 0], [4, 1]])
+def test_bias_works_in_mixed_precision(regions_of, relations) -> None:
+    batch = regions_of(2, [3, 2], relations)
+    bias, attention = drawn_bias(2).float(), Attention(WIDTH, HEADS)
+    x = torch.randn(2, batch.valid.shape[1] + 1, WIDTH)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = attention(x, bias(batch)[0])
+    assert found.dtype == torch.bfloat16
+    found.float().sum().backward()
+    assert bias.neighbour is not None
+    torch.testing.assert_close(found.float(), attention(x, bias(batch)[0]), atol=0.05, rtol=0.05)
+    assert bias.neighbour.grad is not None
+    assert bias.neighbour.grad.isfinite().all()
