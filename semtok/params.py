@@ -37,6 +37,7 @@ class ExtractorSettings:
 
     masks: str  # instances, panoptic
     scene_graphs: str  # psg, geometry
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by backend
 
 
 @dataclass(frozen=True)
@@ -221,5 +222,3 @@ def _check_names(params: Params, path: Path) -> None:
             )
     if params.bench.baseline not in params.variants:
         raise SemtokError(f"{path}: bench.baseline: {params.bench.baseline!r} is no variant")
-
-

@@ -1,0 +1,185 @@
+"""The official COCO layout: where its files lie, and readers that say what is wrong with them.
+
+train2017/ val2017/                              the images
+annotations/captions_{train,val}2017.json
+annotations/instances_{train,val}2017.json       masks: polygons and RLE
+annotations/panoptic_{train,val}2017.json        segments; their PNGs in a folder of that name
+annotations/psg.json                             relations among panoptic segments (PSG)
+annotations/dataset_coco.json                    Karpathy's splits, or
+annotations/coco_karpathy_{val,test}.json        the same as lists of captioned images
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from semtok.errors import SemtokError
+
+#: Folders of images, each with annotation files of its own.
+FOLDERS = ("train2017", "val2017")
+
+_IMAGES = (".jpg", ".jpeg", ".png")
+_ANNOTATIONS = (
+    *(
+        f"annotations/{kind}_{folder}.json"
+        for kind in ("captions", "instances")
+        for folder in FOLDERS
+    ),
+    *(f"annotations/panoptic_{folder}{what}" for folder in FOLDERS for what in (".json", "/*.png")),
+    "annotations/psg.json",
+    "annotations/dataset_coco.json",
+    "annotations/coco_karpathy_*.json",
+)
+_KARPATHY = {"train": "train", "restval": "train", "val": "val", "test": "test"}
+
+#: A field's name -> the types that it may have.
+Fields = Mapping[str, type | tuple[type, ...]]
+
+
+def check_layout(root: Path) -> None:
+    """Fail unless the files that every line needs are there.
+
+    Raises:
+        SemtokError: names the first one missing and where to get it.
+    """
+    for folder in FOLDERS:
+        for name in (folder, f"annotations/captions_{folder}.json"):
+            if not (root / name).exists():
+                raise SemtokError(
+                    f"{root / name}: missing; data.source must be a COCO root: unpack the images "
+                    "and the annotations of cocodataset.org/#download (2017) side by side"
+                )
+
+
+def list_files(root: Path) -> list[Path]:
+    """Every file of the root that the line may read, in order of their names."""
+    images = [p for name in FOLDERS for p in (root / name).iterdir() if p.suffix.lower() in _IMAGES]
+    annotations = [path for pattern in _ANNOTATIONS for path in root.glob(pattern)]
+    return sorted(images + annotations)
+
+
+def read_json(path: Path, kind: type[dict[str, Any]] | type[list[Any]] = dict) -> Any:
+    """Parse a JSON file that holds an object, or a list where `kind` says so.
+
+    Raises:
+        SemtokError: the file is missing, cut off, no JSON or of another kind.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise SemtokError(f"{path}: missing; put it there or choose another extractor") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SemtokError(f"{path}: no complete JSON ({error}); download it again") from None
+    if not isinstance(document, kind):
+        wanted = "an object" if kind is dict else "a list"
+        raise SemtokError(f"{path}: holds no {wanted.split()[1]}; expected {wanted}")
+    return document
+
+
+def columns(path: Path, document: Mapping[str, Any], table: str, fields: Fields) -> list[list[Any]]:
+    """The named fields of every row of one of a document's lists, checked.
+
+    Args:
+        path: the document's file, for messages.
+        table: key of the list, e.g. `annotations`.
+
+    Returns:
+        One list per field, each as long as the table.
+
+    Raises:
+        SemtokError: names the file, the row and the field that is missing or of a wrong type.
+    """
+    rows = document.get(table)
+    if not isinstance(rows, list):
+        raise SemtokError(f"{path}: {table}: expected a list; is this the file that its name says?")
+    return check_rows(path, table, rows, fields)
+
+
+def check_rows(path: Path, table: str, rows: list[Any], fields: Fields) -> list[list[Any]]:
+    """`columns` of rows at hand; `table` says where in the file they stand."""
+    kinds = {name: each if isinstance(each, tuple) else (each,) for name, each in fields.items()}
+    try:
+        found = [[row[name] for row in rows] for name in fields]
+    except (KeyError, TypeError, IndexError):
+        raise SemtokError(_blame(path, table, rows, kinds)) from None
+    for name, values in zip(fields, found, strict=True):
+        if not all(_fits(value, kinds[name]) for value in values):
+            raise SemtokError(_blame(path, table, rows, kinds))
+    return found
+
+
+def categories(path: Path, document: Mapping[str, Any]) -> dict[int, str]:
+    """The names of a document's categories by their ids."""
+    ids, names = columns(path, document, "categories", {"id": int, "name": str})
+    return dict(zip(ids, names, strict=True))
+
+
+class Karpathy(NamedTuple):
+    """Karpathy's splits: of image ids, and of all others (None: they have none)."""
+
+    splits: dict[int, str]
+    others: str | None
+
+
+def karpathy_splits(root: Path) -> Karpathy | None:
+    """Karpathy's splits, if the root has a file that says them.
+
+    Images of `restval` are trained on, as everywhere in the literature. The lists of BLIP name val
+    and test alone; the others are train.
+
+    Raises:
+        SemtokError: a file is damaged, or names a split that is not Karpathy's.
+    """
+    path = root / "annotations/dataset_coco.json"
+    if path.exists():
+        fields = {"cocoid": int, "split": str}
+        ids, names = columns(path, read_json(path), "images", fields)
+        for row, name in enumerate(names):
+            if name not in _KARPATHY:
+                known = ", ".join(_KARPATHY)
+                raise SemtokError(f"{path}: images[{row}].split: {name!r} is not one of {known}")
+        return Karpathy({i: _KARPATHY[name] for i, name in zip(ids, names, strict=True)}, None)
+    lists = {each: root / f"annotations/coco_karpathy_{each}.json" for each in ("val", "test")}
+    if not any(path.exists() for path in lists.values()):
+        return None
+    splits: dict[int, str] = {}
+    for split, path in lists.items():
+        (names,) = check_rows(path, "", read_json(path, list), {"image": str})
+        for row, name in enumerate(names):
+            # COCO_val2014_000000391895.jpg or 000000391895.jpg: the id is the number at the end.
+            digits = Path(name).stem.rpartition("_")[2]
+            if not digits.isdecimal():
+                raise SemtokError(f"{path}: [{row}].image: {name!r} does not end in an image id")
+            splits[int(digits)] = split
+    return Karpathy(splits, "train")
+
+
+def _fits(value: Any, kinds: tuple[type, ...]) -> bool:
+    # A bool is an int to isinstance, and no column holds more than 64 bits.
+    return type(value) in kinds and (type(value) is not int or -(2**63) <= value < 2**63)
+
+
+def _blame(path: Path, table: str, rows: list[Any], fields: Mapping[str, tuple[type, ...]]) -> str:
+    """The message for the first row that does not fit."""
+    for number, row in enumerate(rows):
+        where = f"{path}: {table}[{number}]"
+        if not isinstance(row, dict):
+            return f"{where}: expected an object"
+        for name, kinds in fields.items():
+            wanted = " or ".join(_NAMES[kind] for kind in kinds)
+            if name not in row:
+                return f"{where}.{name}: missing; expected {wanted}"
+            if not _fits(row[name], kinds):
+                found = repr(row[name])
+                return f"{where}.{name}: {found[:40]} is not {wanted}; correct it or the file"
+    raise AssertionError("every row fits")
+
+
+_NAMES: dict[type, str] = {
+    int: "an integer of 64 bits",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "an object",
+}

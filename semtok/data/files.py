@@ -1,0 +1,111 @@
+"""The stage `images`: the data set's files, made where the format makes them, listed by hash."""
+
+import hashlib
+import importlib
+import importlib.util
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import pyarrow as pa
+
+from semtok.data import coco
+from semtok.errors import SemtokError
+from semtok.events import Emit, Progress, ignore
+from semtok.params import DataSettings, Params, parse
+from semtok.tables import TableSchema, write_table
+from semtok.workspace import Workspace
+
+FILES = TableSchema(
+    "files",
+    1,
+    pa.schema(
+        [
+            ("path", pa.string()),  # relative to the data root, with /
+            ("bytes", pa.int64()),
+            ("sha256", pa.string()),
+        ]
+    ),
+)
+
+#: Files that one thread hashes between two progress events.
+_BATCH = 64
+
+
+def images(workspace: Workspace, params: Params, staging: Path, emit: Emit = ignore) -> None:
+    """Make the data set, if its format does, and write `files.parquet`.
+
+    The format `coco` is a root in COCO's official layout, which is listed where it lies and not
+    copied. Any other is a module of semtok/data with a dataclass `Settings` and
+    `write(root, settings, emit)`, which makes such a root.
+
+    Args:
+        staging: empty folder to fill.
+
+    Raises:
+        SemtokError: no such format, a setting is wrong, or the root lacks a file.
+    """
+    if maker := _maker(params.data):
+        raw = getattr(params.data, params.data.format, {})
+        settings = parse(maker.Settings, raw, f"params.yaml: data.{params.data.format}")
+        maker.write(staging, settings, emit)
+        source = staging
+    else:
+        source = root(workspace, params.data)
+    coco.check_layout(source)
+    write_table(staging / "files.parquet", list_files(source, emit), FILES)
+
+
+def root(workspace: Workspace, settings: DataSettings) -> Path:
+    """The data root: the artifact of `images` where the format makes it, else `data.source`."""
+    if _maker(settings):
+        return workspace.input("images")
+    return workspace.root / settings.source
+
+
+def list_files(root: Path, emit: Emit = ignore) -> pa.Table:
+    """Hash every file that the line may read.
+
+    Args:
+        root: a data root in the official layout.
+
+    Returns:
+        Schema `FILES`, ordered by path.
+    """
+    paths = coco.list_files(root)
+    batches = [paths[i : i + _BATCH] for i in range(0, len(paths), _BATCH)]
+    sizes: list[int] = []
+    digests: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for hashed in threads.map(_hash, batches):
+            emit(Progress("hash files", len(digests), len(paths)))
+            sizes += [size for size, _ in hashed]
+            digests += [digest for _, digest in hashed]
+    emit(Progress("hash files", len(paths), len(paths)))
+    names = [path.relative_to(root).as_posix() for path in paths]
+    return pa.table([names, sizes, digests], schema=FILES.columns).sort_by("path")
+
+
+def _hash(paths: list[Path]) -> list[tuple[int, str]]:
+    found = []
+    for path in paths:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            found.append((stream.tell(), digest))
+    return found
+
+
+def _maker(settings: DataSettings) -> ModuleType | None:
+    """The module that makes the data, None where it is there already."""
+    if settings.format == "coco":
+        return None
+    name = f"semtok.data.{settings.format}"
+    if settings.format.isidentifier() and importlib.util.find_spec(name):
+        module = importlib.import_module(name)
+        if hasattr(module, "write"):
+            return module
+    raise SemtokError(
+        f"params.yaml: data.format: {settings.format!r} is neither coco nor a module of "
+        "semtok/data that writes data; use coco or scenes, or add it"
+    )

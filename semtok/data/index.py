@@ -1,0 +1,44 @@
+"""The tables of the stage `index`, for those who read them; `indexing` builds them."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from semtok.tables import TableSchema, read_table
+
+IMAGES = TableSchema(
+    "images",
+    1,
+    pa.schema(
+        [
+            ("image_id", pa.int64()),
+            ("path", pa.string()),  # relative to the data root
+            ("width", pa.int32()),  # pixels, as the file's header says
+            ("height", pa.int32()),
+            ("sha256", pa.string()),
+        ]
+    ),
+)
+CAPTIONS = TableSchema(
+    "captions",
+    1,
+    pa.schema([("caption_id", pa.int64()), ("image_id", pa.int64()), ("caption", pa.string())]),
+)
+SPLITS = TableSchema("splits", 1, pa.schema([("image_id", pa.int64()), ("split", pa.string())]))
+
+
+def split_images(index: Path, split: str) -> pa.Table:
+    """The images of one split, ordered by id.
+
+    Args:
+        index: the artifact of `index`.
+        split: train, val or test.
+
+    Returns:
+        Schema `IMAGES`.
+    """
+    splits = read_table(index / "splits.parquet", SPLITS)
+    ids = splits.filter(pc.equal(splits["split"], split))["image_id"]
+    images = read_table(index / "images.parquet", IMAGES)
+    return images.filter(pc.is_in(images["image_id"], ids.combine_chunks()))

@@ -1,0 +1,199 @@
+"""The stage `index`: images, captions and splits as tables, and what was set aside."""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+from PIL import Image
+
+from semtok.data import coco, rejects
+from semtok.data.index import CAPTIONS, IMAGES, SPLITS
+from semtok.events import Emit, Progress, ignore
+from semtok.params import DataSettings
+from semtok.tables import REJECTED, write_table
+
+#: Images that one thread decodes between two progress events.
+_BATCH = 64
+
+
+def build(
+    root: Path, files: pa.Table, settings: DataSettings, staging: Path, emit: Emit = ignore
+) -> None:
+    """Write `images`, `captions`, `splits` and `rejected.parquet`.
+
+    Set aside are images that are missing, unreadable, of another size than the annotations say,
+    without a caption or without a split; captions that are empty or have no image; and every
+    further row that repeats an id.
+
+    Args:
+        root: the data root.
+        files: schema `FILES`, with the hashes.
+        staging: empty folder to fill.
+
+    Raises:
+        SemtokError: an annotation file is damaged, or more than `settings.rejected_share` of the
+            images or of the captions were set aside.
+    """
+    sieve = _Sieve()
+    listed = _listed_images(root)
+    images = _sound_images(root, listed, files, sieve, emit)
+    captions = sieve.drop(_listed_captions(root), _repeats("source_id"), "repeats a caption id")
+    captions = sieve.drop(captions, ~_known(listed), "no image of that id")
+    captions = sieve.drop(captions, ~_known(images), rejects.FOLLOWS)
+    blank = pl.col("caption").str.strip_chars() == ""
+    captions = sieve.drop(captions, blank, "empty caption")
+    images = sieve.drop(images, ~_known(captions), "no caption")
+
+    bad = sieve.rejected()
+    of_image = pl.col("source_id").is_null()
+    for what, kept, rows in (
+        ("images", images, bad.filter(of_image)),
+        ("captions", captions, bad.filter(~of_image)),
+    ):
+        rejects.enforce(rows.to_arrow(), kept.height, settings.rejected_share, what, root)
+    images = images.rename({"file": "path"}).sort("image_id")
+    captions = captions.rename({"source_id": "caption_id"}).sort("image_id", "caption_id")
+    for name, frame, schema in (
+        ("images", images, IMAGES),
+        ("captions", captions, CAPTIONS),
+        ("splits", images, SPLITS),
+        ("rejected", bad, REJECTED),
+    ):
+        rows = frame.select(schema.columns.names).to_arrow()
+        write_table(staging / f"{name}.parquet", rows, schema)
+
+
+class _Sieve:
+    """What was set aside so far."""
+
+    def __init__(self) -> None:
+        self._found: list[pl.DataFrame] = []
+
+    def drop(self, frame: pl.DataFrame, bad: pl.Expr, reason: str | pl.Expr) -> pl.DataFrame:
+        """Set the bad rows aside with a reason and return the others."""
+        why = pl.lit(reason) if isinstance(reason, str) else reason
+        row = {"shard": pl.lit(None, pl.String), "reason": why}
+        self._found.append(frame.filter(bad).with_columns(**row).select(REJECTED.columns.names))
+        return frame.filter(~bad)
+
+    def rejected(self) -> pl.DataFrame:
+        """Everything that was set aside, in a fixed order."""
+        return pl.concat(self._found).sort("source_id", "image_id", "reason", "file")
+
+
+def _repeats(column: str) -> pl.Expr:
+    return ~pl.col(column).is_first_distinct()
+
+
+def _known(frame: pl.DataFrame) -> pl.Expr:
+    """Whether a row's image is one of the frame's."""
+    return pl.col("image_id").is_in(frame["image_id"].implode())
+
+
+def _listed_images(root: Path) -> pl.DataFrame:
+    """The images that the annotations name, file by file in their order."""
+    fields = {"id": int, "file_name": str, "width": int, "height": int}
+    frames = []
+    for folder in coco.FOLDERS:
+        path = root / f"annotations/captions_{folder}.json"
+        ids, names, widths, heights = coco.columns(path, coco.read_json(path), "images", fields)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "image_id": pl.Series(ids, dtype=pl.Int64),
+                    "source_id": pl.Series([None] * len(ids), dtype=pl.Int64),
+                    "file": pl.Series([f"{folder}/{name}" for name in names], dtype=pl.String),
+                    "folder": pl.Series([folder] * len(ids), dtype=pl.String),
+                    "listed_width": pl.Series(widths, dtype=pl.Int64),
+                    "listed_height": pl.Series(heights, dtype=pl.Int64),
+                }
+            )
+        )
+    return pl.concat(frames)
+
+
+def _listed_captions(root: Path) -> pl.DataFrame:
+    fields = {"id": int, "image_id": int, "caption": str}
+    frames = []
+    for folder in coco.FOLDERS:
+        name = f"annotations/captions_{folder}.json"
+        path = root / name
+        ids, images, texts = coco.columns(path, coco.read_json(path), "annotations", fields)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "image_id": pl.Series(images, dtype=pl.Int64),
+                    "source_id": pl.Series(ids, dtype=pl.Int64),
+                    "file": pl.Series([name] * len(ids), dtype=pl.String),
+                    "caption": pl.Series(texts, dtype=pl.String),
+                }
+            )
+        )
+    return pl.concat(frames)
+
+
+def _sound_images(
+    root: Path, listed: pl.DataFrame, files: pa.Table, sieve: _Sieve, emit: Emit
+) -> pl.DataFrame:
+    """The images that can be read and have a split, with the size in their header."""
+    images = sieve.drop(listed, _repeats("image_id"), "repeats an image id")
+    hashes = pl.DataFrame(files).select("sha256", file="path")
+    images = images.join(hashes, on="file", how="left", maintain_order="left")
+    images = sieve.drop(images, pl.col("sha256").is_null(), "no such file")
+    images = images.hstack(_headers([root / name for name in images["file"]], emit))
+    images = sieve.drop(images, pl.col("fault").is_not_null(), "unreadable: " + pl.col("fault"))
+    differs = (pl.col("width") != pl.col("listed_width")) | (
+        pl.col("height") != pl.col("listed_height")
+    )
+    sizes = ("width", "height", "listed_width", "listed_height")
+    reason = pl.format("is {} x {} pixels, the annotations say {} x {}", *sizes)
+    images = sieve.drop(images, differs, reason)
+    images = images.hstack([_splits(root, images)])
+    return sieve.drop(images, pl.col("split").is_null(), "in none of Karpathy's splits")
+
+
+def _headers(paths: list[Path], emit: Emit) -> pl.DataFrame:
+    """Width, height and, where a file cannot be decoded, the fault."""
+    found: list[tuple[int, int, str | None]] = []
+    batches = [paths[i : i + _BATCH] for i in range(0, len(paths), _BATCH)]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for headers in threads.map(lambda batch: [_header(path) for path in batch], batches):
+            emit(Progress("decode images", len(found), len(paths)))
+            found += headers
+    emit(Progress("decode images", len(paths), len(paths)))
+    schema = {"width": pl.Int32, "height": pl.Int32, "fault": pl.String}
+    return pl.DataFrame(found, schema=schema, orient="row")
+
+
+def _header(path: Path) -> tuple[int, int, str | None]:
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            # Every byte is still decoded, but only an eighth of the pixels is made.
+            image.draft("RGB", (width // 8, height // 8))
+            image.load()
+    except Exception as error:  # whatever a damaged file makes its decoder raise
+        return 0, 0, " ".join(str(error).replace(str(path), path.name).split()) or repr(error)
+    return width, height, None
+
+
+def _splits(root: Path, images: pl.DataFrame) -> pl.Series:
+    """Karpathy's splits where the root has them, else those of the folders."""
+    karpathy = coco.karpathy_splits(root)
+    if karpathy:
+        found = [karpathy.splits.get(each, karpathy.others) for each in images["image_id"]]
+    else:
+        found = [
+            "train" if folder == "train2017" else _half(image_id)
+            for folder, image_id in zip(images["folder"], images["image_id"], strict=True)
+        ]
+    return pl.Series("split", found, dtype=pl.String)
+
+
+def _half(image_id: int) -> str:
+    """val or test, by the id alone; `person` keeps it independent of the image's shard."""
+    key = image_id.to_bytes(8, "little", signed=True)
+    return ("val", "test")[hashlib.blake2b(key, digest_size=1, person=b"split").digest()[0] & 1]

@@ -1,0 +1,157 @@
+"""What a backend of an extractor offers: the seam between `masks.py`, `scene_graphs.py` and it.
+
+A backend is a module of semtok/extract with a frozen dataclass `Settings` and one function,
+`open_masks` or `open_scene_graphs`. It reads its annotations (or loads its model) once and is then
+asked about a few images at a time.
+"""
+
+import importlib
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from semtok.data.rejects import Reject
+from semtok.errors import SemtokError
+from semtok.extract.rle import Runs
+from semtok.params import parse
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every backend is opened with.
+
+    Attributes:
+        root: the data root.
+        files: schema `FILES`, the hash of every file below it.
+        images: schema `IMAGES`, the images of the split.
+        settings: the backend's own `Settings`.
+    """
+
+    root: Path
+    files: pa.Table
+    images: pa.Table
+    settings: Any
+
+
+class FoundMask(NamedTuple):
+    """What is known of a mask beside its runs."""
+
+    image_id: int
+    source_id: int  # annotation or segment
+    category_id: int
+    category: str
+    score: float
+    file: str  # where it was found, relative to the data root
+
+
+@dataclass
+class FoundMasks:
+    """Masks in any order, unchecked: `masks.py` checks, measures and orders them.
+
+    Attributes:
+        masks: N masks.
+        runs: the run lengths of each, column-major, background first.
+        rejected: what the backend itself set aside.
+    """
+
+    masks: list[FoundMask] = field(default_factory=list)
+    runs: Runs = field(default_factory=lambda: Runs.of([]))
+    rejected: list[Reject] = field(default_factory=list)
+
+    def reject(self, mask: FoundMask, reason: str) -> None:
+        """Set a mask aside."""
+        self.rejected.append(Reject(mask.image_id, mask.source_id, mask.file, reason))
+
+
+@dataclass(frozen=True)
+class FoundRelations:
+    """Relations in any order, repetitions and all.
+
+    Attributes:
+        relations: image_id, subject, object (mask ids), predicate, score (schema `RELATIONS`).
+        file: where they were found, relative to the data root.
+        rejected: what the backend itself set aside.
+    """
+
+    relations: pa.Table
+    file: str
+    rejected: list[Reject]
+
+
+RELATIONS = pa.schema(
+    [
+        ("image_id", pa.int64()),
+        ("subject", pa.int32()),
+        ("object", pa.int32()),
+        ("predicate", pa.string()),
+        ("score", pa.float32()),
+    ]
+)
+
+
+class MaskBackend(Protocol):
+    """Masks of images, from annotations or a model."""
+
+    #: Annotations of images that do not exist; each is listed in the shard its image would be in.
+    strays: list[Reject]
+
+    def inputs(self, images: pa.Table) -> bytes:
+        """Whatever the masks of these images depend on, settings and source aside."""
+
+    def find(self, images: pa.Table) -> FoundMasks:
+        """The masks of these images."""
+
+
+class SceneGraphBackend(Protocol):
+    """Relations among the masks of images, from annotations or a model."""
+
+    def inputs(self, images: pa.Table) -> bytes:
+        """Whatever the relations depend on, the masks, settings and source aside."""
+
+    def find(self, images: pa.Table, masks: pa.Table) -> FoundRelations:
+        """The relations of these images.
+
+        Args:
+            masks: their masks, schema `MASKS`, ordered by image_id, mask_id.
+        """
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend's opening function, its settings and what identifies both in a fingerprint."""
+
+    open: Callable[[Job], Any]
+    settings: Any
+    label: str
+    reads_masks: tuple[str, ...]  # scene graphs: the mask backends it works on; empty: any
+
+
+def find_backend(kind: str, name: str, settings: Mapping[str, Mapping[str, Any]]) -> Backend:
+    """Look a backend up by its module's name and parse its settings.
+
+    Args:
+        kind: masks or scene_graphs.
+        name: a module of semtok/extract.
+        settings: the extractor's `settings`, a block per backend.
+
+    Raises:
+        SemtokError: there is no such backend, or a setting is wrong.
+    """
+    path = f"semtok.extract.{name}"
+    known = name.isidentifier() and importlib.util.find_spec(path)
+    module = importlib.import_module(path) if known else None
+    opener = getattr(module, f"open_{kind}", None)
+    if module is None or opener is None:
+        raise SemtokError(
+            f"params.yaml: extractors: {name!r} is no backend for {kind}: "
+            f"there is no open_{kind} in semtok/extract/{name}.py"
+        )
+    where = f"params.yaml: extractors: settings.{name}"
+    own = parse(module.Settings, dict(settings.get(name, {})), where)
+    label = f"{name} {json.dumps(asdict(own), sort_keys=True)}"
+    return Backend(opener, own, label, getattr(module, "READS_MASKS", ()))

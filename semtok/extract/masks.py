@@ -1,0 +1,169 @@
+"""The stage `masks`: what a backend finds, checked, measured and ordered, in shards."""
+
+import hashlib
+import marshal
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from semtok.data import rejects
+from semtok.data.rejects import Reject
+from semtok.events import Emit, Progress, ignore
+from semtok.extract import rle
+from semtok.extract.backends import FoundMasks, Job, MaskBackend, find_backend
+from semtok.params import DataSettings, ExtractorSettings
+from semtok.sharding import assign, rebuild, shard_of
+from semtok.tables import FINGERPRINT, REJECTED, TableSchema, read_table, write_table
+from semtok.workspace import fingerprint
+
+MASKS = TableSchema(
+    "masks",
+    1,
+    pa.schema(
+        [
+            ("image_id", pa.int64()),
+            ("mask_id", pa.int32()),  # 0.. within the image
+            ("source_id", pa.int64()),  # annotation or segment
+            ("category_id", pa.int32()),
+            ("category", pa.string()),
+            ("score", pa.float32()),
+            ("x", pa.int32()),  # tight box of the runs, pixels
+            ("y", pa.int32()),
+            ("w", pa.int32()),
+            ("h", pa.int32()),
+            ("area", pa.int32()),  # pixels
+            ("height", pa.int32()),  # of the image
+            ("width", pa.int32()),
+            ("counts", pa.list_(pa.uint32())),  # uncompressed COCO RLE, canonical (rle.py)
+        ]
+    ),
+)
+
+#: Images that a backend is asked about at once: enough for long arrays, few enough for memory.
+_BATCH = 256
+
+
+def build(
+    root: Path,
+    files: pa.Table,
+    images: pa.Table,
+    extractor: ExtractorSettings,
+    data: DataSettings,
+    staging: Path,
+    published: Path,
+    source: str,
+    emit: Emit = ignore,
+) -> int:
+    """Fill a staging folder with the shards of one partition, redoing only what is stale.
+
+    Rows are ordered by image_id, then source_id; mask_id counts them within the image. Areas and
+    boxes are the runs' own, whatever the annotations say. A mask that is empty, of another size
+    than its image, or outside it, is set aside, and so is a crowd (which is no fault).
+
+    Args:
+        root: the data root.
+        files: schema `FILES`.
+        images: schema `IMAGES`, the images of the split, ordered by id.
+        staging: empty folder to fill.
+        published: the artifact as it stands, if it does.
+        source: fingerprint of the stage's source.
+
+    Returns:
+        The number of shards that were built.
+
+    Raises:
+        SemtokError: no such backend, a damaged annotation file, or more faulty masks than
+            `data.rejected_share` allows.
+    """
+    backend = find_backend("masks", extractor.masks, extractor.settings)
+    opened: MaskBackend = backend.open(Job(root, files, images, backend.settings))
+    shards = assign(images["image_id"].to_pylist(), data.shards, ".parquet")
+    names = list(shards)
+    strays: Mapping[str, list[Reject]] = {name: [] for name in names}
+    for stray in opened.strays:
+        strays[names[shard_of(stray.image_id or 0, data.shards)]].append(stray)
+    wanted = {
+        name: fingerprint(
+            MASKS.label,
+            backend.label,
+            source,
+            image_rows(images.take(positions)),
+            hashlib.blake2b(opened.inputs(images.take(positions))).hexdigest(),
+            repr(strays[name]),
+        )
+        for name, positions in shards.items()
+    }
+    done = 0
+
+    def build_shard(name: str, path: Path) -> pa.Table:
+        nonlocal done
+        group = images.take(shards[name])
+        tables = [MASKS.columns.empty_table()]
+        rejected = list(strays[name])
+        for batch in (group.slice(i, _BATCH) for i in range(0, group.num_rows, _BATCH)):
+            emit(Progress("masks", done, images.num_rows))
+            found = opened.find(batch)
+            tables.append(_table(found, batch))
+            rejected += found.rejected
+            done += batch.num_rows
+        write_table(path, pa.concat_tables(tables), MASKS, {FINGERPRINT: wanted[name]})
+        return rejects.table(rejected, name)
+
+    built = rebuild(staging, published, wanted, build_shard)
+    emit(Progress("masks", images.num_rows, images.num_rows))
+    kept = sum(pq.read_metadata(staging / name).num_rows for name in names)
+    rejected = read_table(staging / "rejected.parquet", REJECTED)
+    rejects.enforce(rejected, kept, data.rejected_share, "masks", root)
+    return built
+
+
+def image_rows(images: pa.Table) -> str:
+    """Identify what the index says of some images, their bytes aside."""
+    rows = images.select(["image_id", "path", "width", "height"]).to_pydict()
+    return hashlib.blake2b(marshal.dumps(rows, 2)).hexdigest()
+
+
+def _table(found: FoundMasks, images: pa.Table) -> pa.Table:
+    """Check, measure and order what was found; what does not fit joins `found.rejected`."""
+    if not found.masks:
+        return MASKS.columns.empty_table()
+    images_of, sources, category_ids, names, scores, _ = zip(*found.masks, strict=True)
+    image_id, source_id = np.array(images_of, np.int64), np.array(sources, np.int64)
+    order = np.lexsort((source_id, image_id))
+    place = np.searchsorted(images["image_id"].to_numpy(), image_id[order])
+    height = images["height"].to_numpy().astype(np.int64)[place]
+    width = images["width"].to_numpy().astype(np.int64)[place]
+    runs = found.runs.take(order)
+    pixels, area = rle.sums(runs), rle.areas(runs)
+    for at in np.flatnonzero(pixels != height * width).tolist():
+        reason = f"its runs cover {pixels[at]} pixels, the image has {height[at] * width[at]}"
+        found.reject(found.masks[order[at]], reason)
+    for at in np.flatnonzero((pixels == height * width) & (area == 0)).tolist():
+        found.reject(found.masks[order[at]], "empty")
+
+    good = np.flatnonzero((pixels == height * width) & (area > 0))
+    order, height, width, area = order[good], height[good], width[good], area[good]
+    runs = rle.canonical(runs.take(good))
+    image_id = image_id[order]
+    first = np.flatnonzero(np.diff(image_id, prepend=image_id[:1] - 1))
+    mask_id = rle.positions(np.append(first, len(image_id)))
+    box = rle.boxes(runs, height)
+    counts = pa.ListArray.from_arrays(runs.offsets.astype(np.int32), runs.counts.astype(np.uint32))
+    columns = {
+        "image_id": image_id,
+        "mask_id": mask_id,
+        "source_id": source_id[order],
+        "category_id": np.array(category_ids, np.int64)[order],
+        "category": pc.take(pa.array(names, pa.string()), pa.array(order)),
+        "score": np.array(scores, np.float32)[order],
+        **{side: box[:, i] for i, side in enumerate("xywh")},
+        "area": area,
+        "height": height,
+        "width": width,
+        "counts": counts,
+    }
+    return pa.table(columns).cast(MASKS.columns)

@@ -1,0 +1,257 @@
+"""COCO run lengths by numpy alone, many masks at once.
+
+A mask is a list of runs down its columns, left to right; the first is background (0 where the
+mask's first pixel is set). Canonical runs have no zero but that one: equal masks, equal runs.
+The compressed form is the string of pycocotools (`maskApi.c`): runs as differences from the run
+two before, in groups of 5 bits, least significant first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Int: TypeAlias = NDArray[np.int64]
+
+#: Characters of the longest number that a run can need (35 bits).
+_LONGEST = 7
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of N masks, one mask behind the other.
+
+    Attributes:
+        counts: [R] int64, run lengths in pixels.
+        offsets: [N + 1] int64; mask i owns counts[offsets[i]:offsets[i + 1]].
+    """
+
+    counts: Int
+    offsets: Int
+
+    def __len__(self) -> int:
+        """The number of masks."""
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> Int:
+        """The runs of one mask."""
+        return self.counts[self.offsets[index] : self.offsets[index + 1]]
+
+    def take(self, indices: Int) -> "Runs":
+        """The masks at the given positions, in that order."""
+        lengths = np.diff(self.offsets)[indices]
+        offsets = starts(lengths)
+        shift = self.offsets[indices] - offsets[:-1]
+        return Runs(self.counts[np.arange(offsets[-1]) + np.repeat(shift, lengths)], offsets)
+
+    @classmethod
+    def of(cls, masks: Sequence[ArrayLike]) -> "Runs":
+        """Join the runs of single masks."""
+        arrays = [np.asarray(each, np.int64) for each in masks]
+        counts = np.concatenate([np.empty(0, np.int64), *arrays])
+        return cls(counts, starts(np.array([len(each) for each in arrays], np.int64)))
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """The foreground of N masks as half-open intervals of column-major pixel positions.
+
+    Attributes:
+        owner: [K] int64, the mask of each interval, ascending.
+        start: [K] int64, its first pixel, ascending within a mask.
+        end: [K] int64, the pixel behind its last one.
+    """
+
+    owner: Int
+    start: Int
+    end: Int
+
+
+def starts(lengths: Int) -> Int:
+    """Where each of N ragged rows starts: [N] lengths -> [N + 1] offsets."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+
+
+def positions(offsets: Int) -> Int:
+    """The place of each element within its ragged row: [N + 1] offsets -> [R] 0, 1, 2, ..."""
+    return np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
+
+
+def intervals(runs: Runs) -> Intervals:
+    """The foreground of each mask; empty runs vanish."""
+    lengths = np.diff(runs.offsets)
+    until = np.cumsum(runs.counts)
+    before = np.concatenate([np.zeros(1, np.int64), until])[runs.offsets[:-1]]
+    end = until - np.repeat(before, lengths)
+    set_run = (positions(runs.offsets) % 2 == 1) & (runs.counts > 0)
+    owner = np.repeat(np.arange(len(runs)), lengths)[set_run]
+    return Intervals(owner, (end - runs.counts)[set_run], end[set_run])
+
+
+def from_intervals(parts: Intervals, sizes: Int) -> Runs:
+    """The canonical runs of masks of which the foreground is known.
+
+    Args:
+        parts: disjoint within a mask; those that touch are joined.
+        sizes: [N] pixels of each mask's image.
+    """
+    touch = (parts.owner[1:] == parts.owner[:-1]) & (parts.start[1:] == parts.end[:-1])
+    opens = np.ones(len(parts.owner), bool)
+    closes = opens.copy()
+    opens[1:], closes[:-1] = ~touch, ~touch
+    owner, start, end = parts.owner[opens], parts.start[opens], parts.end[closes]
+    kept = np.bincount(owner, minlength=len(sizes))
+    first = starts(kept)
+    place = np.arange(len(owner)) - first[owner]
+    gap = start.copy()
+    gap[1:] -= np.where(place[1:] > 0, end[:-1], 0)
+    covered = np.zeros(len(sizes), np.int64)
+    covered[kept > 0] = end[first[1:][kept > 0] - 1]
+    tail = sizes - covered
+    offsets = starts(2 * kept + (tail > 0))
+    counts = np.zeros(offsets[-1], np.int64)
+    counts[offsets[1:][tail > 0] - 1] = tail[tail > 0]
+    place = offsets[owner] + 2 * place
+    counts[place] = gap
+    counts[place + 1] = end - start
+    return Runs(counts, offsets)
+
+
+def canonical(runs: Runs) -> Runs:
+    """The same masks without empty runs."""
+    return from_intervals(intervals(runs), sums(runs))
+
+
+def sums(runs: Runs) -> Int:
+    """[N] pixels that the runs of each mask cover: its image's, if they are right."""
+    return np.diff(starts(runs.counts)[runs.offsets])
+
+
+def areas(runs: Runs) -> Int:
+    """[N] foreground pixels of each mask."""
+    foreground = np.where(positions(runs.offsets) % 2 == 1, runs.counts, 0)
+    return np.diff(starts(foreground)[runs.offsets])
+
+
+def boxes(runs: Runs, heights: Int) -> Int:
+    """The tight box of each mask.
+
+    Args:
+        heights: [N] height of each mask's image in pixels.
+
+    Returns:
+        [N, 4] x, y, w, h in pixels; zeros for an empty mask.
+    """
+    parts = intervals(runs)
+    height = heights[parts.owner]
+    last = parts.end - 1
+    x, top = np.divmod(parts.start, height)
+    until, bottom = np.divmod(last, height)
+    # An interval that runs on into the next column touches the last row and the first one.
+    top, bottom = np.where(x < until, 0, top), np.where(x < until, height - 1, bottom)
+    found = np.zeros((len(runs), 4), np.int64)
+    filled, first = np.unique(parts.owner, return_index=True)
+    if len(filled):
+        left = np.minimum.reduceat(x, first)
+        upper = np.minimum.reduceat(top, first)
+        found[filled, 0], found[filled, 1] = left, upper
+        found[filled, 2] = np.maximum.reduceat(until, first) - left + 1
+        found[filled, 3] = np.maximum.reduceat(bottom, first) - upper + 1
+    return found
+
+
+def of_labels(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], Runs]:
+    """Every region of a label map at once.
+
+    Args:
+        labels: [H, W], a number per pixel.
+
+    Returns:
+        The [N] numbers that occur, ascending, and the canonical runs of each.
+    """
+    pixels = labels.T.ravel()
+    start = np.concatenate([[0], np.flatnonzero(pixels[1:] != pixels[:-1]) + 1])
+    end = np.append(start[1:], len(pixels))
+    values, owner = np.unique(pixels[start], return_inverse=True)
+    order = np.argsort(owner, kind="stable")
+    parts = Intervals(owner[order], start[order], end[order])
+    return values, from_intervals(parts, np.full(len(values), len(pixels)))
+
+
+def encode(mask: NDArray[np.bool_] | NDArray[np.uint8]) -> Int:
+    """The canonical runs of one binary mask [H, W]."""
+    pixels = mask.T.ravel().astype(bool)
+    change = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
+    counts = np.diff(np.concatenate([[0], change, [len(pixels)]]))
+    return np.concatenate([[0], counts]) if pixels[0] else counts
+
+
+def decode(counts: ArrayLike, height: int, width: int) -> NDArray[np.uint8]:
+    """One binary mask [H, W] uint8 (0 or 1), column-major in memory, from its runs."""
+    runs = np.asarray(counts, np.int64)
+    values = (np.arange(len(runs)) % 2).astype(np.uint8)
+    return np.repeat(values, runs).reshape(width, height).T
+
+
+def decompress(strings: Sequence[bytes]) -> tuple[Runs, NDArray[np.bool_]]:
+    """Read compressed strings.
+
+    Returns:
+        The runs of each, and whether it was well formed; the runs of one that was not are empty.
+    """
+    lengths = np.array([len(each) for each in strings], np.int64)
+    code = np.frombuffer(b"".join(strings), np.uint8).astype(np.int64) - 48
+    owner = np.repeat(np.arange(len(strings)), lengths)
+    good = lengths > 0
+    good[owner[(code < 0) | (code > 63)]] = False
+    ends = (code & 0x20) == 0
+    good[good] = ends[starts(lengths)[1:][good] - 1]
+    kept = good[owner]
+    code, owner, ends = code[kept], owner[kept], ends[kept]
+
+    last = np.flatnonzero(ends)
+    digits = np.diff(last, prepend=-1)
+    first = last - digits + 1
+    good[owner[last[digits > _LONGEST]]] = False
+    place = np.minimum(positions(starts(digits)), _LONGEST)
+    values = np.diff(starts((code & 0x1F) << (5 * place))[np.append(first, len(code))])
+    values -= ((code[last] & 0x10) > 0) * (np.int64(1) << (5 * np.minimum(digits, _LONGEST)))
+
+    kept = good[owner[last]]
+    counts = np.bincount(owner[last[kept]], minlength=len(strings))
+    runs = Runs(_undo_differences(values[kept], starts(counts)), starts(counts))
+    good[np.repeat(np.arange(len(runs)), counts)[runs.counts < 0]] = False
+    return runs, good
+
+
+def compress(runs: Runs) -> list[bytes]:
+    """Write compressed strings, the same that pycocotools writes."""
+    values = runs.counts.copy()
+    values[2:] -= np.where(positions(runs.offsets)[2:] > 2, runs.counts[:-2], 0)
+    # As many groups of 5 bits as a signed number of that size needs.
+    limits = 1 << (5 * np.arange(1, _LONGEST) - 1)
+    magnitude = np.where(values < 0, ~values, values)
+    digits = 1 + np.searchsorted(limits, magnitude, side="right")
+    first = starts(digits)
+    place = positions(first)
+    code = (np.repeat(values, digits) >> (5 * place)) & 0x1F
+    code |= np.where(place < np.repeat(digits, digits) - 1, 0x20, 0)
+    text = (code + 48).astype(np.uint8).tobytes()
+    cuts = first[runs.offsets]
+    return [text[a:b] for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)]
+
+
+def _undo_differences(values: Int, offsets: Int) -> Int:
+    """From the fourth run on, a run is stored less the run two before it."""
+    position = positions(offsets)
+    counts = values.copy()
+    for parity in (0, 1):
+        # Runs 1, 3, 5, ... form one chain of sums per mask, and runs 2, 4, 6, ... another.
+        chain = np.flatnonzero((position % 2 == parity) & (position > 0))
+        first = np.flatnonzero(position[chain] <= 2)
+        total = np.cumsum(values[chain])
+        before = total[first] - values[chain[first]]
+        counts[chain] = total - np.repeat(before, np.diff(first, append=len(chain)))
+    return counts

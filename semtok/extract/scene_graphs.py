@@ -1,0 +1,124 @@
+"""The stage `scene_graphs`: the relations that a backend finds among masks, in shards."""
+
+import hashlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from semtok.data import rejects
+from semtok.data.rejects import DUPLICATE, Reject
+from semtok.errors import SemtokError
+from semtok.events import Emit, Progress, ignore
+from semtok.extract.backends import FoundRelations, Job, SceneGraphBackend, find_backend
+from semtok.extract.masks import MASKS, image_rows
+from semtok.params import DataSettings, ExtractorSettings
+from semtok.sharding import assign, rebuild
+from semtok.tables import FINGERPRINT, REJECTED, TableSchema, read_table, write_table
+from semtok.workspace import digest, fingerprint
+
+SCENE_GRAPHS = TableSchema(
+    "scene_graphs",
+    1,
+    pa.schema(
+        [
+            ("image_id", pa.int64()),
+            ("subject", pa.int32()),  # mask_id
+            ("predicate", pa.string()),
+            ("object", pa.int32()),  # mask_id
+            ("score", pa.float32()),
+            ("source", pa.string()),  # the backend: psg, geometry
+        ]
+    ),
+)
+
+
+def build(
+    root: Path,
+    files: pa.Table,
+    images: pa.Table,
+    masks: Path,
+    extractor: ExtractorSettings,
+    data: DataSettings,
+    staging: Path,
+    published: Path,
+    source: str,
+    emit: Emit = ignore,
+) -> int:
+    """Fill a staging folder with the shards of one partition, redoing only what is stale.
+
+    Rows are ordered by image_id, subject, object, predicate. Of relations that say the same, the
+    one of the highest score stays.
+
+    Args:
+        root: the data root.
+        files: schema `FILES`.
+        images: schema `IMAGES`, the images of the split, ordered by id.
+        masks: the artifact of `masks` of the same partition.
+        staging: empty folder to fill.
+        published: the artifact as it stands, if it does.
+        source: fingerprint of the stage's source.
+
+    Returns:
+        The number of shards that were built.
+
+    Raises:
+        SemtokError: no such backend, or one that does not work on these masks; a damaged
+            annotation file; or more faulty relations than `data.rejected_share` allows.
+    """
+    backend = find_backend("scene_graphs", extractor.scene_graphs, extractor.settings)
+    if backend.reads_masks and extractor.masks not in backend.reads_masks:
+        raise SemtokError(
+            f"params.yaml: extractors: scene_graphs: {extractor.scene_graphs} needs masks: "
+            f"{' or '.join(backend.reads_masks)}, not {extractor.masks}"
+        )
+    opened: SceneGraphBackend = backend.open(Job(root, files, images, backend.settings))
+    shards = assign(images["image_id"].to_pylist(), data.shards, ".parquet")
+    wanted = {
+        name: fingerprint(
+            SCENE_GRAPHS.label,
+            backend.label,
+            source,
+            image_rows(images.take(positions)),
+            digest(masks / name),
+            hashlib.blake2b(opened.inputs(images.take(positions))).hexdigest(),
+        )
+        for name, positions in shards.items()
+    }
+    done = 0
+
+    def build_shard(name: str, path: Path) -> pa.Table:
+        nonlocal done
+        emit(Progress("scene graphs", done, images.num_rows))
+        found = opened.find(images.take(shards[name]), read_table(masks / name, MASKS))
+        relations, repeated = _distinct(found)
+        relations = relations.append_column(
+            "source", pa.repeat(extractor.scene_graphs, relations.num_rows)
+        )
+        write_table(path, relations, SCENE_GRAPHS, {FINGERPRINT: wanted[name]})
+        done += len(shards[name])
+        return rejects.table([*found.rejected, *repeated], name)
+
+    built = rebuild(staging, published, wanted, build_shard)
+    emit(Progress("scene graphs", images.num_rows, images.num_rows))
+    kept = sum(pq.read_metadata(staging / name).num_rows for name in shards)
+    rejected = read_table(staging / "rejected.parquet", REJECTED)
+    rejects.enforce(rejected, kept, data.rejected_share, "relations", root)
+    return built
+
+
+def _distinct(found: FoundRelations) -> tuple[pa.Table, list[Reject]]:
+    """Each relation once, in order, with its highest score; and a reject for every repetition."""
+    key = ["image_id", "subject", "object", "predicate"]
+    groups = found.relations.group_by(key, use_threads=False).aggregate(
+        [("score", "max"), ("score", "count")]
+    )
+    groups = groups.sort_by([(name, "ascending") for name in key])
+    repeated = groups.filter(pc.field("score_count") > 1).select(["image_id", "score_count"])
+    rejected = [
+        Reject(image_id, None, found.file, DUPLICATE)
+        for image_id, count in zip(*repeated.to_pydict().values(), strict=True)
+        for _ in range(count - 1)
+    ]
+    return groups.select([*key, "score_max"]).rename_columns([*key, "score"]), rejected
