@@ -3,12 +3,13 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.tables import FINGERPRINT, REJECTED, read_metadata, read_table, write_table
 
@@ -39,8 +40,7 @@ def rebuild(
     Returns:
         The number of shards that were built.
     """
-    rejected_path = published / "rejected.parquet"
-    known = read_table(rejected_path, REJECTED) if rejected_path.exists() else None
+    known = _published_rejects(published / "rejected.parquet")
     rejected, built = [], 0
     for done, (name, fingerprint) in enumerate(sorted(wanted.items())):
         emit(Progress(what, done, len(wanted)))
@@ -52,7 +52,7 @@ def rebuild(
             built += 1
     emit(Progress(what, len(wanted), len(wanted)))
     rows = pa.concat_tables([REJECTED.columns.empty_table(), *rejected], promote_options="default")
-    order = [(name, "ascending") for name in ("shard", "image_id", "source_id", "reason")]
+    order = [(name, "ascending") for name in REJECTED.columns.names]
     write_table(staging / "rejected.parquet", rows.sort_by(order), REJECTED)
     return built
 
@@ -61,6 +61,22 @@ def shard_of(image_id: int, shards: int) -> int:
     """The shard that an image belongs to: by its id alone, so that adding images moves none."""
     hashed = hashlib.blake2b(image_id.to_bytes(8, "little", signed=True), digest_size=8).digest()
     return int.from_bytes(hashed, "little") % shards
+
+
+def assign(image_ids: Iterable[int], shards: int, suffix: str) -> dict[str, list[int]]:
+    """The file name of every shard -> the positions of its images, in the order given."""
+    names = [f"{number:03d}{suffix}" for number in range(shards)]
+    found: dict[str, list[int]] = {name: [] for name in names}
+    for position, image_id in enumerate(image_ids):
+        found[names[shard_of(image_id, shards)]].append(position)
+    return found
+
+
+def _published_rejects(path: Path) -> pa.Table | None:
+    try:
+        return read_table(path, REJECTED)
+    except SemtokError:
+        return None
 
 
 def _take_over(source: Path, target: Path) -> None:

@@ -73,11 +73,11 @@ def write_table(
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise SemtokError(f"{path}: does not fit {schema.label}: {error}") from None
     pairs = {key.encode(): value.encode() for key, value in (metadata or {}).items()}
-    table = table.replace_schema_metadata({_NAME: schema.label.encode(), **pairs})
+    table = table.replace_schema_metadata({_NAME: schema.label.encode(), **pairs}).combine_chunks()
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".arrow":
         with pa.ipc.new_file(path, table.schema) as writer:
-            writer.write_table(table.combine_chunks())
+            writer.write_table(table)
     else:
         pq.write_table(table, path, compression="zstd", store_schema=True)
 

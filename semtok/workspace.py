@@ -98,6 +98,7 @@ def publish(target: Path, state: Path) -> Iterator[Path]:
                 yield staging
                 _replace(target, staging, old)
             finally:
+                recover(target, old)
                 shutil.rmtree(staging, ignore_errors=True)
     except Timeout:
         raise SemtokError(f"{target}: another run is at work on it; wait for it to end") from None
@@ -132,7 +133,12 @@ def digest(path: Path) -> str:
 
     Returns:
         32 hexadecimal digits (BLAKE2b of 16 bytes).
+
+    Raises:
+        SemtokError: there is nothing at `path`.
     """
+    if not path.exists():
+        raise SemtokError(f"{path}: no such file or folder")
     files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
     total = hashlib.blake2b(digest_size=16)
     for each in files:
@@ -159,5 +165,5 @@ def source_fingerprint(root: Path, files: Iterable[str]) -> str:
     paths: list[Path] = []
     for each in files:
         path = root / each
-        paths += [path] if path.is_file() else sorted(path.rglob("*.py"))
+        paths += sorted(path.rglob("*.py")) if path.is_dir() else [path]
     return fingerprint(*(f"{p.relative_to(root).as_posix()} {digest(p)}" for p in paths))
