@@ -39,12 +39,15 @@ class AdditiveBias(nn.Module):
         self.neighbour = nn.Parameter(torch.zeros(depth, heads)) if neighbours else None
         self.depth = depth
 
-    def forward(self, batch: TokenBatch) -> list[Tensor | None]:
+    def forward(self, batch: TokenBatch, padding: Tensor | None) -> list[Tensor | None]:
         """The bias of each layer for a batch of token sets of N tokens, [CLS] put first.
 
+        Args:
+            batch: the token sets.
+            padding: `key_padding` of the batch, part of every layer's bias.
+
         Returns:
-            One a layer: [B, heads or 1, N+1 or 1, N+1] with -inf in the columns of padding;
-            None where it is 0 everywhere, so that attention can take its fastest path.
+            One a layer: [B, heads or 1, N+1 or 1, N+1], or None where it is 0 everywhere.
         """
         tokens = batch.valid.shape[1]
         terms = []
@@ -56,7 +59,6 @@ class AdditiveBias(nn.Module):
             pairs = torch.stack([queries.expand_as(batch.neighbours), batch.neighbours], dim=-1)
             counts = pair_counts(pairs.flatten(1, 2), tokens, self.neighbour.dtype)
             terms.append((self.neighbour, counts))
-        padding = key_padding(batch.valid)
         biases: list[Tensor | None] = []
         for layer in range(self.depth):
             bias = padding
@@ -98,7 +100,7 @@ def key_padding(valid: Tensor) -> Tensor | None:
 
     Returns:
         [B, 1, 1, N+1] float32, -inf for padding and 0 elsewhere, [CLS] first; None where there
-        is no padding.
+        is no padding, so that attention can take its fastest path.
     """
     if bool(valid.all()):
         return None
@@ -118,21 +120,30 @@ class Attention(nn.Module):
         """
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
+        self.q = nn.Linear(width, width)
+        self.kv = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, bias: Tensor | None = None, causal: bool = False) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        bias: Tensor | None = None,
+        causal: bool = False,
+        queries: int | None = None,
+    ) -> Tensor:
         """Mix tokens.
 
         Args:
             x: [B, N, width].
-            bias: added to the scores; broadcasts to [B, heads, N, N].
+            bias: added to the scores; broadcasts to [B, heads, Q, N].
             causal: whether a token sees itself and earlier ones only; excludes `bias`.
+            queries: Q, how many of the first tokens to compute; all of them by default.
 
         Returns:
-            [B, N, width].
+            [B, Q, width].
         """
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q = self.q(x[:, :queries]).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = self.kv(x).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         if bias is not None:
             bias = bias.to(q.dtype)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=causal)

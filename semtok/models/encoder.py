@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semtok.models.attention import AdditiveBias
-from semtok.models.transformer import attention_flops, block_flops, blocks
+from semtok.models.attention import AdditiveBias, key_padding
+from semtok.models.transformer import block_flops, blocks
 from semtok.params import EncoderSettings
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
 
@@ -56,17 +56,20 @@ class VisualTokenEncoder(nn.Module):
         self.projection = nn.Linear(encoder.width, encoder.embedding, bias=False)
         nn.init.normal_(self.projection.weight, std=encoder.width**-0.5)
         self.embedding = TokenEmbedding(vision, encoder.width)
+        # [CLS], whose scores have no bias, is all that the last block computes.
         self.bias = AdditiveBias(
-            encoder.depth, encoder.heads, vision.relation_bias, vision.neighbour_bias
+            encoder.depth - 1, encoder.heads, vision.relation_bias, vision.neighbour_bias
         )
         self.settings = encoder
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Encode a batch of B images: [B, embedding], unit length."""
         x = self.embedding(batch)
-        for block, bias in zip(self.blocks, self.bias(batch), strict=True):
+        padding = key_padding(batch.valid)
+        for block, bias in zip(self.blocks[:-1], self.bias(batch, padding), strict=True):
             x = block(x, bias)
-        return F.normalize(self.projection(self.norm(x[:, 0])), dim=-1)
+        cls = self.blocks[-1](x, padding, queries=1)[:, 0]
+        return F.normalize(self.projection(self.norm(cls)), dim=-1)
 
     def flops(self, tokens: int, intangible: int = 0) -> int:
         """FLOPs of encoding one image, matrix products alone; a multiply-add is two.
@@ -75,13 +78,12 @@ class VisualTokenEncoder(nn.Module):
             tokens: of the image, [CLS] and padding not counted.
             intangible: how many of them are intangible: those have no pixels to embed.
         """
-        each = self.settings
-        per_token = block_flops(each.width, each.mlp_ratio) * (tokens + 1)
-        per_pair = attention_flops(each.width) * (tokens + 1) ** 2
+        width, ratio, keys = self.settings.width, self.settings.mlp_ratio, tokens + 1
         return (
             self.embedding.flops(tokens, intangible)
-            + each.depth * (per_token + per_pair)
-            + 2 * each.width * each.embedding
+            + (self.settings.depth - 1) * block_flops(width, ratio, queries=keys, keys=keys)
+            + block_flops(width, ratio, queries=1, keys=keys)
+            + 2 * self.projection.weight.numel()
         )
 
 

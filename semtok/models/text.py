@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semtok.errors import SemtokError
-from semtok.models.transformer import attention_flops, block_flops, blocks
+from semtok.models.transformer import block_flops, blocks
 
 _MLP_RATIO = 4.0
 
@@ -101,11 +101,9 @@ class TextEncoder(nn.Module):
         return F.normalize(self.projection(self.norm(x)), dim=-1)
 
     def flops(self, tokens: int) -> int:
-        """FLOPs of one caption, as `VisualTokenEncoder.flops`; masked pairs count as computed."""
-        config = self.config
-        per_token = block_flops(config.width, _MLP_RATIO) * tokens
-        per_pair = attention_flops(config.width) * tokens**2
-        return config.depth * (per_token + per_pair) + 2 * self.projection.weight.numel()
+        """FLOPs of encoding one caption of so many tokens, as `VisualTokenEncoder.flops`."""
+        block = block_flops(self.config.width, _MLP_RATIO, queries=tokens, keys=tokens)
+        return self.config.depth * block + 2 * self.projection.weight.numel()
 
 
 class ClipTextEncoder(nn.Module):
@@ -141,10 +139,8 @@ class ClipTextEncoder(nn.Module):
         """As `TextEncoder.flops`."""
         tower = self.tower.config
         ratio = tower.intermediate_size / tower.hidden_size
-        per_token = block_flops(tower.hidden_size, ratio) * tokens
-        per_pair = attention_flops(tower.hidden_size) * tokens**2
-        head = 2 * tower.hidden_size * tower.projection_dim
-        return int(tower.num_hidden_layers * (per_token + per_pair) + head)
+        block = block_flops(tower.hidden_size, ratio, queries=tokens, keys=tokens)
+        return int(tower.num_hidden_layers * block + 2 * tower.hidden_size * tower.projection_dim)
 
 
 def pretrained_tower(name: str) -> tuple[ClipText, dict[str, Tensor]]:

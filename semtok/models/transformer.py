@@ -23,9 +23,16 @@ class Block(nn.Module):
         self.norm_mlp = nn.LayerNorm(width)
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
-    def forward(self, x: Tensor, bias: Tensor | None = None, causal: bool = False) -> Tensor:
-        """Transform tokens [B, N, width]; `bias` and `causal` as in `Attention.forward`."""
-        x = x + self.attention(self.norm_attention(x), bias, causal)
+    def forward(
+        self,
+        x: Tensor,
+        bias: Tensor | None = None,
+        causal: bool = False,
+        queries: int | None = None,
+    ) -> Tensor:
+        """Transform tokens [B, N, width]; arguments and result as `Attention.forward`."""
+        mixed = self.attention(self.norm_attention(x), bias, causal, queries)
+        x = x[:, :queries] + mixed
         return x + self.mlp(self.norm_mlp(x))  # type: ignore[no-any-return]
 
 
@@ -41,7 +48,8 @@ def blocks(depth: int, width: int, heads: int, mlp_ratio: float) -> nn.ModuleLis
         assert isinstance(block, Block)
         expand, _, contract = block.mlp
         for layer, std in (
-            (block.attention.qkv, inner),
+            (block.attention.q, inner),
+            (block.attention.kv, inner),
             (block.attention.out, residual),
             (expand, (2 * width) ** -0.5),
             (contract, residual),
@@ -52,11 +60,16 @@ def blocks(depth: int, width: int, heads: int, mlp_ratio: float) -> nn.ModuleLis
     return stack
 
 
-def block_flops(width: int, mlp_ratio: float) -> int:
-    """FLOPs of one block per token, attention between tokens aside (a multiply-add is two)."""
-    return 2 * width * (4 * width + 2 * round(width * mlp_ratio))
+def block_flops(width: int, mlp_ratio: float, queries: int, keys: int) -> int:
+    """FLOPs of one block's matrix products; a multiply-add is two.
 
-
-def attention_flops(width: int) -> int:
-    """FLOPs of one block per ordered pair of tokens: the scores and the mixing of values."""
-    return 4 * width
+    Args:
+        width: of a token.
+        mlp_ratio: hidden width of the MLP, in widths.
+        queries: tokens that the block computes.
+        keys: tokens that they attend to; causal attention counts those it masks.
+    """
+    query = 2 * width * (2 * width + 2 * round(width * mlp_ratio))  # q, output and MLP
+    key = 2 * width * 2 * width  # k and v
+    pair = 2 * width * 2  # a score, and its share of the mix of values
+    return queries * query + keys * key + queries * keys * pair

@@ -45,8 +45,10 @@ def dense_reference(batch, bias, layer):
 
 def attention_reference(attention, x, bias):
     """softmax(QK^T / sqrt(d) + B) V in numpy, a head at a time."""
-    weight, shift = (each.detach().numpy() for each in attention.qkv.parameters())
-    q, k, v = np.split(x.numpy() @ weight.T + shift, 3, axis=-1)
+    weight, shift = (each.detach().numpy() for each in attention.q.parameters())
+    q = x.numpy() @ weight.T + shift
+    weight, shift = (each.detach().numpy() for each in attention.kv.parameters())
+    k, v = np.split(x.numpy() @ weight.T + shift, 2, axis=-1)
     size = WIDTH // HEADS
     mixed = np.empty_like(q)
     for head in range(HEADS):
@@ -72,7 +74,7 @@ def test_attention_with_bias_is_the_papers_formula(
     bias = drawn_bias(seed, *switches)
     attention = Attention(WIDTH, HEADS).double()
     x = torch.randn(len(batch), batch.valid.shape[1] + 1, WIDTH, dtype=torch.float64)
-    for layer, ours in enumerate(bias(batch)):
+    for layer, ours in enumerate(bias(batch, key_padding(batch.valid))):
         found = attention(x, ours).detach().numpy()
         expected = attention_reference(attention, x, dense_reference(batch, bias, layer))
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
@@ -92,7 +94,7 @@ def test_pairs_are_counted_as_often_as_listed(seed, tokens, pairs) -> None:
 
 def test_training_starts_from_plain_attention(regions_of) -> None:
     batch = regions_of(0, [3, 3], [2, 2])
-    for bias in AdditiveBias(DEPTH, HEADS, relations=True, neighbours=True)(batch):
+    for bias in AdditiveBias(DEPTH, HEADS, relations=True, neighbours=True)(batch, None):
         assert bias is not None
         assert not bias.any()
 
@@ -100,7 +102,7 @@ def test_training_starts_from_plain_attention(regions_of) -> None:
 def test_without_bias_and_padding_there_is_no_mask(regions_of) -> None:
     even, uneven = regions_of(0, [3, 3], [2, 2]), regions_of(0, [3, 2], [2, 2])
     plain = AdditiveBias(DEPTH, HEADS, relations=False, neighbours=False)
-    assert plain(even) == [None] * DEPTH
+    assert plain(even, key_padding(even.valid)) == [None] * DEPTH
     assert key_padding(uneven.valid).tolist() == [[[[0] * 6]], [[[0] * 5 + [-math.inf]]]]
 
 
@@ -109,9 +111,11 @@ def test_gradients(regions_of) -> None:
     bias, attention = drawn_bias(1), Attention(WIDTH, HEADS).double()
     x = torch.randn(2, batch.valid.shape[1] + 1, WIDTH, dtype=torch.float64, requires_grad=True)
 
+    padding = key_padding(batch.valid)
+
     def attend(x, relation, neighbour):
         tables = {"relation": relation, "neighbour": neighbour}
-        return attention(x, torch.func.functional_call(bias, tables, (batch,))[1])
+        return attention(x, torch.func.functional_call(bias, tables, (batch, padding))[1])
 
     assert bias.relation is not None
     assert bias.neighbour is not None
@@ -124,10 +128,12 @@ def test_bias_works_in_mixed_precision(regions_of, relations) -> None:
     bias, attention = drawn_bias(2).float(), Attention(WIDTH, HEADS)
     x = torch.randn(2, batch.valid.shape[1] + 1, WIDTH)
     with torch.autocast("cpu", torch.bfloat16):
-        found = attention(x, bias(batch)[0])
+        found = attention(x, bias(batch, key_padding(batch.valid))[0])
     assert found.dtype == torch.bfloat16
     found.float().sum().backward()
     assert bias.neighbour is not None
-    torch.testing.assert_close(found.float(), attention(x, bias(batch)[0]), atol=0.05, rtol=0.05)
+    torch.testing.assert_close(
+        found.float(), attention(x, bias(batch, key_padding(batch.valid))[0]), atol=0.05, rtol=0.05
+    )
     assert bias.neighbour.grad is not None
     assert bias.neighbour.grad.isfinite().all()

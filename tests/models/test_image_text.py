@@ -40,7 +40,7 @@ def test_every_parameter_has_one_role() -> None:
     model = ImageTextModel(CONFIG)
     roles = model.parameters_by_role()
     assert sum(roles.values()) == sum(each.numel() for each in model.parameters())
-    assert roles["bias"] == 2 * CONFIG.encoder.depth * CONFIG.encoder.heads
+    assert roles["bias"] == 2 * (CONFIG.encoder.depth - 1) * CONFIG.encoder.heads
     assert roles["scale"] == 1
 
 

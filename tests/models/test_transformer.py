@@ -13,6 +13,9 @@ def with_weights_of(block: Block) -> nn.TransformerEncoderLayer:
         WIDTH, HEADS, 4 * WIDTH, dropout=0, activation="gelu", batch_first=True, norm_first=True
     ).double()
     ours = block.state_dict()
+    for kind in ("weight", "bias"):
+        parts = [ours.pop(f"attention.{name}.{kind}") for name in ("q", "kv")]
+        ours[f"attention.qkv.{kind}"] = torch.cat(parts)
     names = {
         "self_attn.in_proj_": "attention.qkv.",
         "self_attn.out_proj.": "attention.out.",
@@ -49,6 +52,9 @@ def test_block_equals_torchs_encoder_layer(masking) -> None:
     else:
         found, expected = block(x), reference(x)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    if masking != "causal":
+        first = block(x, bias if masking == "padding" else None, queries=2)
+        torch.testing.assert_close(first, expected[:, :2], rtol=1e-12, atol=1e-12)
 
 
 def test_depth_leaves_the_scale_of_the_residual_stream_alone() -> None:

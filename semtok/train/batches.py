@@ -1,0 +1,69 @@
+"""What a step sees: token sets and captions, prepared while the step before it computes."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from torch import Tensor
+
+from semtok.tokens import loader
+from semtok.tokens.batch import TokenBatch
+from semtok.tokens.collate import Collate
+from semtok.tokens.shards import TokenShards
+from semtok.train.captions import Captions
+from semtok.train.text_tokenizer import TextTokenizer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`tokens` of B images, and `ids` [B, L] int64 of one caption of each."""
+
+    tokens: TokenBatch
+    ids: Tensor
+
+
+@dataclass(frozen=True)
+class Data:
+    """A split, ready for a model: token shards, captions, and how both become tensors."""
+
+    shards: TokenShards
+    captions: Captions
+    collate: Collate
+    text_tokenizer: TextTokenizer
+
+    def training(self, batch_size: int, seed: int, first_step: int) -> Iterator[Batch]:
+        """Shuffled batches without end, each by (seed, step) alone.
+
+        Args:
+            batch_size: images.
+            seed: of the order of images and the choice of captions.
+            first_step: where to begin, counted from 0.
+        """
+        for step, rows in loader.batches(self.shards, batch_size, seed, first_step):
+            captions = self.captions.draw(rows.image_ids, seed, step)
+            yield Batch(self.collate(rows), self.text_tokenizer.encode(captions))
+
+    def in_order(self, batch_size: int, images: int) -> Iterator[Batch]:
+        """The first `images` images once, each with its first caption."""
+        for rows in loader.in_order(self.shards, batch_size):
+            if images <= 0:
+                return
+            captions = self.captions.first(rows.image_ids)
+            yield Batch(self.collate(rows), self.text_tokenizer.encode(captions))
+            images -= len(rows.image_ids)
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, each one prepared in a thread while its predecessor is in use."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        following = pool.submit(next, items)
+        while True:
+            try:
+                item = following.result()
+            except StopIteration:
+                return
+            following = pool.submit(next, items)
+            yield item

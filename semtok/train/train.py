@@ -1,0 +1,163 @@
+"""Train one variant with one seed: token shards and captions in, a checkpoint out."""
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from semtok.errors import SemtokError
+from semtok.events import Emit, ignore
+from semtok.models.encoder import VisionConfig
+from semtok.models.image_text import ImageTextModel, ModelConfig
+from semtok.models.text import ScratchText, TextConfig, pretrained_tower
+from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
+from semtok.tables import FINGERPRINT, read_metadata
+from semtok.tokens.batch import PATCH, TokenBatch
+from semtok.tokens.collate import Collate
+from semtok.tokens.shards import TokenShards
+from semtok.train import checkpoint, loop, validation
+from semtok.train.batches import Data
+from semtok.train.captions import Captions
+from semtok.train.text_tokenizer import TextTokenizer, learn, of_tower
+from semtok.workspace import fingerprint, source_fingerprint
+
+_SOURCE = ("semtok/models", "semtok/tokens", "semtok/train")
+
+
+def train(
+    train_shards: Path,
+    val_shards: Path,
+    captions: pa.Table,
+    variant: VariantSettings,
+    encoder: EncoderSettings,
+    text: TextSettings,
+    settings: TrainSettings,
+    seed: int,
+    staging: Path,
+    resume: Path,
+    provenance: Mapping[str, Any],
+    emit: Emit = ignore,
+) -> None:
+    """Train a model, on CUDA where there is a device, and write its checkpoint.
+
+    Args:
+        train_shards: token shards of the training split.
+        val_shards: of the validation split, by the same tokenizer.
+        captions: the index's captions: caption_id, image_id, caption; of both splits at least.
+        variant: what differs.
+        encoder: the shared blocks.
+        text: the shared text side.
+        settings: the shared recipe.
+        seed: of weights, batches and captions.
+        staging: folder to write the checkpoint into.
+        resume: folder for the resume state of this variant and seed. It stays, so that nothing
+            is lost if the checkpoint is refused afterwards: remove it once that is published.
+        provenance: what the caller knows (commit, dirty tree, data hashes); goes to training.json.
+        emit: told of progress and metrics.
+
+    Raises:
+        SemtokError: shards and settings do not fit together, or the training diverged.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    collate = Collate(variant.patch_size, variant.intangible, variant.permute_relations, seed)
+    shards = TokenShards(train_shards)
+    own_captions = Captions(captions, shards.image_ids)
+    text_config, text_tokenizer, text_weights = _text_side(text, own_captions)
+    sample = collate(shards.rows(np.arange(1)))
+    vision = _vision(sample, shards, variant)
+    data = Data(shards, own_captions, collate, text_tokenizer)
+
+    torch.manual_seed(seed)
+    model = ImageTextModel(ModelConfig(encoder, vision, text_config)).to(device)
+    if text_weights is not None:
+        model.text.load_state_dict(text_weights)
+    trained = checkpoint.Checkpoint(model, text_tokenizer, shards.tokens, collate)
+
+    shards_of_val = trained.open_shards(val_shards)
+    val = Data(shards_of_val, Captions(captions, shards_of_val.image_ids), collate, text_tokenizer)
+    identity = fingerprint(
+        json.dumps([model.config.as_json(), asdict(collate), asdict(settings), seed]),
+        text_tokenizer.as_json(),
+        *(_content(each) for each in (train_shards, val_shards)),
+        *(each.captions.fingerprint() for each in (data, val)),
+        *(torch.__version__, device.type),
+        source_fingerprint(Path(__file__).parents[2], _SOURCE),
+    )
+    done = loop.fit(
+        model,
+        lambda first_step: data.training(settings.batch_size, seed, first_step),
+        settings,
+        lambda: validation.validate(model, val, settings.batch_size),
+        resume,
+        identity,
+        emit,
+    )
+    facts = {
+        "seed": seed,
+        "steps": done.step,
+        "training_seconds": done.seconds,
+        "images_per_second": done.step * settings.batch_size / done.seconds,
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "parameters": model.parameters_by_role(),
+        **validation.size(model, data),
+        **provenance,
+    }
+    checkpoint.save(staging, trained, done.history, facts)
+
+
+def _text_side(
+    text: TextSettings, captions: Captions
+) -> tuple[TextConfig, TextTokenizer, dict[str, Tensor] | None]:
+    """The text encoder's configuration, its text tokenizer, and weights where it is pre-trained."""
+    if text.tower == "scratch":
+        tokenizer = learn(captions.every(), text.vocabulary, text.context)
+        config = ScratchText(
+            vocabulary=tokenizer.vocabulary,
+            context=text.context,
+            end=tokenizer.end,
+            width=text.width,
+            depth=text.depth,
+            heads=text.heads,
+        )
+        return config, tokenizer, None
+    clip, weights = pretrained_tower(text.tower)
+    context = min(text.context, clip.tower["max_position_embeddings"])
+    return clip, of_tower(text.tower, clip.tower["vocab_size"], context), weights
+
+
+def _vision(sample: TokenBatch, shards: TokenShards, variant: VariantSettings) -> VisionConfig:
+    """What the encoder has to expect, from the token set of one image."""
+    tokens, feature_dim = sample.features.shape[1:]
+    patches = bool((sample.kind == PATCH).all())
+    relational = (
+        "intangible", "relation_bias", "neighbour_bias", "permute_relations",
+    )  # fmt: skip
+    if patches and (asked := [name for name in relational if getattr(variant, name)]):
+        raise SemtokError(
+            f"{shards.folder}: holds patches, which have no relations; "
+            f"take {', '.join(asked)} off the variant or give it another tokenizer"
+        )
+    return VisionConfig(
+        feature_dim=feature_dim,
+        patches=tokens if patches else None,
+        geometry=not patches,
+        predicates=shards.predicates,
+        intangible=variant.intangible,
+        relation_bias=variant.relation_bias,
+        neighbour_bias=variant.neighbour_bias,
+    )
+
+
+def _content(folder: Path) -> str:
+    """What a folder of shards was made of."""
+    paths = sorted(folder.glob("*.arrow"))
+    return fingerprint(*(f"{each.name} {read_metadata(each)[FINGERPRINT]}" for each in paths))

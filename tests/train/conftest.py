@@ -1,0 +1,106 @@
+"""A tiny data set as token shards: one coloured shape an image, its caption names both."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
+from semtok.tokens.rows import Regions, pack
+from semtok.tokens.shards import pixels_schema, regions_schema, write
+
+COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
+PREDICATES = ("above", "on", "under")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory) -> dict[str, Any]:
+    """Arguments of `train` that say what to train on, for grid tokens and semantic ones."""
+    root = tmp_path_factory.mktemp("data")
+    captions: list[tuple[int, int, str]] = []
+    for split, count, first_id in (("train", 40, 100), ("val", 20, 900)):
+        random = np.random.default_rng(first_id)
+        pictures, regions, ids = [], [], list(range(first_id, first_id + count))
+        for image_id in ids:
+            one, other = random.choice(list(COLOURS), 2)
+            predicate = str(random.choice(["above", "under"]))
+            pictures.append(_picture(COLOURS[one], COLOURS[other]))
+            regions.append(_regions(COLOURS[one], COLOURS[other], predicate, random))
+            for number, end in enumerate((".", " here")):
+                caption = f"a {one} box {predicate} a {other} box{end}"
+                captions.append((10 * image_id + number, image_id, caption))
+        for name, sets, schema in (
+            ("grid", pictures, pixels_schema(8)),
+            ("semantic", regions, regions_schema(4, 2)),
+        ):
+            rows = pack(ids, sets, PREDICATES)
+            tokens = {"scheme": name, "settings": {"image_size": 8}}
+            names = PREDICATES if name == "semantic" else ()
+            write(
+                root / f"{name}-{split}" / "000.arrow",
+                schema,
+                rows,
+                names,
+                tokens,
+                f"{name} {split}",
+            )
+    columns = zip(("caption_id", "image_id", "caption"), zip(*captions, strict=True), strict=True)
+    return {"root": root, "captions": pa.table({name: list(each) for name, each in columns})}
+
+
+@pytest.fixture(scope="session")
+def arguments(data) -> Callable[..., dict[str, Any]]:
+    """All arguments of `train` but where it writes; settings of the recipe can be changed."""
+
+    def make(
+        variant: str = "semantic", folder: Path | None = None, **recipe: Any
+    ) -> dict[str, Any]:
+        changed: dict[str, Any] = {
+            "steps": 12, "batch_size": 8, "learning_rate": 3e-3, "weight_decay": 0.1, "warmup": 2,
+            "clip_norm": 1.0, "seeds": (0,), "log_every": 5, "save_every": 4,
+        } | recipe  # fmt: skip
+        root = folder or data["root"]
+        variants = {
+            "grid": VariantSettings("grid", patch_size=4),
+            "semantic": VariantSettings(
+                "semantic", intangible=True, relation_bias=True, neighbour_bias=True
+            ),
+        }
+        return {
+            "train_shards": root / f"{variant}-train",
+            "val_shards": root / f"{variant}-val",
+            "captions": data["captions"],
+            "variant": variants[variant],
+            "encoder": EncoderSettings(width=16, depth=2, heads=2, mlp_ratio=2.0, embedding=8),
+            "text": TextSettings("scratch", vocabulary=300, context=16, width=16, depth=1, heads=2),
+            "settings": TrainSettings(**changed),
+            "seed": 3,
+            "provenance": {"commit": "abc", "dirty": False},
+        }
+
+    return make
+
+
+def _picture(one: tuple[int, ...], other: tuple[int, ...]) -> np.ndarray:
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[1:4, 2:6], picture[5:8, 2:6] = one, other
+    return picture
+
+
+def _regions(
+    one: tuple[int, ...], other: tuple[int, ...], predicate: str, random: np.random.Generator
+) -> Regions:
+    floor = (90, 90, 90)
+    features = np.array([[*each, 255] * 16 for each in (one, other, floor)], np.uint8)
+    geometry = np.array([[0.5, y, 0.5, 0.4, 0.2] for y in (0.3, 0.8, 0.9)], np.float32)
+    related = random.random() < 0.8
+    return Regions(
+        features=features,
+        geometry=geometry,
+        neighbours=np.array([[1, -1], [0, 2], [1, -1]], np.int16),
+        edge_ends=np.array([[0, 1], [1, 2]], np.int16)[: 2 * related],
+        edge_predicate=(predicate, "on")[: 2 * related],
+    )

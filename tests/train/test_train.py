@@ -1,0 +1,84 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
+
+from semtok.errors import SemtokError
+from semtok.params import TextSettings
+from semtok.train import checkpoint
+from semtok.train.train import train
+
+
+def run(given, folder):
+    folder.mkdir(parents=True)
+    train(**given, staging=folder, resume=folder / "resume")
+    return load_file(folder / "model.safetensors")
+
+
+def test_the_seed_decides_and_nothing_else(arguments, tmp_path) -> None:
+    given = arguments()
+    one, same = run(given, tmp_path / "one"), run(given, tmp_path / "same")
+    other = run(given | {"seed": 4}, tmp_path / "other")
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+    for name in ("model.safetensors", "config.json", "text_tokenizer.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "same" / name).read_bytes()
+
+
+def test_control_trains_on_other_relations(arguments, tmp_path) -> None:
+    given = arguments()
+    control = given | {"variant": replace(given["variant"], permute_relations=True)}
+    one, other = run(given, tmp_path / "one"), run(control, tmp_path / "other")
+    assert one.keys() == other.keys()
+    assert not torch.equal(one["vision.bias.relation"], other["vision.bias.relation"])
+    assert checkpoint.load(tmp_path / "other").collate.permute_relations
+
+
+def test_switches_that_patches_cannot_have_are_refused(arguments, tmp_path) -> None:
+    given = arguments("grid")
+    wrong = given | {"variant": replace(given["variant"], relation_bias=True)}
+    with pytest.raises(SemtokError, match=r"holds patches.*take relation_bias off"):
+        train(**wrong, staging=tmp_path, resume=tmp_path / "resume")
+
+
+def test_shards_of_another_tokenizer_are_refused(arguments, tmp_path) -> None:
+    wrong = arguments("grid") | {"val_shards": arguments("semantic")["val_shards"]}
+    with pytest.raises(SemtokError, match=r"tokens of semantic .* trained on grid"):
+        train(**wrong, staging=tmp_path, resume=tmp_path / "resume")
+
+
+def test_frozen_clip_text_tower(arguments, tmp_path) -> None:
+    torch.manual_seed(0)
+    letters = [chr(ord("a") + number) for number in range(26)]
+    words = [
+        "<|startoftext|>",
+        "<|endoftext|>",
+        ".",
+        ".</w>",
+        *letters,
+        *(f"{each}</w>" for each in letters),
+    ]
+    tower = tmp_path / "tower"
+    CLIPTokenizer(
+        vocab={word: number for number, word in enumerate(words)}, merges=[]
+    ).save_pretrained(tower)
+    CLIPTextModelWithProjection(
+        CLIPTextConfig(
+            vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
+            num_attention_heads=2, max_position_embeddings=20, projection_dim=8,
+            bos_token_id=0, eos_token_id=1, pad_token_id=1,
+        )
+    ).save_pretrained(tower)  # fmt: skip
+    text = TextSettings(str(tower), vocabulary=0, context=32, width=0, depth=0, heads=0)
+    run(arguments("grid") | {"text": text}, tmp_path / "out")
+    # The checkpoint needs its tower's folder no more.
+    before = load_file(tower / "model.safetensors")
+    for each in tower.iterdir():
+        each.unlink()
+    loaded = checkpoint.load(tmp_path / "out")
+    assert loaded.text_tokenizer.context == 20
+    assert loaded.model.encode_text(loaded.text_tokenizer.encode(["a red box"])).shape == (1, 8)
+    after = loaded.model.text.tower.state_dict()
+    assert all(torch.equal(after[name], each) for name, each in before.items())
