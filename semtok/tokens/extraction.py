@@ -1,0 +1,140 @@
+"""What an extractor found in one image: the input of tokenizers, beside its pixels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from semtok.extract import rle
+from semtok.extract.masks import MASKS
+from semtok.extract.rle import Runs
+from semtok.extract.scene_graphs import SCENE_GRAPHS
+from semtok.tables import read_table
+from semtok.tokens.coverage import Spans
+from semtok.tokens.rows import Int
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The M masks and E relations of one image. What the masks show is not among it.
+
+    Attributes:
+        height, width: of the image that the masks were found in, in pixels.
+        mask_id: [M] int64, unique within the image, not negative.
+        boxes: [M, 4] int64, tight x, y, w, h in pixels, w and h at least 1.
+        areas: [M] int64 in pixels.
+        spans: the pixels of the masks.
+        relations: [E, 2] int64, mask ids of subject and object.
+        predicates: [E] names (dtype object).
+        scores: [E] float32.
+    """
+
+    height: int
+    width: int
+    mask_id: Int
+    boxes: Int
+    areas: Int
+    spans: Spans
+    relations: Int
+    predicates: NDArray[Any]
+    scores: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        runs: Runs,
+        height: int,
+        width: int,
+        relations: Sequence[tuple[int, int]] = (),
+        predicates: Sequence[str] = (),
+    ) -> "Extraction":
+        """Take masks and relations that were not read from shards.
+
+        Args:
+            runs: canonical runs of M masks, none empty, each summing to the image's pixels.
+            height, width: of the image in pixels.
+            relations: numbers (0..M-1) of subject and object.
+            predicates: a name per relation.
+        """
+        if not len(runs):
+            return WHOLE_IMAGE
+        heights = np.full(len(runs), height)
+        return cls(
+            height=height,
+            width=width,
+            mask_id=np.arange(len(runs)),
+            boxes=rle.boxes(runs, heights),
+            areas=rle.areas(runs),
+            spans=Spans.of(runs, heights),
+            relations=np.array(relations, np.int64).reshape(-1, 2),
+            predicates=np.array(predicates, object),
+            scores=np.ones(len(relations), np.float32),
+        )
+
+
+#: Nothing was found: one mask over the whole image, whatever its size.
+WHOLE_IMAGE = Extraction.of(Runs.of([[0, 1]]), height=1, width=1)
+
+
+class ExtractionShard:
+    """The extractions of one shard's images."""
+
+    def __init__(self, masks: Path, scene_graphs: Path) -> None:
+        """Read a shard of masks and the shard of scene graphs that belongs to it.
+
+        Raises:
+            SemtokError: a file is missing, damaged or of another schema.
+        """
+        table = read_table(masks, MASKS)
+        self._image = _numbers(table, "image_id")
+        self._mask_id = _numbers(table, "mask_id")
+        self._boxes = np.stack([_numbers(table, name) for name in "xywh"], axis=1)
+        self._areas = _numbers(table, "area")
+        self._height, self._width = _numbers(table, "height"), _numbers(table, "width")
+        self._spans = Spans.of(_runs(table["counts"]), self._height)
+        table = read_table(scene_graphs, SCENE_GRAPHS)
+        self._image_of_relation = _numbers(table, "image_id")
+        self._relations = np.stack(
+            [_numbers(table, name) for name in ("subject", "object")], axis=1
+        )
+        self._predicates = table["predicate"].to_numpy()
+        self._scores = table["score"].to_numpy()
+
+    def of(self, image_id: int) -> Extraction:
+        """What was found in one image: `WHOLE_IMAGE` where nothing was."""
+        masks = _rows(self._image, image_id)
+        if masks.start == masks.stop:
+            return WHOLE_IMAGE
+        relations = _rows(self._image_of_relation, image_id)
+        return Extraction(
+            height=int(self._height[masks.start]),
+            width=int(self._width[masks.start]),
+            mask_id=self._mask_id[masks],
+            boxes=self._boxes[masks],
+            areas=self._areas[masks],
+            spans=self._spans[masks],
+            relations=self._relations[relations],
+            predicates=self._predicates[relations],
+            scores=self._scores[relations],
+        )
+
+
+def _numbers(table: pa.Table, name: str) -> Int:
+    return np.asarray(table[name].to_numpy()).astype(np.int64)
+
+
+def _runs(column: pa.ChunkedArray) -> Runs:
+    counts = column.combine_chunks()
+    return Runs(
+        counts.flatten().to_numpy().astype(np.int64),
+        rle.starts(counts.value_lengths().to_numpy().astype(np.int64)),
+    )
+
+
+def _rows(sorted_ids: Int, image_id: int) -> slice:
+    first, last = np.searchsorted(sorted_ids, [image_id, image_id + 1])
+    return slice(int(first), int(last))

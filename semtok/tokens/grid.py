@@ -1,0 +1,27 @@
+"""Grid tokens: the image at training size, which a variant cuts into square patches."""
+
+from dataclasses import dataclass
+
+from semtok.tables import TableSchema
+from semtok.tokens.extraction import Extraction
+from semtok.tokens.rows import UInt8
+from semtok.tokens.shards import pixels_schema
+
+READS_EXTRACTION = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the token sets are made of."""
+
+    image_size: int  # pixels a side that the image is decoded to
+
+
+def schema(settings: Settings) -> TableSchema:
+    """The shards' schema."""
+    return pixels_schema(settings.image_size)
+
+
+def tokenize(pixels: UInt8, extraction: Extraction | None, settings: Settings) -> UInt8:
+    """Keep the pixels [S, S, 3] uint8 as they are; `extraction` is not read."""
+    return pixels

@@ -1,0 +1,79 @@
+"""Image file -> the training-size pixels that every tokenizer starts from."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import simplejpeg
+
+from semtok.errors import SemtokError
+from semtok.tokens.rows import UInt8
+
+#: Bilinear sampling skips no source pixel up to this reduction; beyond it would alias.
+_BILINEAR_LIMIT = 2
+
+
+class UnreadableImageError(SemtokError):
+    """An image that cannot be decoded, and the `reason`, without its path."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        """Name the image and the reason."""
+        super().__init__(f"{name}: {reason}; replace or remove it")
+        self.reason = reason
+
+
+def decode(source: Path | bytes, size: int) -> UInt8:
+    """Decode an image and stretch it to a square.
+
+    A JPEG is decoded at the smallest of libjpeg-turbo's DCT scales (eighths) whose sides are at
+    least `size`. EXIF orientation is ignored: COCO's annotations count pixels as they are stored.
+
+    Args:
+        source: a file or its bytes: JPEG, PNG or what else OpenCV reads.
+        size: side S of the result in pixels.
+
+    Returns:
+        [S, S, 3] uint8 RGB; the aspect ratio is not kept.
+
+    Raises:
+        UnreadableImageError: it is missing, truncated, corrupt or of an unknown format.
+    """
+    try:
+        data = source if isinstance(source, bytes) else source.read_bytes()
+        pixels = _decode_jpeg(data, size) if data[:2] == b"\xff\xd8" else _decode_other(data)
+    except (OSError, ValueError) as error:
+        name = "image" if isinstance(source, bytes) else str(source)
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UnreadableImageError(name, f"unreadable image ({reason})") from None
+    height, width = pixels.shape[:2]
+    if (height, width) == (size, size):
+        return pixels
+    smooth = max(height, width) <= _BILINEAR_LIMIT * size
+    method = cv2.INTER_LINEAR if smooth else cv2.INTER_AREA
+    return np.asarray(cv2.resize(pixels, (size, size), interpolation=method))
+
+
+def _decode_jpeg(data: bytes, size: int) -> UInt8:
+    try:
+        return _scaled(data, size, strict=True)
+    except ValueError as error:
+        # Padding before a marker harms no pixel; libjpeg warns of it all the same.
+        if "extraneous bytes before marker" in str(error):
+            return _scaled(data, size, strict=False)
+        raise
+
+
+def _scaled(data: bytes, size: int, strict: bool) -> UInt8:
+    return np.asarray(
+        simplejpeg.decode_jpeg(data, "RGB", min_height=size, min_width=size, strict=strict)
+    )
+
+
+def _decode_other(data: bytes) -> UInt8:
+    if not data:
+        raise ValueError("the file is empty")
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise ValueError("truncated, corrupt or of an unknown format")
+    return np.asarray(pixels)

@@ -1,0 +1,159 @@
+"""The stage `token_shards`: every image of a split through one tokenizer, in shards.
+
+A tokenizer is a module of this folder, named after its scheme, with
+- `READS_EXTRACTION`: whether it needs masks and relations beside the pixels;
+- `Settings`: a dataclass of its block in `params.yaml`, with an `image_size`;
+- `schema(settings)`: one of the two families of `shards.py`;
+- `tokenize(pixels, extraction, settings)`: the token set of one image.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import pyarrow as pa
+
+from semtok.data import rejects
+from semtok.data.rejects import Reject
+from semtok.errors import SemtokError
+from semtok.events import Emit, Progress, ignore
+from semtok.params import DataSettings, parse
+from semtok.sharding import assign, rebuild
+from semtok.tables import REJECTED, TableSchema, read_table
+from semtok.tokens import shards
+from semtok.tokens.extraction import Extraction, ExtractionShard
+from semtok.tokens.pixels import UnreadableImageError, decode
+from semtok.tokens.rows import Regions, TokenSet, UInt8, pack
+from semtok.workspace import digest, fingerprint
+
+#: Images between two progress events.
+_STRIDE = 50
+
+
+class Tokenizer(Protocol):
+    """What the module of a tokenizer offers."""
+
+    READS_EXTRACTION: bool
+    Settings: type[Any]
+
+    def schema(self, settings: Any) -> TableSchema:
+        """The shards' schema."""
+
+    def tokenize(self, pixels: UInt8, extraction: Extraction | None, settings: Any) -> TokenSet:
+        """The token set of one image."""
+
+
+def build(
+    root: Path,
+    images: pa.Table,
+    tokenizer: Mapping[str, Any],
+    extraction: tuple[Path, Path] | None,
+    data: DataSettings,
+    staging: Path,
+    published: Path,
+    source: str,
+    emit: Emit = ignore,
+) -> int:
+    """Fill a staging folder with the shards of one partition, redoing only what is stale.
+
+    An image that cannot be read is set aside.
+
+    Args:
+        root: the data root.
+        images: schema `IMAGES`, the images of the split, ordered by id.
+        tokenizer: its block of `params.yaml`.
+        extraction: the artifacts `masks` and `scene_graphs` that it reads, in as many shards.
+        staging: empty folder to fill.
+        published: the artifact as it stands, if it does.
+        source: fingerprint of the stage's source.
+
+    Returns:
+        The number of shards that were built.
+
+    Raises:
+        SemtokError: no such scheme, a wrong setting, an extraction that is missing or damaged, or
+            more unreadable images than `data.rejected_share` allows.
+    """
+    where = f"params.yaml: tokenizers.{published.name.rpartition('-')[0]}"
+    module, settings = find(tokenizer, where)
+    if module.READS_EXTRACTION and extraction is None:
+        raise SemtokError(
+            f"{where}: {tokenizer['scheme']} tokens are made of masks; let "
+            f"token_shards.{published.name}.reads name an extraction"
+        )
+    reads = extraction if module.READS_EXTRACTION and extraction else ()
+    tokens = {"scheme": tokenizer["scheme"], "settings": dataclasses.asdict(settings)}
+    schema = module.schema(settings)
+    groups = {
+        name: images.take(positions).select(["image_id", "path", "sha256"]).to_pylist()
+        for name, positions in assign(images["image_id"].to_pylist(), data.shards, ".arrow").items()
+    }
+    inputs = {name: [folder / f"{Path(name).stem}.parquet" for folder in reads] for name in groups}
+    wanted = {
+        name: fingerprint(
+            schema.label, json.dumps([tokens, rows]), source, *map(digest, inputs[name])
+        )
+        for name, rows in groups.items()
+    }
+    done = 0
+
+    def build_shard(name: str, path: Path) -> pa.Table:
+        nonlocal done
+        found = ExtractionShard(*inputs[name]) if reads else None
+        image_ids: list[int] = []
+        token_sets: list[TokenSet] = []
+        rejected: list[Reject] = []
+        for image_id, file, _ in (row.values() for row in groups[name]):
+            if done % _STRIDE == 0:
+                emit(Progress("tokens", done, images.num_rows))
+            done += 1
+            try:
+                pixels = decode(root / file, settings.image_size)
+            except UnreadableImageError as error:
+                rejected.append(Reject(image_id, None, file, error.reason))
+                continue
+            extraction = found.of(image_id) if found else None
+            image_ids.append(image_id)
+            token_sets.append(module.tokenize(pixels, extraction, settings))
+        names = sorted(
+            {
+                name
+                for each in token_sets
+                if isinstance(each, Regions)
+                for name in each.edge_predicate
+            }
+        )
+        rows = pack(image_ids, token_sets, names) if token_sets else None
+        shards.write(path, schema, rows, names, tokens, wanted[name])
+        return rejects.table(rejected, name)
+
+    built = rebuild(staging, published, wanted, build_shard)
+    emit(Progress("tokens", images.num_rows, images.num_rows))
+    rejected = read_table(staging / "rejected.parquet", REJECTED)
+    kept = images.num_rows - rejected.num_rows
+    rejects.enforce(rejected, kept, data.rejected_share, "images", root)
+    return built
+
+
+def find(tokenizer: Mapping[str, Any], where: str) -> tuple[Tokenizer, Any]:
+    """Look a tokenizer's module up by its scheme, and parse its settings.
+
+    Args:
+        tokenizer: {"scheme": NAME, ...settings}.
+        where: the place in `params.yaml`, for messages.
+
+    Raises:
+        SemtokError: no such scheme, or a key that is unknown, missing or of a wrong type.
+    """
+    scheme = str(tokenizer.get("scheme", ""))
+    name = f"{__package__}.{scheme}"
+    module = import_module(name) if scheme.isidentifier() and find_spec(name) else None
+    if not hasattr(module, "READS_EXTRACTION"):
+        raise SemtokError(f"{where}.scheme: {scheme!r} is no tokenizer of semtok/tokens")
+    found = cast(Tokenizer, module)
+    raw = {key: value for key, value in tokenizer.items() if key != "scheme"}
+    return found, parse(found.Settings, raw, where)
