@@ -1,0 +1,176 @@
+"""Per-case results: what every benchmark writes and every metric and interval is computed from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from semtok.errors import SemtokError
+from semtok.tables import TableSchema
+
+#: One row a case and training. Its rank is the place of the best right answer among all candidates,
+#: 1 = best; wrong answers of equal similarity stand before it.
+CASES = TableSchema(
+    "cases",
+    1,
+    pa.schema(
+        [
+            ("benchmark", pa.string()),
+            ("split", pa.string()),
+            ("task", pa.string()),
+            ("seed", pa.int32()),
+            ("case_id", pa.int64()),
+            ("cluster_id", pa.int64()),  # cases of one cluster are resampled together
+            ("rank", pa.int32()),
+            ("candidates", pa.int32()),
+        ]
+    ),
+)
+
+#: R@K is the share of cases, in percent, whose rank is at most K.
+RECALLS = {"R@1": 1, "R@5": 5, "R@10": 10}
+MEDIAN_RANK = "median_rank"
+METRICS = (*RECALLS, MEDIAN_RANK)
+
+
+class Task(NamedTuple):
+    """One question of a benchmark, e.g. retrieval, test, text_to_image."""
+
+    benchmark: str
+    split: str
+    task: str
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The cases of one task and variant, in the order of their ids.
+
+    Attributes:
+        ranks: [S, N] int64, from 1; one row a seed.
+        case_ids: [N] int64, ascending.
+        clusters: [N] int64, 0..C-1, each used; numbered in the order of the cluster ids.
+        candidates: [N] int64, how many answers each case had to choose from.
+        seeds: S of them, ascending.
+    """
+
+    ranks: npt.NDArray[np.int64]
+    case_ids: npt.NDArray[np.int64]
+    clusters: npt.NDArray[np.int64]
+    candidates: npt.NDArray[np.int64]
+    seeds: tuple[int, ...]
+
+
+def by_task(cases: pa.Table) -> dict[Task, Ranks]:
+    """Arrange a table of cases for computing.
+
+    Args:
+        cases: columns of `CASES`, in any order of rows.
+
+    Raises:
+        SemtokError: a case is there twice, or not for every seed.
+    """
+    order = [(name, "ascending") for name in (*Task._fields, "seed", "case_id")]
+    cases = cases.sort_by(order)
+    tasks = cases.select(list(Task._fields)).group_by(list(Task._fields), use_threads=False)
+    return {
+        task: _ranks(task, cases.filter(_rows_of(cases, task)))
+        for task in (Task(**row) for row in tasks.aggregate([]).to_pylist())
+    }
+
+
+def metrics(cases: pa.Table) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """The numbers of `metrics/DATA/VARIANT.json`: benchmark -> split -> task -> metric -> value.
+
+    Args:
+        cases: columns of `CASES`.
+
+    Returns:
+        Means over seeds; recalls in percent (0..100), median ranks from 1.
+    """
+    nested: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    for task, ranks in by_task(cases).items():
+        values = dict(zip(METRICS, measure(ranks.ranks).mean(axis=0).tolist(), strict=True))
+        nested.setdefault(task.benchmark, {}).setdefault(task.split, {})[task.task] = values
+    return nested
+
+
+def measure(ranks: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """All metrics of each seed.
+
+    Args:
+        ranks: [S, N].
+
+    Returns:
+        [S, M] in the order of `METRICS`.
+    """
+    recalls = [100 * (ranks <= limit).mean(axis=1) for limit in RECALLS.values()]
+    return np.stack([*recalls, np.median(ranks, axis=1)], axis=1)
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether a larger value of a metric is the better one."""
+    return metric != MEDIAN_RANK
+
+
+def check_same_cases(named: Mapping[str, Mapping[Task, Ranks]]) -> None:
+    """Refuse to compare scores of different data.
+
+    Args:
+        named: name of a variant -> its cases.
+
+    Raises:
+        SemtokError: tasks, cases, clusters or numbers of candidates differ; counts the difference.
+    """
+    (first, wanted), *others = named.items()
+    for name, found in others:
+        pair = f"{first} and {name} were not scored on the same cases"
+        if tasks := sorted(set(wanted) ^ set(found)):
+            owner = first if tasks[0] in wanted else name
+            raise SemtokError(
+                f"{pair}: only {owner} has {' '.join(tasks[0])}; score both on the same benchmarks"
+            )
+        for task, ranks in wanted.items():
+            if fault := _difference(ranks, found[task]):
+                raise SemtokError(f"{pair}: {' '.join(task)}: {fault}; score both on the same data")
+
+
+def _difference(one: Ranks, other: Ranks) -> str:
+    """In what two sets of cases differ; empty where they are the same."""
+    if alone := len(np.setxor1d(one.case_ids, other.case_ids)):
+        common = len(np.intersect1d(one.case_ids, other.case_ids))
+        return f"{alone} cases are in one of them only, {common} in both"
+    if (one.clusters != other.clusters).any():
+        return "the cases are clustered differently"
+    if changed := int((one.candidates != other.candidates).sum()):
+        return f"{changed} cases had other numbers of candidates"
+    return ""
+
+
+def _rows_of(cases: pa.Table, task: Task) -> pa.ChunkedArray:
+    same = [pc.equal(cases[name], value) for name, value in task._asdict().items()]
+    return pc.and_(pc.and_(same[0], same[1]), same[2])
+
+
+def _ranks(task: Task, rows: pa.Table) -> Ranks:
+    """Rows are those of one task, ordered by seed and case."""
+    seeds, counts = np.unique(rows["seed"].to_numpy(), return_counts=True)
+    if (counts != counts[0]).any():
+        raise SemtokError(f"cases: {' '.join(task)}: the seeds have unequal numbers of cases")
+    shape = (len(seeds), -1)
+    case_ids = rows["case_id"].to_numpy().reshape(shape)
+    if (np.diff(case_ids) <= 0).any():
+        raise SemtokError(f"cases: {' '.join(task)}: a case is there twice for one seed")
+    if (case_ids != case_ids[0]).any():
+        raise SemtokError(f"cases: {' '.join(task)}: the seeds were scored on different cases")
+    clusters = rows["cluster_id"].to_numpy().reshape(shape)[0]
+    return Ranks(
+        ranks=rows["rank"].to_numpy().reshape(shape).astype(np.int64),
+        case_ids=case_ids[0],
+        clusters=np.unique(clusters, return_inverse=True)[1],
+        candidates=rows["candidates"].to_numpy().reshape(shape)[0].astype(np.int64),
+        seeds=tuple(seeds.tolist()),
+    )

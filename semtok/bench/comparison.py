@@ -1,0 +1,152 @@
+"""Variants against a baseline on the same cases: points, relative gains, paired intervals."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from semtok.bench import protocol
+from semtok.bench.cases import METRICS, Task, by_task, check_same_cases, higher_is_better
+from semtok.bench.intervals import Interval, Resampled, resample
+from semtok.errors import SemtokError
+from semtok.params import SPLITS
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of one variant, beside the baseline's.
+
+    Attributes:
+        value: recalls in percent, median ranks from 1; mean over seeds.
+        points: the variant's value minus the baseline's, in the metric's own unit; None for the
+            baseline itself, as `relative`.
+        relative: the variant's value over the baseline's, minus 1, in percent.
+        verdict: `better` or `worse` where the interval of `points` leaves 0 out, else `undecided`;
+            `baseline` for the baseline itself.
+    """
+
+    benchmark: str
+    split: str
+    task: str
+    metric: str
+    variant: str
+    value: Interval
+    points: Interval | None
+    relative: Interval | None
+    verdict: str
+
+    @property
+    def of(self) -> Task:
+        """The task that the metric is of."""
+        return Task(self.benchmark, self.split, self.task)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes:
+        baseline: the variant that the others are compared with.
+        seeds: variant -> its number of trainings, the baseline first.
+        cases: task -> its number of cases.
+        rows: by task, metric and variant, in this order.
+        resamples: of each interval.
+        confidence: of each interval, 0..1.
+        protocol: its version.
+        label: `smoke run (...)` where no claim may rest on it, else empty.
+    """
+
+    baseline: str
+    seeds: Mapping[str, int]
+    cases: Mapping[Task, int]
+    rows: tuple[Row, ...]
+    resamples: int
+    confidence: float
+    protocol: str
+    label: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        cases = [{**task._asdict(), "cases": count} for task, count in self.cases.items()]
+        return {**asdict(self), "cases": cases}
+
+
+def compare(
+    cases: Mapping[str, pa.Table],
+    baseline: str,
+    resamples: int,
+    confidence: float,
+    seed: int = 0,
+) -> Comparison:
+    """Compare variants with a baseline on every task and metric.
+
+    Args:
+        cases: variant -> its cases (`cases.CASES`).
+        baseline: one of them.
+        resamples: of each interval.
+        confidence: of each interval, 0..1.
+        seed: of the resampling.
+
+    Raises:
+        SemtokError: there is no such baseline, or the variants were scored on different cases.
+    """
+    if baseline not in cases:
+        known = ", ".join(cases)
+        raise SemtokError(f"baseline {baseline}: has no scores; there are those of {known}")
+    names = [baseline, *(name for name in cases if name != baseline)]
+    tasks = {name: by_task(cases[name]) for name in names}
+    check_same_cases(tasks)
+    rows: list[Row] = []
+    for task in tasks[baseline]:
+        drawn = resample([tasks[name][task] for name in names], resamples, seed)
+        for metric in METRICS:
+            for name, each in zip(names, drawn, strict=True):
+                rows.append(_row(task, metric, name, each[metric], drawn[0][metric], confidence))
+    seeds = {name: min(len(each.seeds) for each in tasks[name].values()) for name in names}
+    return Comparison(
+        baseline=baseline,
+        seeds=seeds,
+        cases={task: len(each.case_ids) for task, each in tasks[baseline].items()},
+        rows=tuple(rows),
+        resamples=resamples,
+        confidence=confidence,
+        protocol=protocol.VERSION,
+        label=protocol.label(min(seeds.values())),
+    )
+
+
+def final_tasks(comparison: Comparison) -> list[Task]:
+    """The tasks of the split that final numbers are read from: test, where it was scored."""
+    scored = {task.split for task in comparison.cases}
+    final = max(scored, key=SPLITS.index)
+    return [task for task in comparison.cases if task.split == final]
+
+
+def _row(
+    task: Task,
+    metric: str,
+    variant: str,
+    found: Resampled,
+    baseline: Resampled,
+    confidence: float,
+) -> Row:
+    is_baseline = found is baseline
+    points = None if is_baseline else found.difference(baseline, confidence)
+    return Row(
+        *task,
+        metric=metric,
+        variant=variant,
+        value=found.interval(confidence),
+        points=points,
+        relative=None if is_baseline else found.relative(baseline, confidence),
+        verdict="baseline" if points is None else _verdict(points, higher_is_better(metric)),
+    )
+
+
+def _verdict(points: Interval, higher_is_better: bool) -> str:
+    if points.low is not None and points.low > 0:
+        return "better" if higher_is_better else "worse"
+    if points.high is not None and points.high < 0:
+        return "worse" if higher_is_better else "better"
+    return "undecided"

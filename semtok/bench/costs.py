@@ -1,0 +1,98 @@
+"""What a variant costs: `costs.json`, drawn from the `training.json` of its checkpoints."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from semtok.errors import SemtokError
+from semtok.params import parse
+
+NAME = "costs.json"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Numbers of parameters by role, as `ImageTextModel.parameters_by_role`."""
+
+    blocks: int
+    embeddings: int
+    bias: int
+    text: int
+    scale: int
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Means over a variant's seeds; what does not depend on the seed is the same for all.
+
+    Attributes:
+        parameters: by role.
+        tokens_per_image: of validation images on average, [CLS] and padding not counted.
+        flops_per_image: of encoding one image forward; a multiply-add is two.
+        training_seconds: of one training, as the clock showed it.
+    """
+
+    parameters: Parameters
+    tokens_per_image: float
+    flops_per_image: float
+    training_seconds: float
+
+
+def of_trainings(folders: list[Path]) -> Costs:
+    """Average the costs of a variant's trainings.
+
+    Args:
+        folders: `seed-S` of its checkpoint, at least one.
+
+    Raises:
+        SemtokError: a `training.json` is missing or not what training writes, or the trainings
+            are of different models.
+    """
+    found = [_of_training(folder / "training.json") for folder in folders]
+    for folder, each in zip(folders, found, strict=True):
+        if each.parameters != found[0].parameters:
+            raise SemtokError(f"{folder}: another model than {folders[0]}; train both again")
+    return Costs(
+        parameters=found[0].parameters,
+        tokens_per_image=fmean(each.tokens_per_image for each in found),
+        flops_per_image=fmean(each.flops_per_image for each in found),
+        training_seconds=fmean(each.training_seconds for each in found),
+    )
+
+
+def write(folder: Path, costs: Costs) -> None:
+    """Write `costs.json` into a folder."""
+    (folder / NAME).write_text(json.dumps(asdict(costs), indent=2, sort_keys=True) + "\n")
+
+
+def read(folder: Path) -> Costs:
+    """Read the `costs.json` of a folder.
+
+    Raises:
+        SemtokError: it is missing or not what `write` writes.
+    """
+    path = folder / NAME
+    return parse(Costs, _json(path), str(path))
+
+
+def _of_training(path: Path) -> Costs:
+    raw = _json(path)
+    names = {
+        "parameters": "parameters",
+        "tokens_per_image": "tokens_per_image",
+        "flops_per_image": "flops_per_image",
+        "training_seconds": "seconds",
+    }
+    found = {ours: raw[theirs] for ours, theirs in names.items() if theirs in raw}
+    return parse(Costs, found, str(path))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise SemtokError(f"{path}: no such file; run the stage that makes it") from None
+    except (ValueError, TypeError) as error:
+        raise SemtokError(f"{path}: no JSON mapping ({error}); run its stage again") from None

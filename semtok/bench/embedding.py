@@ -1,0 +1,73 @@
+"""A trained model as benchmarks use it: images and captions in, unit vectors out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from semtok.errors import SemtokError
+from semtok.events import Emit, Progress, ignore
+from semtok.tokens.loader import in_order
+from semtok.tokens.shards import TokenShards
+from semtok.train import checkpoint
+
+#: Images or captions encoded at once: enough to keep a GPU busy, little memory without one.
+BATCH = 256
+
+
+class Model:
+    """One training of a variant, on a GPU where there is one."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read a checkpoint.
+
+        Args:
+            folder: `seed-S` of a checkpoint artifact; names the model in errors.
+
+        Raises:
+            SemtokError: it is missing, damaged or of another format.
+        """
+        self.folder = folder
+        self._checkpoint = checkpoint.load(folder, "cuda" if torch.cuda.is_available() else "cpu")
+
+    def open_shards(self, folder: Path) -> TokenShards:
+        """Open token shards, if they come from the tokenizer that the model was trained with."""
+        return self._checkpoint.open_shards(folder)
+
+    def embed_images(self, shards: TokenShards, emit: Emit = ignore) -> torch.Tensor:
+        """Encode all images of some token shards.
+
+        Returns:
+            [I, P] float32 of unit length, in the shards' order, on the model's device.
+
+        Raises:
+            SemtokError: an embedding is not finite or not of unit length.
+        """
+        model, parts = self._checkpoint.model, []
+        with torch.inference_mode():
+            for number, rows in enumerate(in_order(shards, BATCH)):
+                emit(Progress("embedding images", number * BATCH, len(shards)))
+                batch = self._checkpoint.collate(rows).to(model.log_scale.device)
+                parts.append(model.encode_image(batch).float())
+        emit(Progress("embedding images", len(shards), len(shards)))
+        return self._checked(torch.cat(parts), "images")
+
+    def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> torch.Tensor:
+        """Encode captions: [T, P], as `embed_images`."""
+        model, parts = self._checkpoint.model, []
+        with torch.inference_mode():
+            for start in range(0, len(captions), BATCH):
+                emit(Progress("embedding captions", start, len(captions)))
+                ids = self._checkpoint.text_tokenizer.encode(captions[start : start + BATCH])
+                parts.append(model.encode_text(ids.to(model.log_scale.device)).float())
+        emit(Progress("embedding captions", len(captions), len(captions)))
+        return self._checked(torch.cat(parts), "captions")
+
+    def _checked(self, embeddings: torch.Tensor, what: str) -> torch.Tensor:
+        lengths = embeddings.norm(dim=1)
+        if not bool(((lengths - 1).abs() < 1e-3).all()):  # false for NaN too
+            raise SemtokError(
+                f"{self.folder}: embeds {what} in vectors that are not finite or not of unit "
+                "length; train it again"
+            )
+        return embeddings

@@ -1,0 +1,179 @@
+"""Intervals by the bootstrap: what a number might have been with other images and other seeds.
+
+The bootstrap of Efron (1979), percentile intervals. Clusters (an image with its captions) are drawn
+with replacement, together for all variants: differences are paired. Where a variant has S > 1
+seeds, S - 1 of them are drawn too, which makes the variance of their mean unbiased (McCarthy and
+Snowden 1985), for each variant on its own: the same seed starts two different trainings.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from semtok.bench.cases import METRICS, RECALLS, Ranks, measure
+
+#: Bytes of one block of resamples, so that memory does not grow with their number.
+BLOCK = 64 * 2**20
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and the ends of its interval; None where it is undefined or unbounded."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """One metric of one variant.
+
+    Attributes:
+        estimate: on the cases as they are, mean over seeds.
+        replicates: [B] the same on each resample; resample b of all variants holds the same images.
+    """
+
+    estimate: float
+    replicates: Floats
+
+    def interval(self, confidence: float) -> Interval:
+        """The variant's own interval.
+
+        Args:
+            confidence: 0..1.
+        """
+        return _percentile(self.estimate, self.replicates, confidence)
+
+    def difference(self, baseline: "Resampled", confidence: float) -> Interval:
+        """This minus the baseline, paired."""
+        points = self.replicates - baseline.replicates
+        return _percentile(self.estimate - baseline.estimate, points, confidence)
+
+    def relative(self, baseline: "Resampled", confidence: float) -> Interval:
+        """This over the baseline, minus 1, in percent, paired."""
+        ratios = _relative(self.replicates, baseline.replicates)
+        estimate = _relative(np.array([self.estimate]), np.array([baseline.estimate]))
+        return _percentile(float(estimate[0]), ratios, confidence)
+
+
+def resample(
+    variants: Sequence[Ranks], resamples: int, seed: int = 0, block: int = BLOCK
+) -> list[dict[str, Resampled]]:
+    """Draw the resamples of one task, for all variants at once.
+
+    Args:
+        variants: scored on the same cases (`cases.check_same_cases`).
+        resamples: B, how many to draw.
+        seed: of the random numbers; the same seed gives the same intervals.
+        block: bytes of memory to work in, roughly.
+
+    Returns:
+        For each variant, metric -> its estimate and replicates.
+    """
+    clusters, cases = variants[0].clusters.max() + 1, len(variants[0].clusters)
+    rows = int(max(1, block // (24 * max(clusters, cases))))
+    images = np.random.default_rng([seed, 0])
+    shares = [
+        _shares(np.random.default_rng([seed, 1, number]), resamples, len(each.seeds))
+        for number, each in enumerate(variants)
+    ]
+    prepared = [_Prepared(each) for each in variants]
+    values = np.empty((len(variants), len(METRICS), resamples))
+    for start in range(0, resamples, rows):
+        here = slice(start, min(start + rows, resamples))
+        drawn = _draw(images, here.stop - start, int(clusters), int(clusters))
+        for number, each in enumerate(prepared):
+            found = each.measure(drawn)
+            values[number, :, here] = np.einsum("bsm,bs->mb", found, shares[number][here])
+    return [
+        {
+            metric: Resampled(estimate=float(estimate), replicates=replicates)
+            for metric, estimate, replicates in zip(
+                METRICS, measure(each.ranks).mean(axis=0), values[number], strict=True
+            )
+        }
+        for number, each in enumerate(variants)
+    ]
+
+
+class _Prepared:
+    """What resampling needs of one variant, computed once."""
+
+    def __init__(self, ranks: Ranks) -> None:
+        limits = np.array(list(RECALLS.values()))
+        found = ranks.ranks[:, :, None] <= limits  # [S, N, K]
+        clusters = int(ranks.clusters.max()) + 1
+        self.sizes = np.bincount(ranks.clusters, minlength=clusters).astype(np.float64)
+        self.hits = np.zeros((clusters, len(ranks.seeds), len(limits)))
+        np.add.at(self.hits, ranks.clusters, found.transpose(1, 0, 2))
+        order = np.argsort(ranks.ranks, axis=1, kind="stable")
+        self.sorted_ranks = np.take_along_axis(ranks.ranks, order, axis=1)
+        self.sorted_clusters = ranks.clusters[order]
+
+    def measure(self, drawn: npt.NDArray[np.int32]) -> Floats:
+        """All metrics of each seed on each resample.
+
+        Args:
+            drawn: [b, C] how often each cluster was drawn.
+
+        Returns:
+            [b, S, M] in the order of `METRICS`.
+        """
+        weights = drawn.astype(np.float64)
+        cases = weights @ self.sizes  # [b]
+        hits = np.tensordot(weights, self.hits, axes=1)  # [b, S, K]
+        recalls = 100 * hits / cases[:, None, None]
+        medians = np.stack(
+            [
+                _median(ranks, drawn[:, clusters], cases.astype(np.int64))
+                for ranks, clusters in zip(self.sorted_ranks, self.sorted_clusters, strict=True)
+            ],
+            axis=1,
+        )
+        return np.concatenate([recalls, medians[:, :, None]], axis=2)
+
+
+def _median(
+    ranks: npt.NDArray[np.int64], counts: npt.NDArray[np.int32], totals: npt.NDArray[np.int64]
+) -> Floats:
+    """Median of ranks [N], ascending, each taken counts [b, N] times; totals [b] = counts' sums."""
+    upto = np.cumsum(counts, axis=1, dtype=np.int32, out=counts)
+    low = (upto > ((totals - 1) // 2)[:, None]).argmax(axis=1)
+    high = (upto > (totals // 2)[:, None]).argmax(axis=1)
+    median: Floats = (ranks[low] + ranks[high]) / 2
+    return median
+
+
+def _draw(
+    random: np.random.Generator, times: int, options: int, draws: int
+) -> npt.NDArray[np.int32]:
+    """How often each of `options` comes up in `draws` draws with replacement: [times, options]."""
+    picks = random.integers(0, options, (times, draws)) + options * np.arange(times)[:, None]
+    counts = np.bincount(picks.ravel(), minlength=times * options)
+    return counts.reshape(times, options).astype(np.int32)
+
+
+def _shares(random: np.random.Generator, times: int, seeds: int) -> Floats:
+    """What each seed counts for in each resample: [times, seeds], each row sums to 1."""
+    if seeds == 1:
+        return np.ones((times, 1))
+    return _draw(random, times, seeds, seeds - 1) / (seeds - 1)
+
+
+def _relative(values: Floats, baseline: Floats) -> Floats:
+    """In percent; something over nothing is infinite, nothing over nothing is no gain."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((values == 0) & (baseline == 0), 0.0, 100 * (values / baseline - 1))
+
+
+def _percentile(estimate: float, replicates: Floats, confidence: float) -> Interval:
+    # No interpolation: a replicate may be infinite.
+    tail = (1 - confidence) / 2
+    low = np.quantile(replicates, tail, method="lower")
+    high = np.quantile(replicates, 1 - tail, method="higher")
+    return Interval(*(float(each) if np.isfinite(each) else None for each in (estimate, low, high)))

@@ -1,0 +1,128 @@
+"""All variants side by side, by the protocol: quality beside cost."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from semtok.bench import costs
+from semtok.bench.cases import CASES
+from semtok.bench.comparison import Comparison, Row, compare
+from semtok.bench.intervals import Interval
+from semtok.tables import TableSchema, read_table, write_table
+
+NAME = "leaderboard.parquet"
+
+#: One row a task, metric and variant; null where a number is undefined or the baseline's own.
+LEADERBOARD = TableSchema(
+    "leaderboard",
+    1,
+    pa.schema(
+        [
+            ("benchmark", pa.string()),
+            ("split", pa.string()),
+            ("task", pa.string()),
+            ("metric", pa.string()),
+            ("variant", pa.string()),
+            ("baseline", pa.string()),
+            ("value", pa.float64()),  # recalls in percent, median ranks from 1
+            ("value_low", pa.float64()),
+            ("value_high", pa.float64()),
+            ("points", pa.float64()),  # value - the baseline's
+            ("points_low", pa.float64()),
+            ("points_high", pa.float64()),
+            ("relative", pa.float64()),  # value over the baseline's, minus 1, in percent
+            ("relative_low", pa.float64()),
+            ("relative_high", pa.float64()),
+            ("verdict", pa.string()),  # baseline, better, worse, undecided
+            ("cases", pa.int64()),
+            ("seeds", pa.int32()),
+            ("tokens_per_image", pa.float64()),
+            ("parameters_blocks", pa.int64()),
+            ("parameters_embeddings", pa.int64()),
+            ("parameters_bias", pa.int64()),
+            ("parameters_text", pa.int64()),
+            ("flops_per_image", pa.float64()),
+            ("training_seconds", pa.float64()),
+            ("confidence", pa.float64()),
+            ("resamples", pa.int64()),
+            ("protocol", pa.string()),
+            ("label", pa.string()),  # `smoke run (...)`, or empty
+        ]
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """A comparison, and what each of its variants costs."""
+
+    comparison: Comparison
+    costs: Mapping[str, costs.Costs]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return {
+            **self.comparison.as_dict(),
+            "costs": {name: asdict(each) for name, each in self.costs.items()},
+        }
+
+
+def build(
+    scores: Mapping[str, Path], baseline: str, resamples: int, confidence: float
+) -> Leaderboard:
+    """Compare scored variants.
+
+    Args:
+        scores: variant -> its `scores` artifact, in the order to be listed in.
+        baseline: the variant that the others are compared with; it comes first.
+        resamples: of each interval.
+        confidence: of each interval, 0..1.
+
+    Raises:
+        SemtokError: scores are missing, or of different data.
+    """
+    cases = {name: read_table(folder / "cases.parquet", CASES) for name, folder in scores.items()}
+    comparison = compare(cases, baseline, resamples, confidence)
+    return Leaderboard(comparison, {name: costs.read(scores[name]) for name in comparison.seeds})
+
+
+def write(board: Leaderboard, folder: Path) -> None:
+    """Write `leaderboard.parquet` into a folder."""
+    rows = pa.Table.from_pylist([_flat(board, row) for row in board.comparison.rows])
+    write_table(folder / NAME, rows, LEADERBOARD)
+
+
+def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
+    comparison, cost = board.comparison, board.costs[row.variant]
+    parameters = asdict(cost.parameters)
+    parameters.pop("scale")
+    return {
+        "benchmark": row.benchmark,
+        "split": row.split,
+        "task": row.task,
+        "metric": row.metric,
+        "variant": row.variant,
+        "baseline": comparison.baseline,
+        **_ends("value", row.value),
+        **_ends("points", row.points),
+        **_ends("relative", row.relative),
+        "verdict": row.verdict,
+        "cases": comparison.cases[row.of],
+        "seeds": comparison.seeds[row.variant],
+        "tokens_per_image": cost.tokens_per_image,
+        **{f"parameters_{role}": count for role, count in parameters.items()},
+        "flops_per_image": cost.flops_per_image,
+        "training_seconds": cost.training_seconds,
+        "confidence": comparison.confidence,
+        "resamples": comparison.resamples,
+        "protocol": comparison.protocol,
+        "label": comparison.label,
+    }
+
+
+def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
+    each = interval or Interval(None, None, None)
+    return {name: each.estimate, f"{name}_low": each.low, f"{name}_high": each.high}

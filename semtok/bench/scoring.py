@@ -1,0 +1,75 @@
+"""The stage `scores`: every training of a variant on every benchmark and split."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from semtok.bench import benchmark, costs
+from semtok.bench.cases import CASES
+from semtok.bench.embedding import Model
+from semtok.errors import SemtokError
+from semtok.events import Emit, ignore
+from semtok.tables import write_table
+
+
+def score(
+    checkpoint: Path,
+    shards: Mapping[str, Path],
+    captions: pa.Table,
+    benchmarks: Sequence[str],
+    staging: Path,
+    emit: Emit = ignore,
+) -> pa.Table:
+    """Score all trainings of a variant; write `cases.parquet` and `costs.json`.
+
+    Args:
+        checkpoint: the variant's artifact, with a folder `seed-S` for each training.
+        shards: split -> token shards of the variant's tokenizer.
+        captions: the index's captions: caption_id, image_id, caption; of these splits at least.
+        benchmarks: names of modules of semtok/bench.
+        staging: folder to write into.
+        emit: told of progress.
+
+    Returns:
+        The cases (`cases.CASES`).
+
+    Raises:
+        SemtokError: there is no training or no such benchmark, or shards, captions and model do
+            not fit together.
+    """
+    found = {name: benchmark.find(name) for name in benchmarks}
+    trainings = seed_folders(checkpoint)
+    parts = [CASES.columns.empty_table()]
+    for seed, folder in trainings.items():
+        model = Model(folder)
+        for split, path in shards.items():
+            data = benchmark.split_data(split, model.open_shards(path), captions)
+            for name, module in found.items():
+                cases = module.score(model, data, emit)
+                parts.append(_label(cases, {"benchmark": name, "split": split, "seed": seed}))
+    table = pa.concat_tables(parts)
+    write_table(staging / "cases.parquet", table, CASES)
+    costs.write(staging, costs.of_trainings(list(trainings.values())))
+    return table
+
+
+def seed_folders(checkpoint: Path) -> dict[int, Path]:
+    """The trainings of a checkpoint artifact: seed -> folder, by seed.
+
+    Raises:
+        SemtokError: there is none.
+    """
+    prefix = "seed-"
+    found = {int(each.name.removeprefix(prefix)): each for each in checkpoint.glob(f"{prefix}*")}
+    if not found:
+        raise SemtokError(f"{checkpoint}: holds no training; run checkpoint@{checkpoint.name}")
+    return dict(sorted(found.items()))
+
+
+def _label(cases: pa.Table, labels: Mapping[str, str | int]) -> pa.Table:
+    for name, value in labels.items():
+        kind = CASES.columns.field(name).type
+        column = pa.repeat(pa.scalar(value, kind), cases.num_rows)
+        cases = cases.append_column(name, column)
+    return cases.select(CASES.columns.names).cast(CASES.columns)

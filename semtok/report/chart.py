@@ -1,0 +1,93 @@
+"""The leaderboard as a picture: every variant's recall with its interval, beside the baseline's."""
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from semtok.bench.cases import RECALLS, Task
+from semtok.bench.comparison import Comparison, Row, final_tasks
+from semtok.bench.leaderboard import Leaderboard
+from semtok.report.style import MUTED, colours, picture
+
+
+def draw(board: Leaderboard, path: Path) -> None:
+    """Draw one panel a task of the final split: recalls of all variants with their intervals.
+
+    A marker is hollow where the paired interval does not tell the variant from the baseline.
+
+    Args:
+        board: what to draw.
+        path: the `.png` file.
+    """
+    found = board.comparison
+    tasks = final_tasks(found)
+    columns = min(2, len(tasks))
+    rows = -(-len(tasks) // columns)
+    height = 0.9 + 0.26 * len(RECALLS) * (len(found.seeds) + 1)
+    with picture(path, 5.4 * columns, height * rows + 0.9) as figure:
+        axes = figure.subplots(rows, columns, squeeze=False, sharex="row")
+        for panel, task in zip(axes.ravel(), tasks, strict=False):
+            _draw_task(panel, found, task)
+        for panel in axes.ravel()[len(tasks) :]:
+            panel.set_axis_off()
+        notes = [
+            f"protocol {found.protocol}",
+            f"{100 * found.confidence:g} % intervals",
+            f"hollow: not told apart from {found.baseline}",
+        ]
+        notes = [found.label, *notes] if found.label else notes
+        figure.suptitle("  ·  ".join(notes), fontsize=9, fontweight="normal", color=MUTED)
+        handles = [_handle(name, colour, found) for name, colour in _palette(found).items()]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+
+
+def _draw_task(panel: Axes, found: Comparison, task: Task) -> None:
+    palette = _palette(found)
+    block = len(palette) + 1
+    for number, metric in enumerate(RECALLS):
+        rows = [row for row in found.rows if (row.of, row.metric) == (task, metric)]
+        for place, row in enumerate(rows):
+            _draw_row(panel, row, number * block + place, palette[row.variant], len(rows))
+    middles = [number * block + (len(palette) - 1) / 2 for number in range(len(RECALLS))]
+    panel.set_yticks(middles, list(RECALLS))
+    panel.tick_params(axis="y", length=0)
+    panel.grid(visible=False, axis="y")
+    panel.spines["left"].set_visible(False)
+    panel.invert_yaxis()
+    panel.set_xlim(left=0)
+    panel.set_xlabel("% of cases")
+    panel.set_title(f"{task.task.replace('_', ' ')}  ·  {task.split}, {found.cases[task]} cases")
+
+
+def _draw_row(panel: Axes, row: Row, y: float, colour: str, variants: int) -> None:
+    low, estimate, high = row.value.low, row.value.estimate, row.value.high
+    assert low is not None and estimate is not None and high is not None  # recalls are finite
+    panel.hlines(y, low, high, color=colour, linewidth=2.5, alpha=0.55)
+    panel.plot(
+        estimate,
+        y,
+        marker=_marker(row.verdict == "baseline"),
+        markersize=6.5,
+        markeredgewidth=1.6,
+        color=colour,
+        markerfacecolor="white" if row.verdict == "undecided" else colour,
+        clip_on=False,
+    )
+    if row.verdict == "baseline":
+        reach = (y - 0.5, y + variants - 0.5)
+        panel.vlines(estimate, *reach, color=colour, linewidth=0.8, linestyle=":")
+
+
+def _palette(found: Comparison) -> dict[str, str]:
+    return colours(list(found.seeds))
+
+
+def _handle(variant: str, colour: str, found: Comparison) -> Line2D:
+    baseline = variant == found.baseline
+    name = f"{variant} (baseline)" if baseline else variant
+    return Line2D([], [], linestyle="none", marker=_marker(baseline), color=colour, label=name)
+
+
+def _marker(baseline: bool) -> str:
+    return "D" if baseline else "o"

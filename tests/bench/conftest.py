@@ -1,0 +1,116 @@
+"""Hand-made cases, and a small variant on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from semtok.bench.cases import CASES
+from semtok.models.encoder import VisionConfig
+from semtok.models.image_text import ImageTextModel, ModelConfig
+from semtok.models.text import ScratchText
+from semtok.params import EncoderSettings
+from semtok.tokens import shards
+from semtok.tokens.collate import Collate
+from semtok.tokens.rows import PixelRows
+from semtok.train import checkpoint
+from semtok.train.text_tokenizer import learn
+
+
+@pytest.fixture
+def make_cases():
+    """A function: ranks of each seed -> table of cases of one task."""
+    return cases_of
+
+
+def cases_of(
+    ranks,
+    case_ids=None,
+    clusters=None,
+    candidates=1000,
+    split="test",
+    task="text_to_image",
+):
+    rows = [
+        {
+            "benchmark": "retrieval",
+            "split": split,
+            "task": task,
+            "seed": seed,
+            "case_id": (case_ids or range(len(values)))[number],
+            "cluster_id": (clusters or range(len(values)))[number],
+            "rank": rank,
+            "candidates": candidates,
+        }
+        for seed, values in ranks.items()
+        for number, rank in enumerate(values)
+    ]
+    return pa.Table.from_pylist(rows, schema=CASES.columns)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A variant on hand-made shards, with random weights: its folders, as the stages lay them out.
+
+    Training would add nothing here: scoring must agree with the model whatever its weights are.
+    """
+    return save_variant(tmp_path_factory.mktemp("trained"), seeds=(0, 1))
+
+
+@dataclass(frozen=True)
+class Variant:
+    checkpoint: Path
+    shards: dict[str, Path]  # by split
+    captions: pa.Table
+
+
+def save_variant(folder, seeds):
+    counts = {"val": 5, "test": 30}
+    ids = iter(range(100, 1000))
+    folders, images = {}, []
+    tokens = {"scheme": "grid", "settings": {"image_size": 8}}
+    random = np.random.default_rng(0)
+    for split, count in counts.items():
+        image_ids = np.array([next(ids) for _ in range(count)])
+        pixels = random.integers(0, 256, (count, 8, 8, 3), np.uint8)
+        folders[split] = folder / f"grid-{split}"
+        # Two shards, so that the images' order is not that of their ids.
+        for number in (0, 1):
+            part = PixelRows(image_ids[1 - number :: 2], pixels[1 - number :: 2])
+            path = folders[split] / f"{number:03}.arrow"
+            shards.write(path, shards.pixels_schema(8), part, (), tokens, "f")
+        images += image_ids.tolist()
+    owners = np.array([*images, *images, images[0]])
+    random.shuffle(owners)
+    captions = pa.table(
+        {
+            "caption_id": np.arange(len(owners))[::-1],
+            "image_id": owners,
+            "caption": [f"a caption of {'xyz'[n % 3]} number {n}" for n in range(len(owners))],
+        }
+    )
+    tokenizer = learn(captions["caption"].to_pylist(), 270, 24)
+    for seed in seeds:
+        torch.manual_seed(seed)
+        model = ImageTextModel(
+            ModelConfig(
+                encoder=EncoderSettings(width=8, depth=1, heads=2, mlp_ratio=2, embedding=6),
+                vision=VisionConfig(48, 4, False, (), False, False, False),
+                text=ScratchText(tokenizer.vocabulary, 24, tokenizer.end, 8, 1, 2),
+            )
+        )
+        target = folder / "checkpoint" / f"seed-{seed}"
+        target.mkdir(parents=True)
+        facts = {
+            "parameters": model.parameters_by_role(),
+            "tokens_per_image": 4.0,
+            "flops_per_image": 1000.0,
+            "seconds": 1.0 + seed,
+            "seed": seed,
+        }
+        made = checkpoint.Checkpoint(model, tokenizer, tokens, Collate(patch_size=4))
+        checkpoint.save(target, made, [(1, "loss", 3.0)], facts)
+    return Variant(folder / "checkpoint", folders, captions)

@@ -1,0 +1,66 @@
+"""From tables of cases to metrics, and the refusal to compare different data."""
+
+import numpy as np
+import pytest
+
+from semtok.bench.cases import CASES, Task, by_task, check_same_cases, metrics
+from semtok.errors import SemtokError
+
+TEST = Task("retrieval", "test", "text_to_image")
+
+
+def test_metrics_are_means_over_seeds_in_percent(make_cases):
+    cases = make_cases({0: [1, 2, 6, 11], 1: [1, 1, 1, 20]})
+    assert metrics(cases) == {
+        "retrieval": {
+            "test": {"text_to_image": {"R@1": 50.0, "R@5": 62.5, "R@10": 75.0, "median_rank": 2.5}}
+        }
+    }
+
+
+def test_rows_may_come_in_any_order(make_cases):
+    cases = make_cases({0: [1, 2, 3, 4, 5], 1: [5, 4, 3, 2, 1]})
+    shuffled = cases.take(np.random.default_rng(0).permutation(cases.num_rows))
+    found = by_task(shuffled)[TEST]
+    assert found.ranks.tolist() == [[1, 2, 3, 4, 5], [5, 4, 3, 2, 1]]
+    assert found.seeds == (0, 1)
+    assert cases.schema == CASES.columns
+
+
+def test_clusters_are_numbered_from_0(make_cases):
+    found = by_task(make_cases({0: [1, 1, 1, 1]}, clusters=[900, 7, 900, 8]))[TEST]
+    assert found.clusters.tolist() == [2, 0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("ranks", "case_ids", "reason"),
+    [
+        ({0: [1, 1]}, [4, 4], "twice"),
+        ({0: [1, 1, 1], 1: [1]}, None, "unequal"),
+    ],
+)
+def test_broken_tables_are_refused(make_cases, ranks, case_ids, reason):
+    with pytest.raises(SemtokError, match=reason):
+        by_task(make_cases(ranks, case_ids=case_ids))
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"case_ids": [1, 2, 4]}, "2 cases are in one of them only, 2 in both"),
+        ({"clusters": [1, 1, 3]}, "the cases are clustered differently"),
+        ({"candidates": 99}, "3 cases had other numbers of candidates"),
+        ({"split": "val"}, "only a has retrieval test text_to_image"),
+    ],
+)
+def test_scores_of_different_data_are_not_compared(make_cases, other, reason):
+    settings = {"case_ids": [1, 2, 3], "clusters": [1, 2, 3], "candidates": 50, "split": "test"}
+    a = by_task(make_cases({0: [1, 2, 3]}, **settings))
+    b = by_task(make_cases({0: [1, 2, 3]}, **settings | other))
+    with pytest.raises(SemtokError, match=reason):
+        check_same_cases({"a": a, "b": b})
+
+
+def test_scores_of_the_same_data_are_compared(make_cases):
+    a, b = (by_task(make_cases({0: ranks})) for ranks in ([1, 2, 3], [3, 2, 1]))
+    check_same_cases({"a": a, "b": b})

@@ -1,0 +1,91 @@
+"""Points, gains and verdicts."""
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from semtok.bench import protocol
+from semtok.bench.comparison import compare, final_tasks
+from semtok.errors import SemtokError
+
+GOOD, MIDDLING, BAD = [1] * 40 + [50] * 10, [1] * 12 + [50] * 38, [1] * 5 + [50] * 45
+
+
+@pytest.fixture
+def three(make_cases):
+    ranks = {"good": GOOD, "middling": MIDDLING, "bad": BAD}
+    return compare(
+        {name: make_cases({0: each}) for name, each in ranks.items()}, "middling", 300, 0.95
+    )
+
+
+def row_of(comparison, metric, variant):
+    return next(r for r in comparison.rows if (r.metric, r.variant) == (metric, variant))
+
+
+def test_points_and_relative_gain(three):
+    row = row_of(three, "R@1", "good")
+    assert (row.value.estimate, row.points.estimate) == (80, 56)
+    assert row.relative.estimate == pytest.approx(100 * (80 / 24 - 1))
+    assert row.points.low < 56 < row.points.high
+
+
+def test_a_result_against_us_is_shown_as_it_is(three):
+    assert row_of(three, "R@1", "bad").points.estimate == -14
+    assert row_of(three, "R@1", "bad").verdict == "worse"
+
+
+def test_a_smaller_median_rank_is_better(make_cases):
+    ranks = {"middling": [50] * 50, "good": GOOD, "bad": [80] * 50}
+    found = compare({n: make_cases({0: r}) for n, r in ranks.items()}, "middling", 300, 0.95)
+    assert row_of(found, "median_rank", "good").points.estimate == -49
+    assert row_of(found, "median_rank", "good").verdict == "better"
+    assert row_of(found, "median_rank", "bad").verdict == "worse"
+
+
+def test_the_baseline_comes_first_and_is_compared_with_nothing(three):
+    assert list(three.seeds) == ["middling", "good", "bad"]
+    row = three.rows[0]
+    assert (row.variant, row.points, row.relative, row.verdict) == (
+        "middling", None, None, "baseline",
+    )  # fmt: skip
+
+
+def test_what_the_interval_leaves_open_is_undecided(make_cases):
+    ranks = {"one": [1, 50] * 10, "other": [50, 1] * 9 + [1, 1]}
+    found = compare({n: make_cases({0: r}) for n, r in ranks.items()}, "one", 300, 0.95)
+    assert row_of(found, "R@1", "other").verdict == "undecided"
+
+
+def test_it_turns_into_json(three):
+    text = json.dumps(three.as_dict(), allow_nan=False)
+    assert json.loads(text)["cases"] == [
+        {"benchmark": "retrieval", "split": "test", "task": "text_to_image", "cases": 50}
+    ]
+
+
+@pytest.mark.parametrize(("seeds", "label"), [(1, "smoke run (1 seed; a claim needs 5)"), (5, "")])
+def test_fewer_seeds_than_a_claim_needs_are_a_smoke_run(make_cases, seeds, label):
+    many = make_cases(dict.fromkeys(range(5), GOOD))
+    few = make_cases(dict.fromkeys(range(seeds), BAD))
+    found = compare({"many": many, "few": few}, "many", 20, 0.95)
+    assert (found.label, found.protocol) == (label, protocol.VERSION)
+
+
+def test_final_numbers_are_those_of_test(make_cases):
+    for splits, final in ((("val", "test"), "test"), (("train", "val"), "val")):
+        both = pa.concat_tables([make_cases({0: GOOD}, split=split) for split in splits])
+        found = compare({"one": both}, "one", 20, 0.95)
+        assert [task.split for task in final_tasks(found)] == [final]
+
+
+def test_a_baseline_without_scores_is_refused(make_cases):
+    with pytest.raises(SemtokError, match="baseline vit: has no scores; there are those of one"):
+        compare({"one": make_cases({0: GOOD})}, "vit", 20, 0.95)
+
+
+def test_scores_of_different_data_are_refused(make_cases):
+    cases = {"one": make_cases({0: GOOD}), "other": make_cases({0: GOOD[:-1]})}
+    with pytest.raises(SemtokError, match="one and other were not scored on the same cases"):
+        compare(cases, "one", 20, 0.95)

@@ -1,0 +1,111 @@
+"""The stage on a real checkpoint: against a plain loop over the model's own embeddings."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from semtok.bench.benchmark import split_data
+from semtok.bench.cases import CASES, Task, by_task
+from semtok.bench.scoring import score, seed_folders
+from semtok.errors import SemtokError
+from semtok.tables import read_table
+from semtok.tokens.shards import TokenShards
+from semtok.train import checkpoint
+from semtok.workspace import digest
+
+
+@pytest.fixture(scope="module")
+def scores(trained, tmp_path_factory):
+    staging = tmp_path_factory.mktemp("scores")
+    score(trained.checkpoint, trained.shards, trained.captions, ["retrieval"], staging)
+    return staging
+
+
+def test_cases_are_those_of_a_plain_loop(trained, scores):
+    found = by_task(read_table(scores / "cases.parquet", CASES))
+    assert sum(len(each.case_ids) * 2 for each in found.values()) == 2 * (35 + 71)
+    rows = trained.captions.to_pylist()
+    for split, folder in trained.shards.items():
+        of_images = found[Task("retrieval", split, "image_to_text")]
+        of_texts = found[Task("retrieval", split, "text_to_image")]
+        for number, seed in enumerate(of_images.seeds):
+            made = checkpoint.load(trained.checkpoint / f"seed-{seed}")
+            shards = made.open_shards(folder)
+            own = [row for row in rows if row["image_id"] in shards.image_ids]
+            with torch.inference_mode():
+                images = made.model.encode_image(
+                    made.collate(shards.rows(np.arange(len(shards))))
+                ).double()
+                texts = made.model.encode_text(
+                    made.text_tokenizer.encode([row["caption"] for row in own])
+                ).double()
+            for text, row in zip(texts, own, strict=True):
+                scored = dict(zip(shards.image_ids.tolist(), (images @ text).tolist(), strict=True))
+                right = scored[row["image_id"]]
+                rank = sum(value >= right for value in scored.values())
+                place = of_texts.case_ids.tolist().index(row["caption_id"])
+                assert of_texts.ranks[number, place] == rank
+            for image, image_id in zip(images, shards.image_ids.tolist(), strict=True):
+                scored = (texts @ image).tolist()
+                mine = [row["image_id"] == image_id for row in own]
+                best = max(s for s, own_one in zip(scored, mine, strict=True) if own_one)
+                rank = 1 + sum(
+                    s >= best for s, own_one in zip(scored, mine, strict=True) if not own_one
+                )
+                place = of_images.case_ids.tolist().index(image_id)
+                assert of_images.ranks[number, place] == rank
+
+
+def test_a_caption_is_clustered_with_its_image(trained, scores):
+    table = read_table(scores / "cases.parquet", CASES).to_pylist()
+    owner = {row["caption_id"]: row["image_id"] for row in trained.captions.to_pylist()}
+    for row in table:
+        expected = owner[row["case_id"]] if row["task"] == "text_to_image" else row["case_id"]
+        assert row["cluster_id"] == expected
+    candidates = {(r["split"], r["task"], r["candidates"]) for r in table}
+    assert ("test", "text_to_image", 30) in candidates
+
+
+def test_costs_are_means_over_seeds(scores):
+    costs = json.loads((scores / "costs.json").read_text())
+    assert costs["training_seconds"] == 1.5
+    assert costs["tokens_per_image"] == 4
+    assert set(costs["parameters"]) == {"blocks", "embeddings", "bias", "text", "scale"}
+
+
+def test_the_same_inputs_give_the_same_bytes(trained, scores, tmp_path):
+    score(trained.checkpoint, trained.shards, trained.captions, ["retrieval"], tmp_path)
+    assert digest(tmp_path) == digest(scores)
+
+
+@pytest.mark.parametrize("name", ["aro", "intervals", "../retrieval", "scoring"])
+def test_an_unknown_benchmark_is_refused(trained, tmp_path, name):
+    with pytest.raises(SemtokError, match="is no benchmark"):
+        score(trained.checkpoint, trained.shards, trained.captions, [name], tmp_path)
+
+
+def test_a_model_that_diverged_is_refused_by_name(trained, tmp_path):
+    shutil.copytree(trained.checkpoint, tmp_path / "broken")
+    made = checkpoint.load(tmp_path / "broken/seed-1")
+    with torch.no_grad():
+        made.model.vision.norm.weight.fill_(torch.nan)
+    checkpoint.save(tmp_path / "broken/seed-1", made, [], {})
+    with pytest.raises(SemtokError, match="broken/seed-1: embeds images"):
+        score(tmp_path / "broken", trained.shards, trained.captions, ["retrieval"], tmp_path)
+
+
+def test_an_image_without_captions_is_refused(trained):
+    images = TokenShards(trained.shards["test"])
+    first = images.image_ids.min()
+    captions = trained.captions
+    captions = captions.filter(np.asarray(captions["image_id"]) != first)
+    with pytest.raises(SemtokError, match=f"1 images have no caption, the first is image {first}"):
+        split_data("test", images, captions)
+
+
+def test_a_checkpoint_without_trainings_is_refused(tmp_path):
+    with pytest.raises(SemtokError, match="holds no training"):
+        seed_folders(tmp_path)

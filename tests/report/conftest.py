@@ -1,0 +1,50 @@
+"""A small leaderboard, and how to look at pictures."""
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from semtok.bench import costs
+from semtok.bench.cases import CASES
+from semtok.bench.comparison import compare
+from semtok.bench.leaderboard import Leaderboard
+
+
+@pytest.fixture(scope="session")
+def board():
+    def cases(seed, shift):
+        rows = []
+        for split in ("val", "test"):
+            for task, count in (("image_to_text", 20), ("text_to_image", 100)):
+                ranks = np.exp(np.random.default_rng([seed, count]).normal(2 + shift, 1, count))
+                rows += [
+                    {
+                        "benchmark": "retrieval",
+                        "split": split,
+                        "task": task,
+                        "seed": 0,
+                        "case_id": number,
+                        "cluster_id": number * 20 // count,
+                        "rank": 1 + int(rank),
+                        "candidates": 1000,
+                    }
+                    for number, rank in enumerate(ranks)
+                ]
+        return pa.Table.from_pylist(rows, schema=CASES.columns)
+
+    shifts = {"semantic": -0.8, "vit": 0.0, "semantic_permuted": 0.5}
+    tables = {name: cases(seed, shift) for seed, (name, shift) in enumerate(shifts.items())}
+    cost = costs.Costs(costs.Parameters(810_000, 100_000, 32, 400_000, 1), 64.0, 55e6, 81.3)
+    return Leaderboard(compare(tables, "vit", 100, 0.95), dict.fromkeys(("vit", *tables), cost))
+
+
+@pytest.fixture(scope="session")
+def read_png():
+    """A function: path of a PNG -> its pixels, RGB [H, W, 3]."""
+
+    def read(path):
+        assert path.read_bytes().startswith(b"\x89PNG")
+        return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+
+    return read

@@ -1,0 +1,48 @@
+"""The leaderboard as text."""
+
+import io
+
+from rich.console import Console
+
+from semtok.report.leaderboard import render, write
+
+
+def shown(board):
+    console = Console(width=100, file=io.StringIO())
+    console.print(render(board))
+    return console.file.getvalue()
+
+
+def test_it_fits_into_100_columns(board):
+    lines = shown(board).splitlines()
+    assert max(map(len, lines)) <= 100
+    # A row that does not fit would be broken: each variant stands once a metric, note and cost.
+    assert "…" not in shown(board)
+    assert sum("semantic_permuted" in line for line in lines) == 2 * 4 + 2
+
+
+def test_it_starts_with_what_it_is(board):
+    lines = shown(board).splitlines()
+    assert lines[0] == "Smoke run (1 seed; a claim needs 5)."
+    assert lines[1].startswith("Protocol 0.1.")
+
+
+def test_it_shows_points_gains_intervals_and_costs(board):
+    text = shown(board)
+    row = next(r for r in board.comparison.rows if (r.of.split, r.variant) == ("test", "semantic"))
+    ends = f"{row.points.estimate:+.1f} [{row.points.low:+.1f}, {row.points.high:+.1f}]"
+    assert f"{row.value.estimate:.1f} [{row.value.low:.1f}, {row.value.high:.1f}]" in text
+    assert ends in text
+    assert "better" in text and "worse" in text
+    assert all(number in text for number in ("810,000", "100,000", "64.0", "55", "81 s"))
+
+
+def test_the_terminal_shows_the_final_split_and_markdown_all(board, tmp_path):
+    write(board, tmp_path / "leaderboard.md")
+    markdown = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+    assert "retrieval, val" not in shown(board)
+    assert "## retrieval, val: image to text, 20 cases" in markdown
+    assert "## retrieval, test: image to text, 20 cases" in markdown
+    rows = [line for line in markdown.splitlines() if line.startswith("| R@1 |")]
+    assert len(rows) == 2 * 2 * 3
+    assert {line.count("|") for line in rows} == {7}

@@ -1,0 +1,191 @@
+"""Pictures hold what they are given, and the same input gives the same bytes."""
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from semtok.errors import SemtokError
+from semtok.extract.rle import encode
+from semtok.report import chart, curves, overlay, style, tokens
+from semtok.tokens import shards
+from semtok.tokens.rows import PixelRows, RegionRows
+
+
+def near(pixels, colour, tolerance=3):
+    """How many pixels have a colour given as #RRGGBB."""
+    wanted = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+    return int((np.abs(pixels.astype(int) - wanted) <= tolerance).all(axis=2).sum())
+
+
+def mask_row(inside, mask_id=0, image_id=1, category="cat"):
+    return {
+        "image_id": image_id,
+        "mask_id": mask_id,
+        "category": category,
+        "area": int(inside.sum()),
+        "height": inside.shape[0],
+        "width": inside.shape[1],
+        "counts": encode(inside).tolist(),
+    }
+
+
+@pytest.fixture
+def scene(tmp_path):
+    """Two images; two masks and a relation on the first."""
+    for name in ("1.png", "2.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((40, 60, 3), 128, np.uint8))
+    left, right = np.zeros((2, 40, 60), np.uint8)
+    left[5:35, 3:25] = 1
+    right[10:30, 35:55] = 1
+    relation = {"image_id": 1, "subject": 0, "predicate": "costs $5 more than", "object": 1}
+    return {
+        "images": pa.table({"image_id": [1, 2], "path": ["1.png", "2.png"]}),
+        "root": tmp_path,
+        "masks": pa.Table.from_pylist([mask_row(left), mask_row(right, 1, category="$dog$")]),
+        "scene_graphs": pa.Table.from_pylist([relation | {"score": 1.0}]),
+    }
+
+
+@pytest.fixture
+def history():
+    steps = range(10, 60, 10)
+    rows = [(step, "loss", 4 - step / 50) for step in steps]
+    rows += [(step, "val/loss", 4.2 - step / 50) for step in (20, 40)]
+    rows += [(step, f"val/{task}_r1", step / 100) for step in (20, 40)
+             for task in ("text_to_image", "image_to_text")]  # fmt: skip
+    return pa.table(dict(zip(("step", "name", "value"), zip(*rows, strict=True), strict=True)))
+
+
+def test_masks_are_painted_and_the_rest_is_left():
+    image = np.full((40, 60, 3), 100, np.uint8)
+    inside = np.zeros((40, 60), np.uint8)
+    inside[10:20, 30:50] = 1
+    painted, centres = overlay.paint(image, [mask_row(inside, mask_id=7)])
+    blend = 0.55 * 100 + 0.45 * np.array([0x00, 0x72, 0xB2])
+    assert (painted[13:17, 33:47] == blend.astype(np.uint8)).all()
+    assert (painted[:8] == 100).all() and (painted[:, :28] == 100).all()
+    assert inside[int(centres[7][1]), int(centres[7][0])]
+
+
+def test_masks_of_another_size_are_stretched_with_the_image():
+    inside = np.zeros((10, 20), np.uint8)
+    inside[:, 10:] = 1
+    painted, _ = overlay.paint(np.full((50, 100, 3), 100, np.uint8), [mask_row(inside)])
+    assert (painted[:, :45] == 100).all() and (painted[:, 55:] != 100).any(axis=2).all()
+
+
+def test_the_name_of_a_ring_is_written_on_it():
+    inside = np.zeros((50, 50), np.uint8)
+    inside[5:45, 5:45] = 1
+    inside[15:35, 15:35] = 0
+    _, centres = overlay.paint(np.zeros((50, 50, 3), np.uint8), [mask_row(inside)])
+    assert inside[int(centres[0][1]), int(centres[0][0])]
+
+
+def test_an_overlay_shows_each_mask(scene, tmp_path, read_png):
+    overlay.draw(**scene, path=tmp_path / "out/overlay.png")
+    picture = read_png(tmp_path / "out/overlay.png")
+    assert near(picture, "#808080") > 1000
+    for colour in style.PALETTE[:2]:
+        assert near(picture, colour) > 100  # its outline
+
+
+def test_an_image_without_masks_is_drawn(scene, tmp_path, read_png):
+    nothing = {name: scene[name].slice(0, 0) for name in ("masks", "scene_graphs")}
+    overlay.draw(**scene | nothing, path=tmp_path / "overlay.png")
+    assert near(read_png(tmp_path / "overlay.png"), style.PALETTE[0]) == 0
+
+
+def test_an_unreadable_image_is_named(scene, tmp_path):
+    (tmp_path / "2.png").write_bytes(b"no image")
+    with pytest.raises(SemtokError, match=r"2.png: not a readable image"):
+        overlay.draw(**scene, path=tmp_path / "overlay.png")
+
+
+def test_patches_are_the_image_in_reading_order():
+    image = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+    cut = tokens.patches(image, 4)
+    assert cut.shape == (10, 10, 3)
+    assert (cut[:4, 6:] == image[:4, 4:]).all()
+    assert (cut[6:, :4] == image[4:, :4]).all()
+    assert (cut[4:6] == 255).all() and (cut[:, 4:6] == 255).all()
+
+
+def test_region_tiles_show_pixels_on_grey():
+    pixels = np.zeros((1, 2, 2, 4), np.uint8)
+    pixels[0, 0, 0] = (10, 20, 30, 255)  # inside
+    pixels[0, 1, 1] = (50, 50, 50, 128)  # on the edge: colour times coverage
+    tile = tokens.region_tiles(pixels.reshape(1, -1))[0]
+    assert tile[0, 0].tolist() == [10, 20, 30]
+    assert tile[0, 1].tolist() == [232, 232, 232]
+    assert tile[1, 1].tolist() == [165, 165, 165]  # 50 + 232 * 127 / 255
+
+
+@pytest.fixture
+def pixel_shards(tmp_path):
+    rows = PixelRows(np.arange(3), np.full((3, 8, 8, 3), (200, 30, 60), np.uint8))
+    schema = shards.pixels_schema(8)
+    shards.write(tmp_path / "grid/0.arrow", schema, rows, (), {"scheme": "grid"}, "f")
+    return shards.TokenShards(tmp_path / "grid")
+
+
+@pytest.fixture
+def region_shards(tmp_path):
+    features = np.zeros((4, 16, 4), np.uint8) + np.array([200, 30, 60, 255], np.uint8)
+    rows = RegionRows(
+        image_ids=np.arange(2),
+        region_counts=np.array([3, 1]),
+        features=features.reshape(4, -1),
+        geometry=np.zeros((4, 5), np.float32),
+        neighbours=np.full((4, 2), -1, np.int16),
+        edge_counts=np.array([1, 0]),
+        edge_ends=np.array([[0, 2]], np.int16),
+        edge_predicate=np.array([1]),
+    )
+    schema = shards.regions_schema(4, 2)
+    shards.write(tmp_path / "semantic/0.arrow", schema, rows, ("on",), {"scheme": "s"}, "f")
+    return shards.TokenShards(tmp_path / "semantic")
+
+
+@pytest.mark.parametrize("patch_size", [4, None])
+def test_tokens_of_a_grid(pixel_shards, tmp_path, read_png, patch_size):
+    tokens.draw(pixel_shards, tmp_path / "tokens.png", patch_size=patch_size)
+    assert near(read_png(tmp_path / "tokens.png"), "#C81E3C") > 1000
+
+
+def test_tokens_of_regions(region_shards, tmp_path, read_png):
+    tokens.draw(region_shards, tmp_path / "tokens.png")
+    assert near(read_png(tmp_path / "tokens.png"), "#C81E3C") > 1000
+
+
+def test_curves_have_one_colour_a_training(history, tmp_path, read_png):
+    curves.draw({"vit": history, "semantic": history}, tmp_path / "loss.png")
+    picture = read_png(tmp_path / "loss.png")
+    assert near(picture, style.PALETTE[0]) > 100
+    assert near(picture, style.PALETTE[1]) == 0
+
+
+def test_the_chart_gives_the_baseline_its_grey(board, tmp_path, read_png):
+    chart.draw(board, tmp_path / "chart.png")
+    picture = read_png(tmp_path / "chart.png")
+    for colour in (style.BASELINE, *style.PALETTE[:2]):
+        assert near(picture, colour) > 100
+
+
+def test_a_variant_has_the_same_colour_in_every_picture():
+    names = ["vit", "semantic", "other"]
+    assert style.colours(names)["vit"] == style.BASELINE
+    assert len(set(style.colours(names).values())) == 3
+    assert style.colours(names[:2])["semantic"] == style.colours(names)["semantic"]
+
+
+def test_the_same_input_gives_the_same_bytes(scene, history, board, region_shards, tmp_path):
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        overlay.draw(**scene, path=folder / "overlay.png")
+        curves.draw({"vit": history}, folder / "loss.png")
+        chart.draw(board, folder / "chart.png")
+        tokens.draw(region_shards, folder / "tokens.png")
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
+        assert b"matplotlib" not in path.read_bytes()
