@@ -1,7 +1,7 @@
 """What a variant costs: `costs.json`, drawn from the `training.json` of its checkpoints."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -29,7 +29,7 @@ class Costs:
 
     Attributes:
         parameters: by role.
-        tokens_per_image: of validation images on average, [CLS] and padding not counted.
+        tokens_per_image: of training images on average, [CLS] and padding not counted.
         flops_per_image: of encoding one image forward; a multiply-add is two.
         training_seconds: of one training, as the clock showed it.
     """
@@ -79,14 +79,8 @@ def read(folder: Path) -> Costs:
 
 def _of_training(path: Path) -> Costs:
     raw = _json(path)
-    names = {
-        "parameters": "parameters",
-        "tokens_per_image": "tokens_per_image",
-        "flops_per_image": "flops_per_image",
-        "training_seconds": "seconds",
-    }
-    found = {ours: raw[theirs] for ours, theirs in names.items() if theirs in raw}
-    return parse(Costs, found, str(path))
+    names = [each.name for each in fields(Costs)]
+    return parse(Costs, {name: raw[name] for name in names if name in raw}, str(path))
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def save_variant(folder, seeds):
             "parameters": model.parameters_by_role(),
             "tokens_per_image": 4.0,
             "flops_per_image": 1000.0,
-            "seconds": 1.0 + seed,
+            "training_seconds": 1.0 + seed,
             "seed": seed,
         }
         made = checkpoint.Checkpoint(model, tokenizer, tokens, Collate(patch_size=4))

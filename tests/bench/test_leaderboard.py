@@ -1,5 +1,7 @@
 """The leaderboard from scores on disk."""
 
+import json
+
 import pytest
 
 from semtok.bench import costs, leaderboard
@@ -72,9 +74,9 @@ def test_trainings_of_different_models_are_refused(tmp_path):
     for seed, blocks in ((0, 900), (1, 800)):
         folder = tmp_path / f"seed-{seed}"
         folder.mkdir()
-        (folder / "training.json").write_text(
-            f'{{"parameters": {{"blocks": {blocks}, "embeddings": 1, "bias": 0, "text": 1, '
-            '"scale": 1}, "tokens_per_image": 4, "flops_per_image": 4, "seconds": 4, "seed": 0}'
-        )
+        parameters = {"blocks": blocks, "embeddings": 1, "bias": 0, "text": 1, "scale": 1}
+        facts = {"tokens_per_image": 4, "flops_per_image": 4, "training_seconds": 4, "seed": seed}
+        text = json.dumps(facts | {"parameters": parameters})
+        (folder / "training.json").write_text(text)
     with pytest.raises(SemtokError, match="seed-1: another model than"):
         costs.of_trainings(sorted(tmp_path.iterdir()))
