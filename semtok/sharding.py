@@ -6,8 +6,10 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
@@ -63,13 +65,10 @@ def shard_of(image_id: int, shards: int) -> int:
     return int.from_bytes(hashed, "little") % shards
 
 
-def assign(image_ids: Iterable[int], shards: int, suffix: str) -> dict[str, list[int]]:
-    """The file name of every shard -> the positions of its images, in the order given."""
-    names = [f"{number:03d}{suffix}" for number in range(shards)]
-    found: dict[str, list[int]] = {name: [] for name in names}
-    for position, image_id in enumerate(image_ids):
-        found[names[shard_of(image_id, shards)]].append(position)
-    return found
+def assign(image_ids: Iterable[int], shards: int, suffix: str) -> dict[str, NDArray[np.int64]]:
+    """The file name of every shard -> the positions of its images, ascending."""
+    shard = np.array([shard_of(each, shards) for each in image_ids], np.int64)
+    return {f"{number:03d}{suffix}": np.flatnonzero(shard == number) for number in range(shards)}
 
 
 def _published_rejects(path: Path) -> pa.Table | None:

@@ -57,7 +57,7 @@ class Geometry:
     def find(self, images: pa.Table, masks: pa.Table) -> FoundRelations:
         """State the relations of these images' masks."""
         found = [RELATIONS.empty_table()]
-        for start, stop in _parts(masks["image_id"].to_numpy()) if masks.num_rows else ():
+        for start, stop in _parts(masks["image_id"].to_numpy()):
             found.append(relations(masks.slice(start, stop - start), self._settings))
         return FoundRelations(pa.concat_tables(found), "", [])
 
@@ -71,6 +71,8 @@ def relations(masks: pa.Table, settings: Settings) -> pa.Table:
     Returns:
         Schema `RELATIONS`.
     """
+    if not masks.num_rows:
+        return RELATIONS.empty_table()
     shapes = _Shapes(masks)
     first, second = _nearest(shapes, settings.pairs)
     swap = shapes.area[second] < shapes.area[first]
@@ -133,7 +135,7 @@ class _Shapes:
         owner = self._parts.owner
         self._first = rle.starts(np.bincount(owner, minlength=len(self.area)))
         # One axis for all masks, on which none reaches into the next one's stretch.
-        self._shift = np.arange(len(self.area)) * (self._size.max(initial=0) + 1)
+        self._shift = np.arange(len(self.area)) * (self._size.max() + 1)
         borders = np.stack([self._parts.start, self._parts.end], axis=1) + self._shift[owner, None]
         self._borders = borders.ravel()
         length = self._parts.end - self._parts.start

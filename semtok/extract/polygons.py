@@ -11,6 +11,8 @@ from pycocotools import mask as pycocotools_mask
 #: How far, in pixels, a vertex may lie beyond its image: annotation tools round outwards.
 _MARGIN = 1.0
 
+_NO_NUMBER = "a polygon's coordinate is no number"
+
 
 def rasterise(
     outlines: Sequence[list[Any]], heights: Sequence[int], widths: Sequence[int]
@@ -35,12 +37,12 @@ def rasterise(
         fixed = [[] if mask in broken else each for mask, each in enumerate(outlines)]
         strings, faults = rasterise(fixed, heights, widths)
         for mask in broken:
-            faults[mask] = "a polygon's coordinate is no number"
+            faults[mask] = _NO_NUMBER
         return strings, faults
     ends = np.cumsum(lengths).tolist()
     vertices = np.split(flat, ends[:-1]) if ends else []
-    for mask in _outside(flat, lengths, owner, heights, widths):
-        faults[mask] = "outside its image"
+    for mask, fault in _misplaced(flat, lengths, owner, heights, widths):
+        faults[mask] = fault
 
     strings = [b""] * len(outlines)
     for mask, group in itertools.groupby(zip(owner, vertices, strict=True), lambda pair: pair[0]):
@@ -64,13 +66,13 @@ def _numbers(part: list[Any]) -> bool:
     return all(type(each) in (int, float) for each in part)
 
 
-def _outside(
+def _misplaced(
     flat: NDArray[np.float64],
     lengths: list[int],
     owner: list[int],
     heights: Sequence[int],
     widths: Sequence[int],
-) -> list[int]:
+) -> list[tuple[int, str]]:
     """The masks with a vertex beyond the margin around their image, or at no place at all."""
     if not lengths:
         return []
@@ -79,6 +81,9 @@ def _outside(
     size = np.stack([widths, heights], axis=1)[owner]
     low = np.minimum.reduceat(points, first)
     high = np.maximum.reduceat(points, first)
-    # Written so that NaN is outside.
     inside = ((low >= -_MARGIN) & (high <= size + _MARGIN)).all(axis=1)
-    return [owner[at] for at in np.flatnonzero(~inside)]
+    nowhere = set(np.flatnonzero(np.isnan(low).any(axis=1)).tolist())
+    return [
+        (owner[at], _NO_NUMBER if at in nowhere else "outside its image")
+        for at in np.flatnonzero(~inside).tolist()
+    ]
