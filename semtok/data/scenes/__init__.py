@@ -1,0 +1,48 @@
+"""`scenes`: an embedded, procedural data set in the official COCO layout.
+
+Every picture is a pure function of (seed, image id): `compose.scene` composes it, `render.render`
+draws it, `observation.observe` says what of it can be seen. From what can be seen, and from two
+random streams of their own, come
+
+- the annotations: exact visible pixels, and in `psg.json` an incomplete set of relations, as
+  annotators leave it;
+- the captions: sampled by a grammar from everything that holds in the picture (attributes,
+  counts, left and right, what stands on what), most of which no annotated relation says.
+
+So captions are NOT written from the graph that semantic tokens are given.
+
+How to extend it: a category is a few lines of parts in a file of its kind (`catalogue.py` lists
+the files), an action one function in `actions.py`, a backdrop one function in `backdrops.py`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from semtok.events import Emit, ignore
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What distinguishes one data set of scenes from another."""
+
+    seed: int
+    size: int  # pixels a side
+    train: int  # images of train2017
+    val: int  # images of val2017
+
+
+def write(root: Path, settings: Settings, emit: Emit = ignore) -> None:
+    """Write the data set in COCO's layout, with PSG's relations in `annotations/psg.json`.
+
+    Image ids are odd in train2017 and even in val2017, and an image depends on the seed, its id
+    and the size alone: growing one split changes no other image.
+
+    Args:
+        root: an empty or missing folder.
+
+    Raises:
+        SemtokError: a setting is out of range.
+    """
+    from semtok.data.scenes.files import write_files
+
+    write_files(root, settings, emit)

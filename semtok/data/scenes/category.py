@@ -1,0 +1,118 @@
+"""What a category is: its parts and the roles that it can play in an action."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from semtok.data.scenes.parts import Part, Parts, Point, bounds
+
+#: The paint of what is drawn over the picture and belongs to no thing.
+TRACE = "trace"
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How a thing that can move holds itself, in its own coordinates (see `parts.py`).
+
+    Attributes:
+        hands: where the left and the right hand are; None: hanging.
+        feet: the same for the feet; None: standing.
+        gaze: unit vector that the eyes follow; (0, 0): straight at the viewer.
+        astride: legs spread over a mount or hanging from a seat.
+        running: an animal's legs in full stride.
+        rope: both ends of a rope, or None.
+        streak: where the trace of something thrown begins and ends, or None.
+    """
+
+    hands: tuple[Point | None, Point | None] = (None, None)
+    feet: tuple[Point | None, Point | None] = (None, None)
+    gaze: Point = (0.0, 0.0)
+    astride: bool = False
+    running: bool = False
+    rope: tuple[Point, Point] | None = None
+    streak: tuple[Point, Point] | None = None
+
+
+STANDING = Pose()
+
+
+@dataclass(frozen=True)
+class Category:
+    """A kind of thing.
+
+    A role is played by the categories that have what it needs; nothing else must be said.
+
+    Attributes:
+        parts: back to front; a function of the pose where the thing can move.
+        extent: usual length of one unit of the thing's coordinates, in image sides.
+        indoors: where it is at home; None: anywhere.
+        place: the band of the backdrop it stands in: ground, sky or sea.
+        stem: held by its lower end.
+        handy: can be held, thrown, carried on a head, and put on a surface.
+        movable: can be pulled, pushed and kicked.
+        surface: half the width and the height of a flat top that carries things.
+        seat: where a figure sits on it.
+        saddle: where a figure rides it.
+        harness: where a rope is tied to it; what has one can pull and run.
+        worn: where a figure wears it: crown, eyes or neck.
+        worn_at: the point of its own coordinates that lies there.
+        hands: has the body of a figure: acts with hands, feet and eyes.
+        clothed: its colour and texture are those of its clothes.
+        singular: how captions call one, where it is not the name.
+        plural: how they call several, where it is not the name with an s.
+    """
+
+    name: str
+    supercategory: str
+    extent: float
+    parts: Parts | Callable[[Pose], Parts]
+    indoors: bool | None = None
+    place: str = "ground"
+    stem: bool = False
+    handy: bool = False
+    movable: bool = False
+    surface: Point | None = None
+    seat: Point | None = None
+    saddle: Point | None = None
+    harness: Point | None = None
+    worn: str | None = None
+    worn_at: Point = (0.0, 0.0)
+    hands: bool = False
+    clothed: bool = False
+    singular: str | None = None
+    plural: str | None = None
+
+    def drawn(self, pose: Pose = STANDING) -> Parts:
+        """The parts in this pose, back to front."""
+        return self.parts(pose) if callable(self.parts) else self.parts
+
+    def bounds(self, pose: Pose = STANDING) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1 in its own coordinates."""
+        return bounds(self.parts(pose)) if callable(self.parts) else self._fixed_bounds
+
+    @cached_property
+    def _fixed_bounds(self) -> tuple[float, float, float, float]:
+        return bounds(self.drawn())
+
+
+def streaks(pose: Pose) -> tuple[Part, ...]:
+    """Three lines along the flight of what a figure throws; they belong to no thing's pixels."""
+    if pose.streak is None:
+        return ()
+    (x0, y0), (x1, y1) = pose.streak
+    length = max(math.hypot(x1 - x0, y1 - y0), 1e-6)
+    dx, dy = -(y1 - y0) / length, (x1 - x0) / length
+    return tuple(
+        Part(((x0 + k * dx, y0 + k * dy), (x1 + k * dx, y1 + k * dy)), TRACE, 0.025, front=True)
+        for k in (-0.07, 0.0, 0.07)
+    )
+
+
+def rope(pose: Pose) -> tuple[Part, ...]:
+    """The rope of a pose, sagging a little."""
+    if pose.rope is None:
+        return ()
+    (x0, y0), (x1, y1) = pose.rope
+    middle = ((x0 + x1) / 2, (y0 + y1) / 2 + 0.04)
+    return (Part((pose.rope[0], middle, pose.rope[1]), "rope", 0.035, front=True),)

@@ -1,0 +1,145 @@
+"""The files of a data set of scenes, in the official layout."""
+
+import json
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from semtok.data.scenes import Settings
+from semtok.data.scenes.annotations import (
+    SEGMENTS,
+    Record,
+    categories,
+    instances,
+    panoptic,
+    panoptic_picture,
+    scene_graph,
+)
+from semtok.data.scenes.captions import captions
+from semtok.data.scenes.catalogue import THINGS
+from semtok.data.scenes.compose import scene
+from semtok.data.scenes.observation import observe
+from semtok.data.scenes.render import render
+from semtok.data.scenes.vocabulary import PREDICATES, STUFF
+from semtok.errors import SemtokError
+from semtok.events import Emit, Progress, ignore
+
+_SPLITS = ("train2017", "val2017")
+
+#: The annotation files of a split, and what each says of a category.
+_KINDS: dict[str, tuple[str, ...]] = {
+    "instances": ("supercategory", "id", "name"),
+    "captions": (),
+    "panoptic": ("supercategory", "isthing", "id", "name"),
+}
+_CAPTIONS = 8  # caption ids of an image: its id times this, plus the caption's place
+_JPEG = (
+    cv2.IMWRITE_JPEG_QUALITY,
+    95,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+)
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 3)
+_INFO = {"description": "scenes: procedural pictures in COCO's layout", "version": "1.0"}
+
+
+def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
+    """See `semtok.data.scenes.write`."""
+    _check(settings)
+    graphs: list[Record] = []
+    done, total = 0, settings.train + settings.val
+    for split in _SPLITS:
+        records: dict[str, list[Record]] = {kind: [] for kind in ("images", *_KINDS)}
+        for folder in (root / split, root / "annotations" / f"panoptic_{split}"):
+            folder.mkdir(parents=True, exist_ok=True)
+        for image_id in image_ids(split, settings):
+            emit(Progress("scenes", done, total))
+            graphs.append(_add_image(root, split, image_id, settings, records))
+            done += 1
+        for kind, kept in _KINDS.items():
+            document = {
+                "info": _INFO,
+                "licenses": [],
+                "images": records["images"],
+                "annotations": records[kind],
+            }
+            if kept:
+                document["categories"] = [
+                    {key: each[key] for key in kept}
+                    for each in categories()
+                    if each["isthing"] or "isthing" in kept
+                ]
+            _write_json(root / "annotations" / f"{kind}_{split}.json", document)
+    emit(Progress("scenes", done, total))
+    psg = {
+        "data": graphs,
+        "thing_classes": [category.name for category in THINGS],
+        "stuff_classes": list(STUFF),
+        "predicate_classes": list(PREDICATES),
+        "test_image_ids": [str(image_id) for image_id in image_ids("val2017", settings)],
+    }
+    _write_json(root / "annotations" / "psg.json", psg)
+
+
+def image_ids(split: str, settings: Settings) -> range:
+    """The ids of a split's images: odd in train2017, even in val2017."""
+    first, count = (1, settings.train) if split == "train2017" else (2, settings.val)
+    return range(first, first + 2 * count, 2)
+
+
+def _add_image(
+    root: Path, split: str, image_id: int, settings: Settings, records: dict[str, list[Record]]
+) -> Record:
+    """Write one image and its panoptic picture; note its records and return its scene graph."""
+    composed = scene(settings.seed, image_id, settings.size)
+    image, ids = render(composed)
+    observation = observe(composed, ids)
+    name = f"{image_id:012d}"
+    panoptic_file = f"panoptic_{split}/{name}.png"
+    segments = panoptic_picture(observation, ids, image_id)
+    _write_image(root / split / f"{name}.jpg", image, _JPEG)
+    _write_image(root / "annotations" / panoptic_file, segments, _PNG)
+    side = settings.size
+    records["images"].append(
+        {"id": image_id, "file_name": f"{name}.jpg", "height": side, "width": side}
+    )
+    records["instances"] += instances(observation, ids, image_id)
+    records["panoptic"].append(panoptic(observation, image_id, f"{name}.png"))
+    records["captions"] += [
+        {"id": image_id * _CAPTIONS + place, "image_id": image_id, "caption": caption.text}
+        for place, caption in enumerate(
+            captions(observation, _stream("captions", settings, image_id))
+        )
+    ]
+    annotators = _stream("relations", settings, image_id)
+    return scene_graph(observation, image_id, f"{split}/{name}.jpg", panoptic_file, annotators)
+
+
+def _stream(purpose: str, settings: Settings, image_id: int) -> random.Random:
+    """A random stream that shares nothing with those of other purposes."""
+    return random.Random(f"{purpose} {settings.seed} {image_id}")
+
+
+def _check(settings: Settings) -> None:
+    most = 256**3 // SEGMENTS // 2 - 1  # segment ids have 24 bits in a panoptic picture
+    for name, least, limit in (("size", 32, 4096), ("train", 1, most), ("val", 1, most)):
+        value = getattr(settings, name)
+        if not least <= value <= limit:
+            raise SemtokError(
+                f"params.yaml: data.scenes.{name}: {value} is out of range; "
+                f"choose from {least} to {limit}"
+            )
+
+
+def _write_image(path: Path, rgb: NDArray[np.uint8], how: tuple[int, ...]) -> None:
+    _, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), how)
+    path.write_bytes(data.tobytes())
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
