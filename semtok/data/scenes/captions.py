@@ -3,7 +3,7 @@
 Each caption is first a fact, drawn from all that a perfect observer sees, then words. It
 mentions a few things, and of them some attributes; it may count, or say where things are. Its
 random stream has nothing to do with the one that keeps or drops annotated relations, so a
-caption may rest on a relation that the annotations lack, and mostly says what they cannot say.
+caption may rest on a relation that the annotations lack.
 """
 
 import random
