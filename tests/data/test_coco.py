@@ -1,0 +1,117 @@
+"""Readers of COCO's files: what they accept, and what they say of damaged ones."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semtok.data import coco
+from semtok.errors import SemtokError
+
+PATH = Path("annotations/some.json")
+
+
+def test_fields_are_read_column_by_column():
+    document = {"images": [{"id": 1, "name": "a", "more": 0}, {"id": 2, "name": "b"}]}
+    assert coco.columns(PATH, document, "images", {"id": int, "name": str}) == [[1, 2], ["a", "b"]]
+    assert coco.columns(PATH, {"images": []}, "images", {"id": int}) == [[]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"id": 1}, {}], r"some.json: images\[1\].id: missing; expected an integer of 64 bits"),
+        ([{"id": "1"}], r"images\[0\].id: '1' is not an integer"),
+        ([{"id": True}], r"images\[0\].id: True is not an integer"),
+        ([{"id": 1.0}], r"images\[0\].id: 1.0 is not an integer"),
+        ([{"id": 2**63}], r"images\[0\].id: 9223372036854775808 is not an integer"),
+        ([{"id": None}], r"images\[0\].id: None is not an integer"),
+        ([7], r"images\[0\]: expected an object"),
+        (["id"], r"images\[0\]: expected an object"),
+        ({"id": 1}, "images: expected a list"),
+        (None, "images: expected a list"),
+    ],
+)
+def test_the_first_bad_row_is_named(rows, message):
+    with pytest.raises(SemtokError, match=message):
+        coco.columns(PATH, {"images": rows}, "images", {"id": int})
+
+
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just([]) | st.just({})
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("ab"), VALUES) | VALUES))
+def test_any_rows_are_read_or_refused_in_one_line(rows):
+    try:
+        first, second = coco.columns(PATH, {"rows": rows}, "rows", {"a": int, "b": (str, list)})
+    except SemtokError as error:
+        assert "\n" not in str(error)
+        assert str(error).startswith(f"{PATH}: rows[")
+    else:
+        assert [{"a": a, "b": b} for a, b in zip(first, second, strict=True)] == rows
+
+
+def test_a_missing_file_and_one_cut_off_say_what_to_do(tmp_path):
+    path = tmp_path / "captions.json"
+    with pytest.raises(SemtokError, match=r"captions.json: missing; "):
+        coco.read_json(path)
+    whole = json.dumps({"images": [{"id": 1, "file_name": "äé"}]}, ensure_ascii=False).encode()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(SemtokError, match=r"no complete JSON .*; download it again") as caught:
+            coco.read_json(path)
+        assert "\n" not in str(caught.value)
+    path.write_bytes(b"[]")
+    with pytest.raises(SemtokError, match="holds no object; expected an object"):
+        coco.read_json(path)
+
+
+def write(root: Path, name: str, document: object) -> None:
+    path = root / "annotations" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(document))
+
+
+def test_karpathy_trains_on_restval(tmp_path):
+    images = [
+        {"cocoid": number, "split": split, "filepath": "val2014", "sentences": []}
+        for number, split in enumerate(("train", "restval", "val", "test"))
+    ]
+    write(tmp_path, "dataset_coco.json", {"images": images, "dataset": "coco"})
+    found = coco.karpathy_splits(tmp_path)
+    assert found == ({0: "train", 1: "train", 2: "val", 3: "test"}, None)
+
+
+def test_lists_of_captioned_images_name_val_and_test(tmp_path):
+    for split, number in (("val", 391895), ("test", 7)):
+        row = {"image": f"val2014/COCO_val2014_{number:012d}.jpg", "caption": ["a"] * 5}
+        write(tmp_path, f"coco_karpathy_{split}.json", [row])
+    assert coco.karpathy_splits(tmp_path) == ({391895: "val", 7: "test"}, "train")
+
+
+def test_without_karpathys_files_there_are_no_splits(tmp_path):
+    assert coco.karpathy_splits(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "message"),
+    [
+        (
+            "dataset_coco.json",
+            {"images": [{"cocoid": 1, "split": "dev"}]},
+            r"images\[0\].split: 'dev' is not one of train, restval, val, test",
+        ),
+        ("dataset_coco.json", {"images": [{"split": "val"}]}, r"images\[0\].cocoid: missing"),
+        ("coco_karpathy_val.json", {}, "holds no list"),
+        ("coco_karpathy_val.json", [{"image": "a.jpg"}], r"\[0\].image: 'a.jpg' does not end in"),
+        ("coco_karpathy_val.json", [], "coco_karpathy_test.json: missing"),
+    ],
+)
+def test_damaged_splits_are_refused(tmp_path, name, document, message):
+    write(tmp_path, name, document)
+    with pytest.raises(SemtokError, match=message):
+        coco.karpathy_splits(tmp_path)

@@ -1,0 +1,210 @@
+"""The stage `index`: what is kept, what is set aside and why, and who is in which split."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semtok.data import files, index, indexing
+from semtok.errors import SemtokError
+from semtok.events import Event
+from semtok.params import DataSettings
+from semtok.sharding import shard_of
+from semtok.tables import REJECTED, read_table
+
+SETTINGS = DataSettings("tiny", "coco", "", shards=2, rejected_share=1.0)
+
+
+class Index:
+    """The tables of an index as rows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.images = read_table(folder / "images.parquet", index.IMAGES).to_pylist()
+        self.captions = read_table(folder / "captions.parquet", index.CAPTIONS).to_pylist()
+        rows = read_table(folder / "splits.parquet", index.SPLITS).to_pylist()
+        self.splits = {row["image_id"]: row["split"] for row in rows}
+        self.rejected = read_table(folder / "rejected.parquet", REJECTED).to_pylist()
+
+    @property
+    def reasons(self) -> dict[tuple[int, int | None], str]:
+        """(image, caption or None) -> why it was set aside."""
+        return {(row["image_id"], row["source_id"]): row["reason"] for row in self.rejected}
+
+
+def build(root: Path, settings: DataSettings = SETTINGS, emit=lambda event: None) -> Index:
+    staging = root.parent / "index"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    indexing.build(root, files.list_files(root), settings, staging, emit)
+    return Index(staging)
+
+
+def edit(root: Path, name: str, change) -> None:
+    path = root / "annotations" / f"{name}.json"
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+def test_the_tiny_root_is_indexed_whole(tiny_coco):
+    found = build(tiny_coco, replace(SETTINGS, rejected_share=0.0))
+    assert [row["image_id"] for row in found.images] == [1, 2, 3, 4, 5, 6, 7, 8, 10]
+    first = found.images[0]
+    assert first["path"] == "train2017/000000000001.jpg"
+    assert (first["width"], first["height"]) == (40, 30)
+    assert [row["caption_id"] for row in found.captions[:6]] == [1000, 1001, 1002, 1003, 1004, 2000]
+    assert found.captions[0]["caption"] == "Caption 0 of picture 1."
+    assert found.rejected == []
+    listed = {row["path"]: row["sha256"] for row in files.list_files(tiny_coco).to_pylist()}
+    assert all(row["sha256"] == listed[row["path"]] for row in found.images)
+
+
+def test_the_sample_is_indexed_whole(coco_sample, tmp_path):
+    staging = tmp_path / "index"
+    staging.mkdir()
+    settings = replace(SETTINGS, rejected_share=0.0)
+    indexing.build(coco_sample, files.list_files(coco_sample), settings, staging)
+    found = Index(staging)
+    assert (len(found.images), len(found.captions), len(found.rejected)) == (347, 1736, 0)
+    for row in found.images[::10]:
+        assert Image.open(coco_sample / row["path"]).size == (row["width"], row["height"])
+    names = [index.split_images(staging, split).num_rows for split in ("train", "val", "test")]
+    assert names[0] == 235
+    assert names[1] + names[2] == 112
+
+
+def test_folders_give_the_splits_and_halves_are_fixed_by_the_id(tiny_coco):
+    splits = build(tiny_coco).splits
+    assert {i for i, split in splits.items() if split == "train"} == {1, 2, 3, 4, 5}
+    assert {i for i, split in splits.items() if split == "val"} == {6, 8}
+    assert {i for i, split in splits.items() if split == "test"} == {7, 10}
+
+
+def test_halves_are_even_and_independent_of_the_shards():
+    halves = np.array([indexing._half(i) == "val" for i in range(4000)])
+    shards = np.array([shard_of(i, 4) for i in range(4000)])
+    for rows in (shards >= 0, *(shards == shard for shard in range(4))):
+        assert halves[rows].mean() == pytest.approx(0.5, abs=0.06)
+
+
+def test_split_images_are_ordered_by_id(tiny_coco):
+    folder = build(tiny_coco).folder
+    assert index.split_images(folder, "test")["image_id"].to_pylist() == [7, 10]
+    assert index.split_images(folder, "test").schema.names == index.IMAGES.columns.names
+
+
+def test_karpathys_splits_come_first(tiny_coco):
+    images = [{"cocoid": i, "split": "restval"} for i in (1, 2, 6, 7, 8, 10)]
+    images += [{"cocoid": 3, "split": "val"}, {"cocoid": 4, "split": "test"}]
+    (tiny_coco / "annotations/dataset_coco.json").write_text(json.dumps({"images": images}))
+    found = build(tiny_coco)
+    assert found.splits == {
+        **dict.fromkeys((1, 2, 6, 7, 8, 10), "train"),
+        3: "val",
+        4: "test",
+    }
+    assert found.reasons[5, None] == "in none of Karpathy's splits"
+
+
+def cut_off(root: Path) -> None:
+    path = root / "train2017/000000000001.jpg"
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def no_image(root: Path) -> None:
+    (root / "train2017/000000000001.jpg").write_bytes(b"no JPEG")
+
+
+def other_size(root: Path) -> None:
+    Image.new("RGB", (30, 40)).save(root / "train2017/000000000001.jpg")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda root: (root / "train2017/000000000001.jpg").unlink(), "no such file"),
+        (cut_off, "unreadable: "),
+        (no_image, "unreadable: cannot identify image file '000000000001.jpg'"),
+        (other_size, "is 30 x 40 pixels, the annotations say 40 x 30"),
+    ],
+)
+def test_a_bad_image_is_set_aside_with_its_captions(tiny_coco, spoil, reason):
+    spoil(tiny_coco)
+    found = build(tiny_coco)
+    assert found.reasons[1, None].startswith(reason)
+    follow = {key: why for key, why in found.reasons.items() if key[1] is not None}
+    assert follow == {(1, 1000 + n): "depends on what was set aside" for n in range(5)}
+    assert [row["image_id"] for row in found.images] == [2, 3, 4, 5, 6, 7, 8, 10]
+    assert {row["image_id"] for row in found.captions} == set(found.splits)
+    assert [row["file"] for row in found.rejected if row["source_id"] is None] == [
+        "train2017/000000000001.jpg"
+    ]
+
+
+def test_bad_captions_are_set_aside_with_their_reason(tiny_coco):
+    def spoil(document):
+        rows = document["annotations"]
+        rows[0]["caption"] = " \n"
+        rows[1]["id"] = rows[2]["id"]
+        rows.append({"id": 77, "image_id": 99, "caption": "Of nothing."})
+        document["annotations"] = [row for row in rows if row["image_id"] != 5]
+        document["images"].append(dict(document["images"][1]))
+
+    edit(tiny_coco, "captions_train2017", spoil)
+    found = build(tiny_coco)
+    assert found.reasons == {
+        (1, 1000): "empty caption",
+        (1, 1002): "repeats a caption id",
+        (99, 77): "no image of that id",
+        (5, None): "no caption",
+        (2, None): "repeats an image id",
+    }
+    files_named = {row["file"] for row in found.rejected if row["source_id"]}
+    assert files_named == {"annotations/captions_train2017.json"}
+    kept = [row["caption_id"] for row in found.captions if row["image_id"] == 1]
+    assert kept == [1002, 1003, 1004]
+    assert 5 not in found.splits
+    assert [row["image_id"] for row in found.images].count(2) == 1
+
+
+def test_more_bad_images_than_allowed_stop_the_stage_and_name_the_first(tiny_coco):
+    (tiny_coco / "train2017/000000000001.jpg").unlink()
+    build(tiny_coco, replace(SETTINGS, rejected_share=1 / 9))
+    message = (
+        r"train2017/000000000001.jpg: image 1: no such file; "
+        r"1 of 9 images were set aside, data.rejected_share allows 10.00%"
+    )
+    with pytest.raises(SemtokError, match=message):
+        build(tiny_coco, replace(SETTINGS, rejected_share=0.1))
+
+
+def test_more_bad_captions_than_allowed_stop_the_stage(tiny_coco):
+    edit(tiny_coco, "captions_val2017", lambda d: d["annotations"][3].update(caption=""))
+    message = r"captions_val2017.json: entry 6003 of image 6: empty caption; 1 of 45 captions"
+    with pytest.raises(SemtokError, match=message):
+        build(tiny_coco, replace(SETTINGS, rejected_share=0.02))
+
+
+def test_a_damaged_file_is_named(tiny_coco):
+    edit(tiny_coco, "captions_train2017", lambda d: d["images"][1].pop("width"))
+    with pytest.raises(SemtokError, match=r"captions_train2017.json: images\[1\].width: missing"):
+        build(tiny_coco)
+
+
+def test_the_same_root_gives_the_same_bytes(tiny_coco):
+    (tiny_coco / "train2017/000000000001.jpg").unlink()
+    folder = build(tiny_coco).folder
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    folder = build(tiny_coco).folder
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_progress_ends_at_the_number_of_images(tiny_coco):
+    events: list[Event] = []
+    build(tiny_coco, emit=events.append)
+    assert (events[-1].done, events[-1].total) == (9, 9)
