@@ -7,7 +7,9 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from semtok.errors import SemtokError
 from semtok.events import Metrics, Progress
+from semtok.models import image_text
 from semtok.params import TrainSettings
+from semtok.train import checkpoint
 from semtok.train.loop import learning_rate
 from semtok.train.train import train
 
@@ -50,3 +52,11 @@ def test_divergence_names_its_step_and_leaves_no_broken_state(arguments, tmp_pat
     with pytest.raises(SemtokError, match=r"at step \d+ the loss is .* lower train.learning_rate"):
         train(**given, staging=tmp_path, resume=tmp_path / "resume")
     assert not (tmp_path / "resume").exists()
+
+
+def test_logit_scale_stays_below_100(arguments, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(image_text, "_INITIAL_TEMPERATURE", 0.001)
+    given = arguments("grid", steps=1, warmup=0)
+    train(**given, staging=tmp_path, resume=tmp_path / "resume")
+    model = checkpoint.load(tmp_path).model
+    assert model.logit_scale.item() == pytest.approx(100)
