@@ -1,1 +1,1 @@
-"""Dagster's view of the pipeline: lineage, schedules, checks; no algorithm."""
+"""The line in Dagster: what people see and start. DVC runs it; there is no algorithm here."""

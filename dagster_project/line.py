@@ -1,0 +1,114 @@
+"""The line as Dagster and DVC both name it: keys, artifacts, versions."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from semtok import params as settings
+from semtok import pipeline
+from semtok.checks.verdict import Verdict, read_verdict
+from semtok.params import Params
+from semtok.pipeline import Key, Stage
+from semtok.workspace import VERDICT, Workspace, fingerprint, source_fingerprint, stage_key
+
+
+@dataclass(frozen=True)
+class Line:
+    """One project: its folder and the settings that were read from it.
+
+    Partitions come from the settings, so a changed `params.yaml` needs a reload of the code
+    location.
+    """
+
+    root: Path
+    params: Params
+
+    @classmethod
+    def load(cls, root: Path) -> "Line":
+        """Read a project's settings.
+
+        Raises:
+            SemtokError: `params.yaml` is missing or wrong.
+        """
+        return cls(root, settings.load(root / "params.yaml"))
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where its artifacts are."""
+        return Workspace(self.root, self.params.data.name)
+
+    @property
+    def keys(self) -> list[Key]:
+        """Every stage and partition, in the order of the line."""
+        return list(pipeline.all_keys(self.params))
+
+    def folder(self, key: Key) -> Path:
+        """The artifact of a key."""
+        return self.root / self.workspace.relative(*key)
+
+    def inputs(self, stage: Stage) -> dict[str, dict[str, list[str]]]:
+        """What a stage reads: upstream stage -> upstream partition -> partitions that read it.
+
+        The inner mapping is empty where one of the two has no partitions.
+        """
+        found: dict[str, dict[str, list[str]]] = {}
+        partitions: list[str | None] = list(stage.partitions(self.params))
+        for partition in partitions or [None]:
+            for name, upstream in stage.inputs(self.params, partition):
+                mapping = found.setdefault(name, {})
+                if partition and upstream:
+                    mapping.setdefault(upstream, []).append(partition)
+        return found
+
+    def verdict(self, key: Key) -> Verdict | None:
+        """What the gate of a key said last. Where that was red, the artifact is an older one."""
+        for folder in (self._red(key), self.folder(key)):
+            if (folder / VERDICT).exists():
+                return read_verdict(folder)
+        return None
+
+    def red_keys(self) -> list[Key]:
+        """The keys whose gate was red when their stage ran last."""
+        return [key for key in self.keys if self._red(key).exists()]
+
+    def forget_red(self, key: Key) -> None:
+        """Drop a red verdict whose cause was taken back, so that the artifact is up to date."""
+        shutil.rmtree(self._red(key), ignore_errors=True)
+
+    def _red(self, key: Key) -> Path:
+        """Where a stage leaves the verdict of a red gate."""
+        return self.workspace.state("red", stage_key(*key))
+
+    def code_version(self, stage: str) -> str:
+        """The source of a stage, shortened for people."""
+        return source_fingerprint(self.root, pipeline.stages()[stage].source)[:12]
+
+    def versions(self) -> dict[Key, str]:
+        """The data version of every key that `dvc.lock` holds: DVC's hash of its output.
+
+        Of several outputs (scores and their metrics) it is one hash over theirs.
+
+        Raises:
+            yaml.YAMLError: DVC is just writing the file.
+        """
+        lock = self.root / "dvc.lock"
+        if not lock.exists():
+            return {}
+        stages = yaml.load(lock.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        found = {}
+        for key in self.keys:
+            outs = stages["stages"].get(stage_key(*key), {}).get("outs", [])
+            # Another data set's entry stands there until the stage has run for this one.
+            if any(out["path"] == self.workspace.relative(*key).as_posix() for out in outs):
+                found[key] = _version(outs)
+        return found
+
+
+def _version(outs: list[dict[str, Any]]) -> str:
+    hashes = {out["path"]: out[out.get("hash", "md5")] for out in outs}
+    if len(hashes) == 1:
+        return str(*hashes.values())
+    return fingerprint(*(f"{path} {value}" for path, value in sorted(hashes.items())))
