@@ -132,7 +132,7 @@ def load(path: Path) -> Params:
     """Read and validate a `params.yaml`.
 
     Raises:
-        SemtokError: the file is missing or no YAML, or a key is unknown, missing or of a wrong type.
+        SemtokError: the file is missing or no YAML, or a key is unknown, missing or mistyped.
     """
     import yaml
 
@@ -140,7 +140,7 @@ def load(path: Path) -> Params:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SemtokError(f"{path}: no such file; run inside a semtok project") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SemtokError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     params = parse(Params, raw, str(path))
     _check_names(params, path)

@@ -1,0 +1,132 @@
+"""`params.yaml`: the project's own file is right, and a wrong one is told where and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from semtok.errors import SemtokError
+from semtok.params import load, parse
+
+REPO = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def raw() -> dict:
+    """The project's own settings."""
+    return yaml.safe_load((REPO / "params.yaml").read_text())
+
+
+def write(folder: Path, document: object) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(document if isinstance(document, str) else yaml.safe_dump(document))
+    return path
+
+
+def test_the_projects_own_settings_are_right():
+    params = load(REPO / "params.yaml")
+    assert params.data.name == "scenes"
+    assert params.bench.baseline in params.variants
+    assert params.train.learning_rate == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p.update(model={}), "model: unknown key; remove it or check its spelling"),
+        (lambda p: p["data"].update(shard=4), "data.shard: unknown key"),
+        (lambda p: p["variants"]["vit"].update(patch=16), "variants.vit.patch: unknown key"),
+        (lambda p: p["train"].pop("steps"), "train.steps: missing; add it"),
+        (lambda p: p.pop("bench"), "bench: missing; add it"),
+        (lambda p: p["data"].update(shards="four"), "data.shards: input should be a valid integer"),
+        (lambda p: p["data"].update(shards=2.5), "data.shards: input should be a valid integer"),
+        (lambda p: p["train"].update(seeds=3), "train.seeds: input should be a valid tuple"),
+        (lambda p: p.update(encoder=[1]), "encoder: input should be a dictionary"),
+        (lambda p: p["extractors"].update({"a-b": p["extractors"]["annotated"]}), "a-b: use"),
+        (lambda p: p["token_shards"].pop("grid-val"), "token_shards.grid-val: missing"),
+        (
+            lambda p: p["token_shards"]["grid-val"].update(reads="index"),
+            "token_shards.grid-val.reads: 'index' is not one of",
+        ),
+        (
+            lambda p: p["token_shards"]["grid-val"].update(tokenizer="semantic"),
+            "token_shards.grid-val.tokenizer: must be 'grid'",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(tokenizer="patches"),
+            "variants.vit.tokenizer: 'patches' is not one of grid, semantic",
+        ),
+        (lambda p: p["bench"].update(baseline="vlt"), "bench.baseline: 'vlt' is no variant"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(tmp_path, raw, change, message):
+    change(raw)
+    with pytest.raises(SemtokError) as caught:
+        load(write(tmp_path, raw))
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(str(tmp_path / "params.yaml"))
+    assert "\n" not in str(caught.value)
+
+
+def test_every_wrong_setting_is_named_at_once(tmp_path, raw):
+    raw["train"].pop("steps")
+    raw["data"]["colour"] = 1
+    with pytest.raises(SemtokError, match=r"data.colour: .*train.steps: "):
+        load(write(tmp_path, raw))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the whole block: input should be a dictionary"),
+        ("data: [", "not valid YAML: "),
+        ("data: {name: a}\n\tx", "not valid YAML: "),
+        ("- 1", "the whole block: input should be a dictionary"),
+    ],
+)
+def test_a_file_that_is_no_settings_is_refused(tmp_path, text, message):
+    with pytest.raises(SemtokError, match=message) as caught:
+        load(write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_or_undecodable_file_is_refused(tmp_path):
+    with pytest.raises(SemtokError, match="no such file; run inside a semtok project"):
+        load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_bytes(b"data: \xff")
+    with pytest.raises(SemtokError, match="not valid YAML"):
+        load(tmp_path / "params.yaml")
+
+
+@dataclass(frozen=True)
+class Inner:
+    size: int
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner
+    many: Mapping[str, Inner]
+    maybe: Inner | None = None
+    anything: Any = None
+
+
+@pytest.mark.parametrize(
+    ("raw", "place"),
+    [
+        ({"inner": {"size": 1, "x": 0}, "many": {}}, "inner.x"),
+        ({"inner": {"size": 1}, "many": {"a": {"size": 1, "x": 0}}}, "many.a.x"),
+        ({"inner": {"size": 1}, "many": {}, "maybe": {"size": 1, "x": 0}}, "maybe.x"),
+    ],
+)
+def test_unknown_keys_are_refused_at_any_depth(raw, place):
+    with pytest.raises(SemtokError, match=f"block: {place}: unknown key"):
+        parse(Outer, raw, "block")
+
+
+def test_settings_of_a_backend_are_parsed_to_its_dataclass():
+    raw = {"inner": {"size": 1}, "many": {"a": {"size": 2}}, "anything": [3]}
+    assert parse(Outer, raw, "block") == Outer(Inner(1), {"a": Inner(2)}, None, [3])
