@@ -41,10 +41,10 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run one stage. `dvc repro` calls this; by hand it writes to a scratch workspace."""
-    from semtok import stages
+    from semtok import runner
 
     by_dvc = os.environ.get("DVC_STAGE", "").rpartition(":")[2] == key
-    folder = stages.run(key, context.obj, scratch=not by_dvc)
+    folder = runner.run(key, context.obj, scratch=not by_dvc)
     if as_json:
         _print_json({"stage": key, "folder": str(folder)})
     elif not by_dvc:
@@ -60,15 +60,15 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Print variants side by side: points, relative gain, paired intervals, costs."""
-    from semtok import stages
+    from semtok import commands
 
-    board = stages.compare(context.obj, variants or [])
+    board = commands.compare(context.obj, variants or [])
     if as_json:
         _print_json(board.as_dict())
     else:
         from rich.console import Console
 
-        from semtok.bench.leaderboard import render
+        from semtok.report.leaderboard import render
 
         Console(width=None if sys.stdout.isatty() else 120).print(render(board))
 
@@ -86,9 +86,9 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Embed images and captions and print how well they fit."""
-    from semtok import stages
+    from semtok import commands
 
-    result = stages.predict(context.obj, variant, seed, images, text, masks)
+    result = commands.predict(context.obj, variant, seed, images, text, masks)
     if as_json:
         _print_json(result)
         return
@@ -100,9 +100,9 @@ def predict(
 @app.command()
 def sync(context: typer.Context, as_json: Json = False) -> None:
     """Create the MLflow runs and registered versions that are missing."""
-    from semtok import stages
+    from semtok import commands
 
-    result = stages.sync(context.obj)
+    result = commands.sync(context.obj)
     _print_json(result) if as_json else _print_fields(result)
 
 
@@ -113,9 +113,9 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Make a variant the registered champion if it beats the reigning one."""
-    from semtok import stages
+    from semtok import commands
 
-    result = stages.promote(context.obj, variant)
+    result = commands.promote(context.obj, variant)
     _print_json(result) if as_json else _print_fields(result)
 
 
@@ -128,9 +128,9 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """Trace a model or a score back to its source images."""
-    from semtok import stages
+    from semtok import commands
 
-    result = stages.lineage(context.obj, version)
+    result = commands.lineage(context.obj, version)
     if as_json:
         _print_json(result)
     else:
@@ -150,7 +150,6 @@ def main() -> None:
             raise
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
-
 
 
 def _print_json(value: Any) -> None:

@@ -64,7 +64,8 @@ def parse_key(text: str, params: Params) -> tuple[Stage, str | None]:
 def all_keys(params: Params) -> Iterator[Key]:
     """Every stage and partition, each after what it reads."""
     for stage in _STAGES:
-        for partition in stage.partitions(params) or [None]:
+        keys: list[str | None] = [*stage.partitions(params)]
+        for partition in keys or [None]:
             yield stage.name, partition
 
 

@@ -1,0 +1,126 @@
+"""What the commands beside `semtok run` do; each returns what the command line prints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semtok import params as settings
+from semtok import progress
+from semtok.errors import SemtokError
+from semtok.params import Params
+from semtok.workspace import Workspace
+
+if TYPE_CHECKING:
+    from semtok.bench.leaderboard import Leaderboard
+
+
+def compare(root: Path, variants: Sequence[str]) -> "Leaderboard":
+    """Compare scored variants with the first one.
+
+    Args:
+        root: the project's folder.
+        variants: which ones; empty: all of `params.yaml`, with `bench.baseline` first.
+
+    Raises:
+        SemtokError: a variant is unknown or not scored, or scores are of different data.
+    """
+    from semtok.bench import leaderboard
+
+    params, workspace = _open(root)
+    for name in variants:
+        _check_variant(params, name)
+    names = list(variants) or list(params.variants)
+    bench = params.bench
+    return leaderboard.build(
+        {name: workspace.input("scores", name) for name in names},
+        variants[0] if variants else bench.baseline,
+        bench.bootstrap,
+        bench.confidence,
+    )
+
+
+def predict(
+    root: Path,
+    variant: str,
+    seed: int,
+    images: Sequence[Path],
+    texts: Sequence[str],
+    found: Path | None,
+) -> dict[str, Any]:
+    """Embed images and captions with a trained variant.
+
+    Args:
+        root: the project's folder.
+        variant: a trained one.
+        seed: which of its trainings.
+        images: I files.
+        texts: T captions.
+        found: JSON file of the masks and relations of each image, for variants that need them.
+
+    Returns:
+        images [I, P], texts [T, P] and similarities [I, T], as lists.
+
+    Raises:
+        SemtokError: no such training, an input cannot be read, or masks are needed and missing.
+    """
+    from semtok import predict as prediction
+
+    params, workspace = _open(root)
+    _check_variant(params, variant)
+    folder = workspace.input("checkpoint", variant) / f"seed-{seed}"
+    if not folder.exists():
+        raise SemtokError(f"{folder}: no such training; train.seeds has {params.train.seeds}")
+    masks, relations = prediction.read_found(found) if found else (None, None)
+    result = prediction.predict(folder, images, texts, masks, relations)
+    return {name: values.tolist() for name, values in vars(result).items()}
+
+
+def sync(root: Path) -> dict[str, Any]:
+    """Create the MLflow runs and registered versions that are missing.
+
+    Raises:
+        SemtokError: the tracking server does not answer.
+    """
+    from semtok.tracking import sync as tracking
+
+    _, workspace = _open(root)
+    with progress.bars("sync") as emit:
+        return tracking.sync(workspace, emit).as_dict()
+
+
+def promote(root: Path, variant: str) -> dict[str, Any]:
+    """Make a variant the registered champion if it beats the reigning one.
+
+    Raises:
+        SemtokError: the variant is unknown or not registered, or the server does not answer.
+    """
+    from semtok.tracking import promotion
+
+    params, workspace = _open(root)
+    _check_variant(params, variant)
+    return promotion.promote(workspace.data, variant, params.bench).as_dict()
+
+
+def lineage(root: Path, version: str) -> dict[str, Any]:
+    """Trace a registered version, or an artifact by its key, back to the source images.
+
+    Raises:
+        SemtokError: there is no such version or artifact, or the server does not answer.
+    """
+    from semtok.tracking import lineage as tracking
+    from semtok.tracking import registry
+
+    _, workspace = _open(root)
+    if version.isdecimal():
+        return registry.lineage(workspace.data, version)
+    return tracking.trace(workspace, version).as_dict()
+
+
+def _open(root: Path) -> tuple[Params, Workspace]:
+    params = settings.load(root / "params.yaml")
+    return params, Workspace(root, params.data.name)
+
+
+def _check_variant(params: Params, name: str) -> None:
+    if name not in params.variants:
+        raise SemtokError(f"{name}: no such variant; there are {', '.join(params.variants)}")

@@ -1,0 +1,49 @@
+"""What a person wants to see of an artifact first: numbers, a few rows, pictures."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+NAME = "report.json"
+
+_ROWS = 5
+_CELL = 48
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Shown by Dagster and MLflow, and kept beside the artifact.
+
+    Attributes:
+        numbers: counts and quantities by name.
+        table: a preview in Markdown; empty where there is none.
+        pictures: file names of PNGs in the artifact's folder.
+    """
+
+    numbers: Mapping[str, float]
+    table: str = ""
+    pictures: tuple[str, ...] = ()
+
+
+def write(folder: Path, key: str, summary: Summary) -> None:
+    """Write `report.json` into an artifact's folder."""
+    text = json.dumps({"stage": key, **asdict(summary)}, indent=1, sort_keys=True)
+    (folder / NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def preview(table: pa.Table) -> str:
+    """The first rows of a table in Markdown, long values cut."""
+    names = table.column_names
+    rows = [[_cell(row[name]) for name in names] for row in table.slice(0, _ROWS).to_pylist()]
+    lines = [names, ["---"] * len(names), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = text.replace("|", "\\|").replace("\n", " ")
+    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"

@@ -1,0 +1,104 @@
+"""The one way in which every stage is run: gates of the inputs, work, own gate, publication."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from semtok import params as settings
+from semtok import pipeline, pipes, progress, stages
+from semtok.checks.gate import Gate
+from semtok.checks.verdict import require, write_verdict
+from semtok.errors import SemtokError
+from semtok.report import summary
+from semtok.tables import read_table
+from semtok.workspace import Workspace, publish, source_fingerprint, stage_key
+
+
+def run(key: str, root: Path, scratch: bool) -> Path:
+    """Run one stage: ask the gates of its inputs, work in a staging folder, judge, publish.
+
+    Args:
+        key: `STAGE` or `STAGE@PARTITION`.
+        root: the project's folder.
+        scratch: write to the scratch workspace instead of the outputs that DVC owns.
+
+    Returns:
+        The published folder.
+
+    Raises:
+        SemtokError: an input is missing or changed after its gate, the work failed, or the gate
+            is red; nothing is published then.
+    """
+    params = settings.load(root / "params.yaml")
+    stage, partition = pipeline.parse_key(key, params)
+    workspace = Workspace(root, params.data.name, root / ".semtok/scratch" if scratch else None)
+    target = workspace.output(stage.name, partition)
+    red = workspace.state("red") / f"{key}.json"
+    with (
+        Gate(stage.name, params.checks.get(stage.name, {})) as gate,
+        pipes.session(stage.name, partition) as orchestrator,
+        progress.bars(key) as bars,
+    ):
+        inputs = {
+            stage_key(*each): workspace.input(*each) for each in stage.inputs(params, partition)
+        }
+        blocks = asdict(params)
+        provenance = {
+            "stage": key,
+            "inputs": {name: require(folder).digest for name, folder in inputs.items()},
+            "params": {name: _block(blocks, name) for name in stage.settings(partition)},
+        }
+        with publish(target, workspace.state("publish")) as staging:
+            context = stages.Context(
+                params=params,
+                workspace=workspace,
+                partition=partition or "",
+                staging=staging,
+                published=target,
+                source=source_fingerprint(root, stage.source),
+                provenance=provenance,
+                emit=stages.tell_all(bars, orchestrator.emit),
+            )
+            summary.write(staging, key, stages.WORK[stage.name](context))
+            _write_json(staging / "provenance.json", provenance)
+            verdict = gate.judge(staging, inputs)
+            orchestrator.check(verdict)
+            if not verdict.passed:
+                red.mkdir(parents=True, exist_ok=True)
+                write_verdict(red, verdict)
+                raise SemtokError(f"{key}: gate is red: {verdict.reason}; {_kept(target, stage)}")
+            write_verdict(staging, verdict)
+    if stage.name == "scores":
+        _publish_metrics(workspace, str(partition), target)
+    return target
+
+
+def _publish_metrics(workspace: Workspace, variant: str, scores: Path) -> None:
+    """Write the metrics that DVC compares between commits; git tracks them."""
+    from semtok.bench import cases
+
+    table = read_table(scores / "cases.parquet", cases.CASES)
+    path = (workspace.scratch or workspace.root) / "metrics" / workspace.data / f"{variant}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    _write_json(partial, cases.metrics(table))
+    partial.replace(path)
+
+
+def _kept(target: Path, stage: pipeline.Stage) -> str:
+    """What becomes of the last good artifact."""
+    if stage.persist:
+        return f"{target} is as it was" if target.exists() else "nothing was published"
+    return "nothing was published; `dvc checkout` brings the last good artifact back"
+
+
+def _block(blocks: Mapping[str, Any], name: str) -> Any:
+    """A block of `params.yaml` by its dotted name."""
+    return reduce(lambda block, part: block[part], name.split("."), blocks)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
