@@ -55,18 +55,12 @@ def decode(source: Path | bytes, size: int) -> UInt8:
 
 def _decode_jpeg(data: bytes, size: int) -> UInt8:
     try:
-        return _scaled(data, size, strict=True)
+        return np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_height=size, min_width=size))
     except ValueError as error:
-        # Padding before a marker harms no pixel; libjpeg warns of it all the same.
+        # Padding before a marker harms no pixel, but simplejpeg refuses it.
         if "extraneous bytes before marker" in str(error):
-            return _scaled(data, size, strict=False)
+            return _decode_other(data)
         raise
-
-
-def _scaled(data: bytes, size: int, strict: bool) -> UInt8:
-    return np.asarray(
-        simplejpeg.decode_jpeg(data, "RGB", min_height=size, min_width=size, strict=strict)
-    )
 
 
 def _decode_other(data: bytes) -> UInt8:
