@@ -69,7 +69,7 @@ def save(
     """Write a checkpoint.
 
     Args:
-        folder: exists; the caller publishes it whole.
+        folder: created where it is missing; the caller publishes it whole.
         checkpoint: what `load` is to give back.
         history: (step, name, value).
         training: how the model came about, for `training.json`.
@@ -80,6 +80,7 @@ def save(
         "tokens": checkpoint.tokens,
         "collate": asdict(checkpoint.collate),
     }
+    folder.mkdir(parents=True, exist_ok=True)
     save_file(checkpoint.model.state_dict(), folder / "model.safetensors")
     _write_json(folder / "config.json", config)
     _write_json(folder / "training.json", training)

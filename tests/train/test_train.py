@@ -12,7 +12,6 @@ from semtok.train.train import train
 
 
 def run(given, folder):
-    folder.mkdir(parents=True)
     train(**given, staging=folder, resume=folder / "resume")
     return load_file(folder / "model.safetensors")
 
