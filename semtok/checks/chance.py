@@ -1,0 +1,59 @@
+"""What guessing would score: the bound that a model has to clear."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from semtok.bench.cases import RECALLS, Task
+
+_GROUP = [*Task._fields, "seed"]
+
+
+def against_chance(cases: pl.DataFrame) -> pl.DataFrame:
+    """Compare every recall with that of a model that ranks at random.
+
+    A random rank is within K with chance 1 - C(N - r, K) / C(N, K) for N candidates, of which r
+    are right: K / N where one is. In image_to_text an image has as many right captions as there
+    are captions to an image.
+
+    Args:
+        cases: columns of `CASES`.
+
+    Returns:
+        One row a task, seed and recall that can miss: cases, hits, chance (the expected share of
+        hits) and chance_p_value, the probability that guessing has that many hits or more
+        (binomial).
+    """
+    from scipy.stats import binom
+
+    per_image = pl.col("candidates") / pl.len().over(_GROUP)
+    right = pl.when(pl.col("task") == "image_to_text").then(per_image).otherwise(1.0)
+    cases = cases.with_columns(right=right.clip(lower_bound=1.0))
+    frames = []
+    for name, limit in RECALLS.items():
+        chance = _chance(cases["candidates"].to_numpy(), cases["right"].to_numpy(), limit)
+        frames.append(
+            cases.with_columns(chance=pl.Series(chance))
+            .group_by(_GROUP, maintain_order=True)
+            .agg(
+                metric=pl.lit(name),
+                cases=pl.len(),
+                hits=(pl.col("rank") <= limit).sum(),
+                chance=pl.col("chance").mean(),
+            )
+        )
+    rows = pl.concat(frames).filter(pl.col("chance") < 1)
+    hits, of, chance = (rows[name].to_numpy() for name in ("hits", "cases", "chance"))
+    p_value = binom.sf(hits.astype(np.int64) - 1, of, chance)
+    return rows.with_columns(chance_p_value=pl.Series(p_value, dtype=pl.Float64))
+
+
+def _chance(
+    candidates: NDArray[np.int32], right: NDArray[np.float64], limit: int
+) -> NDArray[np.float64]:
+    """The chance that the best of `right` among `candidates` in random order is within `limit`."""
+    missed = np.ones(len(candidates))
+    for place in range(limit):
+        left = np.maximum(candidates - place, 1)
+        missed *= np.clip(1 - right / left, 0, None)
+    return 1 - missed

@@ -1,0 +1,110 @@
+"""The gate of `index`: ids, captions, splits, and no image in two of them."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from semtok.checks.rejected import REJECTED_RULE, count_rejected
+from semtok.checks.rules import Rule, Suite, among, at_least, beside, count, none
+from semtok.checks.subject import Subject
+from semtok.data.files import FILES
+from semtok.data.index import CAPTIONS, IMAGES, SPLITS
+from semtok.params import SPLITS as SPLIT_NAMES
+from semtok.tables import read_table
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits of the gate."""
+
+    images_per_split: int = 1  # at least
+
+
+_OF_AN_IMAGE = (
+    Rule("duplicate_images", "every image id occurs once", pl.col("image_id").is_duplicated()),
+    Rule(
+        "images_without_pixels",
+        "every image has a width and a height",
+        (pl.col("width") <= 0) | (pl.col("height") <= 0),
+    ),
+    Rule(
+        "images_not_as_listed",
+        "every image is a file of the list, with the same hash",
+        pl.col("sha256").ne_missing(pl.col("listed")),
+    ),
+    Rule("images_without_caption", "every image has a caption", ~pl.col("captioned")),
+    Rule("images_without_split", "every image has a split", ~pl.col("in_split")),
+)
+_OF_A_CAPTION = (
+    Rule(
+        "duplicate_captions", "every caption id occurs once", pl.col("caption_id").is_duplicated()
+    ),
+    Rule(
+        "empty_captions",
+        "every caption has words",
+        pl.col("caption").str.strip_chars().str.len_chars() == 0,
+    ),
+    Rule("captions_without_image", "every caption's image exists", ~pl.col("has_image")),
+)
+_OF_A_SPLIT_ROW = (
+    Rule("images_split_twice", "every image has one split", pl.col("image_id").is_duplicated()),
+    Rule("unknown_splits", "there are train, val and test", ~pl.col("split").is_in(SPLIT_NAMES)),
+    Rule("split_rows_without_image", "every split's image exists", ~pl.col("has_image")),
+)
+_OF_A_HASH = (
+    Rule(
+        "hashes_in_two_splits",
+        "no two splits share an image, whatever its ids",
+        pl.col("splits").list.len() > 1,
+    ),
+)
+
+
+def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
+    """Count the faults of the tables, and the images of each split."""
+    images = pl.DataFrame(read_table(subject.artifact / "images.parquet", IMAGES))
+    captions = pl.DataFrame(read_table(subject.artifact / "captions.parquet", CAPTIONS))
+    splits = pl.DataFrame(read_table(subject.artifact / "splits.parquet", SPLITS))
+    files = pl.DataFrame(read_table(subject.input("images") / "files.parquet", FILES))
+    listed = files.select("path", listed="sha256").unique("path")
+    hashes = (
+        images.join(splits, on="image_id")
+        .group_by("sha256", maintain_order=True)
+        .agg(
+            pl.col("image_id").unique(maintain_order=True),
+            splits=pl.col("split").unique(maintain_order=True),
+        )
+    )
+    images = images.join(listed, on="path", how="left", maintain_order="left").with_columns(
+        captioned=among(captions), in_split=among(splits)
+    )
+    return {
+        "tables": beside(
+            count(images, _OF_AN_IMAGE, ["image_id", "path"]),
+            count(
+                captions.with_columns(has_image=among(images)),
+                _OF_A_CAPTION,
+                ["caption_id", "image_id"],
+            ),
+            count(
+                splits.with_columns(has_image=among(images)),
+                _OF_A_SPLIT_ROW,
+                ["image_id", "split"],
+            ),
+            count(hashes, _OF_A_HASH, ["sha256", "image_id", "splits"]),
+            count_rejected(subject, images.height + captions.height),
+        ),
+        "splits": pl.DataFrame({"split": SPLIT_NAMES})
+        .join(splits.group_by("split").agg(images_per_split=pl.len()), on="split", how="left")
+        .fill_null(0),
+    }
+
+
+def suite(settings: Settings) -> Suite:
+    """What must hold."""
+    return {
+        "tables": none(*_OF_AN_IMAGE, *_OF_A_CAPTION, *_OF_A_SPLIT_ROW, *_OF_A_HASH, REJECTED_RULE),
+        "splits": [
+            at_least("images_per_split", settings.images_per_split, "every split has images")
+        ],
+    }

@@ -1,0 +1,192 @@
+"""The gate of `leaderboard`: complete, equal to the scores that it is drawn from, and honest."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import polars as pl
+
+from semtok.bench.cases import CASES, MEDIAN_RANK, METRICS, RECALLS, Task
+from semtok.bench.leaderboard import LEADERBOARD, NAME
+from semtok.bench.protocol import SEEDS_FOR_A_CLAIM
+from semtok.checks.rules import Rule, Suite, at_most, beside, count, none, there
+from semtok.checks.subject import Subject
+from semtok.tables import read_table
+
+_TASK = list(Task._fields)
+_ROW = [*_TASK, "metric", "variant"]
+_FILES = (NAME, "leaderboard.md", "chart.png")
+
+#: Means are summed in different orders.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits of the gate."""
+
+    block_difference: float = 0.0  # share by which parameters of blocks may differ (0..1)
+
+
+#: What is no number has a rule of its own.
+_FINITE = pl.col("value").is_finite().fill_null(False)
+
+
+def _outside(name: str) -> pl.Expr:
+    """An end that is null is unbounded or undefined, as is what it belongs to."""
+    return (
+        (pl.col(name) < pl.col(f"{name}_low") - _ROUNDING)
+        | (pl.col(name) > pl.col(f"{name}_high") + _ROUNDING)
+    ).fill_null(False)
+
+
+def _differs(name: str, wanted: pl.Expr) -> pl.Expr:
+    return (pl.col(name) - wanted).abs() > _ROUNDING * wanted.abs().clip(lower_bound=1)
+
+
+_BETTER = pl.when(pl.col("metric") == MEDIAN_RANK).then(-1).otherwise(1)
+_SIGN = (
+    pl.when(pl.col("points_low") > 0).then(1).when(pl.col("points_high") < 0).then(-1).otherwise(0)
+) * _BETTER
+
+_OF_A_ROW = (
+    Rule(
+        "duplicate_rows",
+        "a variant has one row a task and metric",
+        pl.struct(_ROW).is_duplicated(),
+    ),
+    Rule(
+        "values_out_of_range",
+        "recalls lie in 0..100, median ranks from 1",
+        ~pl.when(pl.col("metric") == MEDIAN_RANK)
+        .then((pl.col("value") >= 1) & pl.col("value").is_finite())
+        .otherwise(pl.col("value").is_between(0, 100)),
+    ),
+    Rule(
+        "values_not_of_the_scores",
+        "every value is what the variant's cases give",
+        _FINITE & _differs("value", pl.col("recomputed")),
+    ),
+    Rule(
+        "estimates_outside_interval",
+        "every interval holds its estimate",
+        _FINITE & (_outside("value") | _outside("points") | _outside("relative")),
+    ),
+    Rule(
+        "wrong_points",
+        "points are the variant's value minus the baseline's, and null for the baseline",
+        pl.when(pl.col("variant") == pl.col("baseline"))
+        .then(pl.col("points").is_not_null())
+        .otherwise(_FINITE & _differs("points", pl.col("value") - pl.col("baseline_value"))),
+    ),
+    Rule(
+        "wrong_verdicts",
+        "better and worse are said only where the interval of the points leaves 0 out",
+        pl.col("verdict")
+        != pl.when(pl.col("variant") == pl.col("baseline"))
+        .then(pl.lit("baseline"))
+        .otherwise(
+            _SIGN.replace_strict({1: "better", -1: "worse", 0: "undecided"}, return_dtype=pl.String)
+        ),
+    ),
+    Rule(
+        "unlabelled_smoke_runs",
+        "what has too few seeds for a claim is called a smoke run",
+        (pl.col("seeds") < SEEDS_FOR_A_CLAIM) & ~pl.col("label").str.contains("smoke run"),
+    ),
+    Rule(
+        "unequal_seeds",
+        "all variants have the same number of seeds",
+        pl.col("seeds") != pl.col("seeds").max(),
+    ),
+    Rule(
+        "missing_costs",
+        "tokens, parameters, FLOPs and seconds are positive numbers",
+        ~pl.all_horizontal(
+            (pl.col(name) > 0) & pl.col(name).cast(pl.Float64).is_finite()
+            for name in (
+                "tokens_per_image",
+                "parameters_blocks",
+                "parameters_embeddings",
+                "flops_per_image",
+                "training_seconds",
+            )
+        ),
+    ),
+)
+_OF_RECALLS = (
+    Rule(
+        "recalls_out_of_order",
+        "R@1 is at most R@5, and R@5 at most R@10",
+        pl.any_horizontal(
+            pl.col(small) > pl.col(large) for small, large in pairwise(RECALLS)
+        ).fill_null(False),
+    ),
+)
+_OF_A_WANTED_ROW = (
+    Rule(
+        "missing_rows",
+        "every variant has a row a task and metric, against the baseline of params.yaml",
+        ~pl.col("there"),
+    ),
+)
+_SMALLEST_BLOCKS = pl.col("parameters_blocks") / pl.col("parameters_blocks").min() - 1
+_OF_A_FILE = (Rule("missing_files", "table, text and chart are there", pl.col("bytes") == 0),)
+
+
+def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
+    """Count the faults of the table, against the cases that it was drawn from."""
+    baseline = subject.params["bench"]["baseline"]
+    rows = pl.DataFrame(read_table(subject.artifact / NAME, LEADERBOARD))
+    recomputed = pl.concat([_measure(subject, each) for each in subject.params["variants"]])
+    baselines = rows.filter(variant=baseline).unique([*_TASK, "metric"])
+    baselines = baselines.select(*_TASK, "metric", baseline_value="value")
+    judged = rows.join(recomputed, on=_ROW, how="left", maintain_order="left")
+    judged = judged.join(baselines, on=[*_TASK, "metric"], how="left", maintain_order="left")
+    wanted = recomputed.select(*_ROW, baseline=pl.lit(baseline))
+    recalls = (
+        rows.filter(_FINITE)
+        .group_by([*_TASK, "variant"], maintain_order=True)
+        .agg(pl.col("value").filter(metric=name).first().alias(name) for name in RECALLS)
+    )
+    files = [{"file": name, "bytes": subject.bytes(name)} for name in _FILES]
+    return {
+        "rows": beside(
+            count(judged, _OF_A_ROW, [*_ROW, "value", "points", "verdict"]),
+            count(recalls, _OF_RECALLS, [*_TASK, "variant", *RECALLS]),
+            count(there(wanted, rows), _OF_A_WANTED_ROW, [*_ROW, "baseline"]),
+            count(pl.DataFrame(files), _OF_A_FILE, ["file", "bytes"]),
+        ),
+        "blocks": rows.select("variant", "parameters_blocks")
+        .unique(maintain_order=True)
+        .with_columns(block_difference=_SMALLEST_BLOCKS),
+    }
+
+
+def suite(settings: Settings) -> Suite:
+    """What must hold."""
+    return {
+        "rows": none(*_OF_A_ROW, *_OF_RECALLS, *_OF_A_WANTED_ROW, *_OF_A_FILE),
+        "blocks": [
+            at_most(
+                "block_difference",
+                settings.block_difference,
+                "the transformer blocks of all variants have as many parameters",
+            )
+        ],
+    }
+
+
+def _measure(subject: Subject, variant: str) -> pl.DataFrame:
+    """The metrics of a variant, computed anew from its cases: means over seeds."""
+    path = subject.input("scores", variant) / "cases.parquet"
+    ranks = pl.col("rank")
+    found = {name: 100 * (ranks <= limit).mean() for name, limit in RECALLS.items()}
+    return (
+        pl.DataFrame(read_table(path, CASES))
+        .group_by([*_TASK, "seed"], maintain_order=True)
+        .agg(**found, **{MEDIAN_RANK: ranks.median()})
+        .group_by(_TASK, maintain_order=True)
+        .agg(pl.col(METRICS).mean())
+        .unpivot(on=METRICS, index=_TASK, variable_name="metric", value_name="recomputed")
+        .with_columns(variant=pl.lit(variant))
+    )

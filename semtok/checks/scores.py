@@ -1,0 +1,135 @@
+"""The gate of `scores`: complete cases, possible ranks, and more than guessing."""
+
+from dataclasses import asdict, dataclass
+
+import polars as pl
+
+from semtok.bench import benchmark, costs
+from semtok.bench.cases import CASES, Task
+from semtok.checks.chance import against_chance
+from semtok.checks.rules import Rule, Suite, at_most, beside, count, none, there
+from semtok.checks.subject import Subject
+from semtok.data.index import CAPTIONS
+from semtok.tables import read_table
+from semtok.tokens.shards import TokenShards
+
+_CASE = [*Task._fields, "seed", "case_id"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Limits of the gate."""
+
+    chance_level: float = 0.001  # guessing may reach a score with this probability; 1: any score
+
+
+_OF_A_CASE = (
+    Rule(
+        "ranks_out_of_range",
+        "ranks lie in 1..candidates",
+        ~pl.col("rank").is_between(1, pl.col("candidates")),
+    ),
+    Rule("duplicate_cases", "every case occurs once", pl.struct(_CASE).is_duplicated()),
+)
+_OF_A_WANTED_CASE = (
+    Rule(
+        "missing_cases",
+        "every seed was scored on every image and caption of the splits that have tokens",
+        ~pl.col("there"),
+    ),
+)
+_OF_A_TASK = (
+    Rule(
+        "missing_tasks",
+        "every seed was asked all tasks of every benchmark on every split",
+        ~pl.col("there"),
+    ),
+)
+_OF_A_COST = (
+    Rule(
+        "missing_costs",
+        "costs are positive numbers",
+        ~((pl.col("value") > 0) & pl.col("value").is_finite()),
+    ),
+)
+
+
+def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
+    """Count the faults of a variant's cases, and set its recalls against chance."""
+    cases = pl.DataFrame(read_table(subject.artifact / "cases.parquet", CASES))
+    trainings = subject.input("checkpoint").glob("seed-*")
+    numbers = sorted(int(each.name.removeprefix("seed-")) for each in trainings)
+    seeds = pl.DataFrame({"seed": pl.Series(numbers, dtype=pl.Int32)})
+    paid = asdict(costs.read(subject.artifact))
+    paid |= {f"parameters_{role}": number for role, number in paid.pop("parameters").items()}
+    # A variant may have no bias tables, but nothing works without the others.
+    paid.pop("parameters_bias")
+    return {
+        "cases": beside(
+            count(cases, _OF_A_CASE, [*_CASE, "rank", "candidates"]),
+            count(
+                there(_of_retrieval(subject).join(seeds, how="cross"), cases),
+                _OF_A_WANTED_CASE,
+                _CASE,
+            ),
+            count(
+                there(_tasks(subject).join(seeds, how="cross"), cases),
+                _OF_A_TASK,
+                [*Task._fields, "seed"],
+            ),
+            count(
+                pl.DataFrame(
+                    {"cost": list(paid), "value": [float(each) for each in paid.values()]}
+                ),
+                _OF_A_COST,
+                ["cost", "value"],
+            ),
+        ),
+        "chance": against_chance(cases),
+    }
+
+
+def suite(settings: Settings) -> Suite:
+    """What must hold."""
+    return {
+        "cases": none(*_OF_A_CASE, *_OF_A_WANTED_CASE, *_OF_A_TASK, *_OF_A_COST),
+        "chance": [
+            at_most(
+                "chance_p_value",
+                settings.chance_level,
+                "every recall is beyond what guessing reaches (binomial bound)",
+            )
+        ],
+    }
+
+
+def _tasks(subject: Subject) -> pl.DataFrame:
+    """Every benchmark and split that was asked for, with each task of the benchmark."""
+    bench = subject.params["bench"]
+    rows = [
+        Task(name, split, task)
+        for name in bench["benchmarks"]
+        for split in bench["splits"]
+        for task in benchmark.find(name).TASKS
+    ]
+    return pl.DataFrame(rows, schema=dict.fromkeys(Task._fields, pl.String), orient="row")
+
+
+def _of_retrieval(subject: Subject) -> pl.DataFrame:
+    """The cases of retrieval: the images of each split that have tokens, and their captions."""
+    bench = subject.params["bench"]
+    captions = pl.DataFrame(read_table(subject.input("index") / "captions.parquet", CAPTIONS))
+    frames = [pl.DataFrame(schema={**dict.fromkeys(Task._fields, pl.String), "case_id": pl.Int64})]
+    for split in bench["splits"] if "retrieval" in bench["benchmarks"] else ():
+        images = pl.Series(TokenShards(subject.input("token_shards", split)).image_ids)
+        texts = captions.filter(pl.col("image_id").is_in(images.implode()))["caption_id"]
+        frames += [
+            pl.DataFrame({"case_id": ids}).select(
+                benchmark=pl.lit("retrieval"),
+                split=pl.lit(split),
+                task=pl.lit(task),
+                case_id="case_id",
+            )
+            for task, ids in (("image_to_text", images), ("text_to_image", texts))
+        ]
+    return pl.concat(frames)

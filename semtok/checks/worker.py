@@ -1,0 +1,44 @@
+"""The gate's own process: imports Great Expectations while the stage works, then judges.
+
+`python -m semtok.checks.worker STAGE` reads one JSON request a line from stdin and answers each
+with one line on stdout; it ends with its stdin, so it never outlives the stage.
+"""
+
+import dataclasses
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from semtok.checks import subject
+from semtok.errors import SemtokError
+
+
+def main() -> None:
+    """Answer requests until stdin ends."""
+    # Libraries print; the answers keep stdout for themselves.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    from semtok.checks import judging
+
+    stage = importlib.import_module(f"semtok.checks.{sys.argv[1]}")
+    for line in sys.stdin:
+        answers.write(json.dumps(_answer(stage, judging, json.loads(line))) + "\n")
+        answers.flush()
+
+
+def _answer(stage: Any, judging: Any, request: dict[str, Any]) -> dict[str, Any]:
+    inputs = {key: Path(folder) for key, folder in request["inputs"].items()}
+    try:
+        judged = subject.read(Path(request["artifact"]), inputs)
+        suite = stage.suite(stage.Settings(**request["settings"]))
+        results = judging.judge(stage.summarise(judged), suite)
+    except SemtokError as error:
+        return {"error": str(error)}
+    return {"stage": judged.key, "checks": [dataclasses.asdict(result) for result in results]}
+
+
+if __name__ == "__main__":
+    main()

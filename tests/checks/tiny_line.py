@@ -1,0 +1,324 @@
+"""A tiny line by hand: one small, consistent artifact of every stage, each with provenance.
+
+Images 1..4 are for training and have masks and relations; images 101..160 are for validation,
+enough that good ranks cannot be luck; image 201 is the test split.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from safetensors.numpy import save_file
+
+from semtok.bench import costs, leaderboard
+from semtok.bench.cases import CASES
+from semtok.data.files import FILES
+from semtok.data.index import CAPTIONS, IMAGES, SPLITS
+from semtok.extract.masks import MASKS
+from semtok.extract.scene_graphs import SCENE_GRAPHS
+from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
+from semtok.tokens import semantic, shards
+from semtok.tokens.extraction import ExtractionShard
+from semtok.tokens.rows import pack
+from semtok.train.checkpoint import HISTORY
+
+TRAIN, VAL, TEST = (1, 2, 3, 4), tuple(range(101, 161)), (201,)
+SPLIT_OF = {
+    **dict.fromkeys(TRAIN, "train"),
+    **dict.fromkeys(VAL, "val"),
+    **dict.fromkeys(TEST, "test"),
+}
+WIDTH, HEIGHT = 8, 6
+SHARDS = {"000": (1, 3), "001": (2, 4)}
+SEMANTIC = {"image_size": 8, "crop_size": 2, "max_masks": 3, "max_relations": 2, "neighbours": 2}
+
+#: Image -> rectangles x, y, w, h: three masks, two, one, and an image in which nothing was found.
+RECTANGLES = {
+    1: [(0, 0, 8, 6), (1, 1, 3, 2), (5, 2, 2, 4)],
+    2: [(0, 0, 4, 6), (4, 0, 4, 3)],
+    3: [(2, 2, 4, 1)],
+    4: [],
+}
+#: Image -> subject, predicate, object.
+RELATIONS = {1: [(1, "on", 0), (2, "beside", 1)], 2: [(0, "beside", 1)]}
+
+#: Stage key -> keys of what it reads.
+INPUTS = {
+    "images": [],
+    "index": ["images"],
+    "masks@annotated-train": ["images", "index"],
+    "scene_graphs@annotated-train": ["images", "index", "masks@annotated-train"],
+    "token_shards@semantic-train": [
+        "index",
+        "masks@annotated-train",
+        "scene_graphs@annotated-train",
+    ],
+    "token_shards@grid-val": ["index", "images"],
+    "checkpoint@semantic": ["index", "token_shards@semantic-train"],
+    "checkpoint@grid": ["index"],
+    "scores@semantic": ["index", "checkpoint@semantic", "token_shards@grid-val"],
+    "scores@grid": ["index", "checkpoint@grid", "token_shards@grid-val"],
+    "leaderboard": ["scores@grid", "scores@semantic"],
+}
+_DATA = {"data": {"name": "tiny", "rejected_share": 0.1}}
+_TRAIN = {"train": {"seeds": [0, 1], "steps": 40}}
+_BENCH = {"bench": {"benchmarks": ["retrieval"], "splits": ["val"], "baseline": "grid"}}
+
+Row = dict[str, Any]
+
+
+def build(root: Path) -> None:
+    """Write every artifact into a folder named after its key."""
+    _images(root / "images")
+    _index(root / "index", root / "images")
+    _masks(root / "masks@annotated-train")
+    _scene_graphs(root / "scene_graphs@annotated-train")
+    _semantic(root)
+    _grid(root / "token_shards@grid-val")
+    for variant, misses in (("semantic", 4), ("grid", 42)):
+        _checkpoint(root / f"checkpoint@{variant}")
+        _scores(root / f"scores@{variant}", misses)
+    _leaderboard(root)
+
+
+def inputs(root: Path, key: str) -> dict[str, Path]:
+    """What a gate is given of an artifact's inputs."""
+    return {name: root / name for name in INPUTS[key]}
+
+
+def edit(
+    path: Path,
+    schema: TableSchema,
+    change: Callable[[list[Row]], list[Row] | None],
+    **metadata: str,
+) -> None:
+    """Rewrite a table: `change` alters its rows in place or returns others."""
+    rows = read_table(path, schema).to_pylist()
+    changed = change(rows)
+    table = pa.Table.from_pylist(rows if changed is None else changed, schema=schema.columns)
+    write_table(path, table, schema, {**_own_metadata(path), **metadata})
+
+
+def rows_of(mask: np.ndarray) -> list[int]:
+    """Uncompressed COCO RLE of a mask [H, W], pixel by pixel."""
+    runs, value = [0], False
+    for pixel in mask.T.ravel().tolist():
+        if pixel == value:
+            runs[-1] += 1
+        else:
+            runs.append(1)
+            value = pixel
+    return runs
+
+
+def rectangle(x: int, y: int, w: int, h: int) -> np.ndarray:
+    """A mask [H, W]."""
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[y : y + h, x : x + w] = True
+    return mask
+
+
+def _own_metadata(path: Path) -> dict[str, str]:
+    kept = (shards.TOKENS, "semtok.fingerprint")
+    return {name: value for name, value in read_metadata(path).items() if name in kept}
+
+
+def _write(path: Path, schema: TableSchema, rows: list[Row]) -> None:
+    write_table(path, pa.Table.from_pylist(rows, schema=schema.columns), schema)
+
+
+def _provenance(folder: Path, **params: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"stage": folder.name, "inputs": {}, "params": params})
+    (folder / "provenance.json").write_text(text)
+
+
+def _path(image_id: int) -> str:
+    return f"{'train' if image_id in TRAIN else 'val'}2017/{image_id:012d}.jpg"
+
+
+def _images(folder: Path) -> None:
+    _provenance(folder, **_DATA)
+    contents = {_path(image_id): f"pixels of {image_id}".encode() for image_id in SPLIT_OF}
+    contents["annotations/captions_train2017.json"] = b"{}"
+    rows = []
+    for path, content in sorted(contents.items()):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        rows.append({"path": path, "bytes": len(content), "sha256": digest})
+    _write(folder / "files.parquet", FILES, rows)
+
+
+def _index(folder: Path, images: Path) -> None:
+    _provenance(folder, **_DATA)
+    hashes = {row["path"]: row["sha256"] for row in _read(images / "files.parquet", FILES)}
+    rows = [
+        {
+            "image_id": image_id,
+            "path": _path(image_id),
+            "width": WIDTH,
+            "height": HEIGHT,
+            "sha256": hashes[_path(image_id)],
+        }
+        for image_id in SPLIT_OF
+    ]
+    captions = [
+        {"caption_id": 10 * image_id + n, "image_id": image_id, "caption": f"caption {n}"}
+        for image_id in SPLIT_OF
+        for n in range(2)
+    ]
+    splits = [{"image_id": image_id, "split": split} for image_id, split in SPLIT_OF.items()]
+    _write(folder / "images.parquet", IMAGES, rows)
+    _write(folder / "captions.parquet", CAPTIONS, captions)
+    _write(folder / "splits.parquet", SPLITS, splits)
+    _write(folder / "rejected.parquet", REJECTED, [])
+
+
+def _masks(folder: Path) -> None:
+    _provenance(folder, **_DATA)
+    for shard, image_ids in SHARDS.items():
+        rows = [
+            mask_row(image_id, number, box)
+            for image_id in image_ids
+            for number, box in enumerate(RECTANGLES[image_id])
+        ]
+        _write(folder / f"{shard}.parquet", MASKS, rows)
+    _write(folder / "rejected.parquet", REJECTED, [])
+
+
+def mask_row(image_id: int, mask_id: int, box: tuple[int, int, int, int]) -> Row:
+    """A rectangular mask as the table has it."""
+    mask = rectangle(*box)
+    return {
+        "image_id": image_id,
+        "mask_id": mask_id,
+        "source_id": 100 * image_id + mask_id,
+        "category_id": mask_id,
+        "category": f"thing {mask_id}",
+        "score": 1.0,
+        **dict(zip("xywh", box, strict=True)),
+        "area": int(mask.sum()),
+        "height": HEIGHT,
+        "width": WIDTH,
+        "counts": rows_of(mask),
+    }
+
+
+def _scene_graphs(folder: Path) -> None:
+    _provenance(folder, **_DATA)
+    for shard, image_ids in SHARDS.items():
+        rows = [
+            {
+                "image_id": image_id,
+                "subject": subject,
+                "predicate": predicate,
+                "object": target,
+                "score": 0.5,
+                "source": "psg",
+            }
+            for image_id in image_ids
+            for subject, predicate, target in RELATIONS.get(image_id, ())
+        ]
+        _write(folder / f"{shard}.parquet", SCENE_GRAPHS, rows)
+    _write(folder / "rejected.parquet", REJECTED, [])
+
+
+def _semantic(root: Path) -> None:
+    folder = root / "token_shards@semantic-train"
+    _provenance(folder, **_DATA)
+    settings = semantic.Settings(**SEMANTIC)
+    pixels = _pixels(1)[0]
+    for shard, image_ids in SHARDS.items():
+        found = ExtractionShard(
+            root / "masks@annotated-train" / f"{shard}.parquet",
+            root / "scene_graphs@annotated-train" / f"{shard}.parquet",
+        )
+        sets = [semantic.tokenize(pixels, found.of(each), settings) for each in image_ids]
+        names = sorted({name for each in sets for name in each.edge_predicate})
+        shards.write(
+            folder / f"{shard}.arrow",
+            semantic.schema(settings),
+            pack(image_ids, sets, names),
+            names,
+            {"scheme": "semantic", "settings": SEMANTIC},
+            "fingerprint",
+        )
+    _write(folder / "rejected.parquet", REJECTED, [])
+
+
+def _grid(folder: Path) -> None:
+    _provenance(folder, **_DATA)
+    tokens = {"scheme": "grid", "settings": {"image_size": 8}}
+    for shard, image_ids in (("000", VAL[:10]), ("001", VAL[10:]), ("002", ())):
+        rows = pack(image_ids, list(_pixels(len(image_ids))), ()) if image_ids else None
+        shards.write(
+            folder / f"{shard}.arrow", shards.pixels_schema(8), rows, (), tokens, "fingerprint"
+        )
+    _write(folder / "rejected.parquet", REJECTED, [])
+
+
+def _pixels(images: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (images, 8, 8, 3), np.uint8)
+
+
+def _checkpoint(folder: Path) -> None:
+    _provenance(folder, **_TRAIN)
+    for seed in (0, 1):
+        path = folder / f"seed-{seed}"
+        path.mkdir()
+        weights = np.random.default_rng(seed).normal(size=(4, 3)).astype(np.float32)
+        save_file(
+            {"blocks.weight": weights, "log_scale": weights[0, :1]}, path / "model.safetensors"
+        )
+        for name in ("config.json", "text_tokenizer.json", "training.json"):
+            (path / name).write_text("{}")
+        history = [
+            {"step": step, "name": name, "value": value - 0.05 * step}
+            for step in range(10, 41, 10)
+            for name, value in (("loss", 4.0), ("val/loss", 4.1))
+        ]
+        _write(path / "history.parquet", HISTORY, history)
+
+
+def _scores(folder: Path, misses: int) -> None:
+    _provenance(folder, **_BENCH)
+    rows = []
+    for seed in (0, 1):
+        for task, cases in (
+            ("image_to_text", [(image, image) for image in VAL]),
+            ("text_to_image", [(10 * image + n, image) for image in VAL for n in range(2)]),
+        ):
+            rows += [
+                {
+                    "benchmark": "retrieval",
+                    "split": "val",
+                    "task": task,
+                    "seed": seed,
+                    "case_id": case,
+                    "cluster_id": image,
+                    "rank": 7 if number < misses else 1,
+                    "candidates": 2 * len(VAL) if task == "image_to_text" else len(VAL),
+                }
+                for number, (case, image) in enumerate(cases)
+            ]
+    _write(folder / "cases.parquet", CASES, rows)
+    parameters = costs.Parameters(blocks=1000, embeddings=100, bias=0, text=500, scale=1)
+    costs.write(folder, costs.Costs(parameters, 12.5, 1e6, 60.0))
+
+
+def _leaderboard(root: Path) -> None:
+    folder = root / "leaderboard"
+    _provenance(folder, **_BENCH, variants={"grid": {}, "semantic": {}})
+    scores = {variant: root / f"scores@{variant}" for variant in ("grid", "semantic")}
+    leaderboard.write(leaderboard.build(scores, "grid", 200, 0.95), folder)
+    (folder / "leaderboard.md").write_text("table")
+    (folder / "chart.png").write_bytes(b"png")
+
+
+def _read(path: Path, schema: TableSchema) -> list[Row]:
+    return read_table(path, schema).to_pylist()
