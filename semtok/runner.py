@@ -1,6 +1,7 @@
 """The one way in which every stage is run: gates of the inputs, work, own gate, publication."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import reduce
@@ -12,6 +13,7 @@ from semtok import pipeline, pipes, progress, stages
 from semtok.checks.gate import Gate
 from semtok.checks.verdict import require, write_verdict
 from semtok.errors import SemtokError
+from semtok.events import Message
 from semtok.report import summary
 from semtok.tables import read_table
 from semtok.workspace import Workspace, publish, source_fingerprint, stage_key
@@ -62,7 +64,8 @@ def run(key: str, root: Path, scratch: bool) -> Path:
                 provenance=provenance,
                 emit=stages.tell_all(bars, orchestrator.emit),
             )
-            summary.write(staging, key, stages.WORK[stage.name](context))
+            found = stages.WORK[stage.name](context)
+            summary.write(staging, key, found)
             _write_json(staging / "provenance.json", provenance)
             verdict = gate.judge(staging, inputs)
             orchestrator.check(verdict)
@@ -71,6 +74,8 @@ def run(key: str, root: Path, scratch: bool) -> Path:
                 write_verdict(red, verdict)
                 raise SemtokError(f"{key}: gate is red: {verdict.reason}; {_kept(target, stage)}")
             write_verdict(staging, verdict)
+        shutil.rmtree(red, ignore_errors=True)
+        context.emit(Message(found.line()))
     if stage.name == "scores":
         _publish_metrics(workspace, str(partition), target)
     return target

@@ -28,6 +28,10 @@ class Summary:
     table: str = ""
     pictures: tuple[str, ...] = ()
 
+    def line(self) -> str:
+        """The numbers in one line."""
+        return ", ".join(f"{name} {value:,g}" for name, value in self.numbers.items())
+
 
 def write(folder: Path, key: str, summary: Summary) -> None:
     """Write `report.json` into an artifact's folder."""
