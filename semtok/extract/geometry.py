@@ -179,11 +179,9 @@ class _Shapes:
         height = self._height[by]
         top = start - start % height
         covered = self._covered(by, start, end)
-        between = (
-            (end <= top + height)
-            & (self._covered(by, top, start) > 0)
-            & (self._covered(by, end, np.maximum(top + height, end)) > 0)
-        )
+        # A run that goes on into the next column has nothing below it in its own.
+        bottom = np.maximum(top + height, end)
+        between = (self._covered(by, top, start) > 0) & (self._covered(by, end, bottom) > 0)
         enclosed = np.bincount(pair, np.where(between, end - start, covered), len(maybe))
         found = np.zeros(len(outer), bool)
         found[maybe] = enclosed >= INSIDE * self.area[inner[maybe]]

@@ -91,7 +91,7 @@ def build(
             MASKS.label,
             backend.label,
             source,
-            image_rows(images.take(positions)),
+            _image_rows(images.take(positions)),
             hashlib.blake2b(opened.inputs(images.take(positions))).hexdigest(),
             repr(strays[name]),
         )
@@ -121,7 +121,7 @@ def build(
     return built
 
 
-def image_rows(images: pa.Table) -> str:
+def _image_rows(images: pa.Table) -> str:
     """Identify what the index says of some images, their bytes aside."""
     rows = images.select(["image_id", "path", "width", "height"]).to_pydict()
     return hashlib.blake2b(marshal.dumps(rows, 2)).hexdigest()

@@ -12,7 +12,7 @@ from semtok.data.rejects import DUPLICATE, Reject
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.extract.backends import FoundRelations, Job, SceneGraphBackend, find_backend
-from semtok.extract.masks import MASKS, image_rows
+from semtok.extract.masks import MASKS
 from semtok.params import DataSettings, ExtractorSettings
 from semtok.sharding import assign, rebuild
 from semtok.tables import FINGERPRINT, REJECTED, TableSchema, read_table, write_table
@@ -80,8 +80,7 @@ def build(
             SCENE_GRAPHS.label,
             backend.label,
             source,
-            image_rows(images.take(positions)),
-            digest(masks / name),
+            digest(masks / name),  # bears the fingerprint of its images
             hashlib.blake2b(opened.inputs(images.take(positions))).hexdigest(),
         )
         for name, positions in shards.items()

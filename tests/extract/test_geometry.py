@@ -179,6 +179,19 @@ def test_a_frame_is_around_what_it_frames_and_a_picture_hangs_inside_its_wall():
     assert stated({1: [wall & ~clock, clock]}) == {(1, 1, "inside", 0)}
 
 
+def test_the_ends_of_neighbouring_columns_do_not_touch():
+    small, large = np.zeros((2, 30, 40), bool)
+    small[:3, 5] = True
+    large[[29, 1, 1, 1], [4, 8, 9, 10]] = True  # their boxes overlap
+    assert stated({1: [small, large]}) == {(1, 0, "above", 1)}
+    turned = [small[::-1, ::-1], large[::-1, ::-1]]
+    assert stated({1: turned}) == {(1, 0, "below", 1)}
+
+
+def test_two_masks_that_are_equal_are_inside_one_another_once():
+    assert stated({1: canvas((3, 3, 5, 5), (3, 3, 5, 5))}) == {(1, 0, "inside", 1)}
+
+
 def test_only_the_nearest_pairs_are_stated_and_images_do_not_mix():
     row = canvas((0, 0, 3, 3), (10, 0, 4, 4), (30, 0, 5, 5))
     assert stated({1: row, 2: row[::-1]}, pairs=1) == {(1, 0, "left of", 1), (2, 2, "left of", 1)}

@@ -53,6 +53,17 @@ def remove_image(tiny, draw):
         draw.choice(images).unlink()
 
 
+def resize_image(tiny, draw):
+    def grow(document):
+        (row,) = (each for each in document["images"] if each["id"] == 1)
+        row["width"] = width
+
+    width = draw.randrange(40, 60)
+    Image.new("RGB", (width, 30)).save(tiny.root / "train2017/000000000001.jpg")
+    for kind in ("captions", "instances", "panoptic"):
+        tiny.edit(f"{kind}_train2017", grow)
+
+
 def damage(tiny, draw):
     """Delete or cut off a file of a published artifact."""
     artifact = tiny.folder / draw.choice(["masks", "scene_graphs"])
@@ -107,6 +118,7 @@ HISTORY = [
     annotations(lambda rows, row, draw: row.update(image_id=draw.choice([1, 4, 77]))),
     add_image,
     remove_image,
+    resize_image,
     damage,
     kill,
     swap_backend,
@@ -149,6 +161,12 @@ def test_other_pixels_of_the_same_size_redo_no_mask(tiny):
     assert tiny.masks() == 0
 
 
+def test_another_size_redoes_one_shard(tiny):
+    tiny.masks()
+    resize_image(tiny, random.Random(0))
+    assert tiny.masks() == 1
+
+
 def test_an_edited_png_redoes_one_shard(tiny):
     tiny.use(masks="panoptic")
     tiny.masks()
@@ -173,6 +191,13 @@ def test_settings_redo_the_stage_that_they_belong_to(tiny):
     tiny.use(geometry={"pairs": 1})
     assert tiny.masks() == 0
     assert tiny.scene_graphs() == tiny.data.shards
+
+
+def test_another_source_redoes_everything(tiny):
+    tiny.masks()
+    tiny.scene_graphs()
+    tiny.source = "edited"
+    assert tiny.scene_graphs() == tiny.masks() == tiny.data.shards
 
 
 def test_adding_images_moves_none_between_shards(tiny):

@@ -71,6 +71,17 @@ def test_every_way_to_write_a_mask_is_read(tiny):
     assert [(row["source_id"], row["reason"]) for row in tiny.rejected()] == [(106, "crowd")]
 
 
+def test_empty_runs_vanish(tiny):
+    def spread(document):
+        (row,) = (each for each in document["annotations"] if each["id"] == 105)
+        row["segmentation"]["counts"] = [49, 4, 0, 6, 14, 10, 685, 0, 0]
+
+    tiny.edit("instances_train2017", spread)
+    tiny.masks()
+    rows = {row["source_id"]: row for row in tiny.rows()}
+    assert rows[105]["counts"] == rows[104]["counts"]
+
+
 def test_rows_are_ordered_and_masks_numbered_within_their_image(tiny):
     tiny.masks()
     by_image: dict[int, list] = {}
