@@ -1,10 +1,9 @@
 """Jobs that let DVC decide what runs: the whole line, one new variant, the nightly rescoring."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from dagster import (
-    AssetCheckEvaluation,
-    AssetMaterialization,
     Config,
     Failure,
     JobDefinition,
@@ -16,10 +15,8 @@ from dagster import (
 from pydantic import Field
 
 from dagster_project import dvc
-from dagster_project.line import Line
-from dagster_project.outside import report
-
-Events = Iterator[AssetMaterialization | AssetCheckEvaluation]
+from dagster_project.line import BeingWrittenError, Line
+from dagster_project.outside import Event, report
 
 
 class Variant(Config):
@@ -83,12 +80,13 @@ def nightly(rescore: JobDefinition) -> ScheduleDefinition:
     )
 
 
-def _repro(context: OpExecutionContext, line: Line, arguments: Sequence[str]) -> Events:
+def _repro(context: OpExecutionContext, line: Line, arguments: Sequence[str]) -> Iterator[Event]:
     """Run DVC and show each stage's result as soon as the next stage starts."""
     run = dvc.Repro(context, line.root, arguments)
     with dvc.waiting(context):
         for _ in run.stages():
-            yield from report(context.instance, line, context.run_id)
+            with suppress(BeingWrittenError):  # the next stage's start, or the end, comes soon
+                yield from report(context.instance, line, context.run_id, wait=False)
     yield from report(context.instance, line, context.run_id)
     if run.failure:
         raise Failure(run.failure, allow_retries=False)

@@ -1,5 +1,6 @@
 """The line as Dagster and DVC both name it: keys, artifacts, versions."""
 
+import fcntl
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,14 +66,14 @@ class Line:
 
     def verdict(self, key: Key) -> Verdict | None:
         """What the gate of a key said last. Where that was red, the artifact is an older one."""
-        for folder in (self._red(key), self.folder(key)):
-            if (folder / VERDICT).exists():
-                return read_verdict(folder)
-        return None
+        folders = [each for each in (self._red(key), self.folder(key)) if (each / VERDICT).exists()]
+        latest = max(folders, key=lambda each: (each / VERDICT).stat().st_mtime_ns, default=None)
+        return read_verdict(latest) if latest else None
 
     def red_keys(self) -> list[Key]:
         """The keys whose gate was red when their stage ran last."""
-        return [key for key in self.keys if self._red(key).exists()]
+        verdicts = {key: self.verdict(key) for key in self.keys}
+        return [key for key, verdict in verdicts.items() if verdict and not verdict.passed]
 
     def forget_red(self, key: Key) -> None:
         """Drop a red verdict whose cause was taken back, so that the artifact is up to date."""
@@ -80,31 +81,47 @@ class Line:
 
     def _red(self, key: Key) -> Path:
         """Where a stage leaves the verdict of a red gate."""
-        return self.workspace.state("red", stage_key(*key))
+        return self.workspace.state("red", f"{stage_key(*key)}.json")
 
     def code_version(self, stage: str) -> str:
         """The source of a stage, shortened for people."""
         return source_fingerprint(self.root, pipeline.stages()[stage].source)[:12]
 
-    def versions(self) -> dict[Key, str]:
+    def versions(self, wait: bool = True) -> dict[Key, str]:
         """The data version of every key that `dvc.lock` holds: DVC's hash of its output.
 
         Of several outputs (scores and their metrics) it is one hash over theirs.
 
+        Args:
+            wait: for DVC to let go of the file.
+
         Raises:
-            yaml.YAMLError: DVC is just writing the file.
+            BeingWrittenError: DVC holds the file, and `wait` is off.
         """
-        lock = self.root / "dvc.lock"
-        if not lock.exists():
-            return {}
-        stages = yaml.load(lock.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        lock = yaml.load(self._read_lock(wait), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        stages = lock["stages"] if lock else {}
         found = {}
         for key in self.keys:
-            outs = stages["stages"].get(stage_key(*key), {}).get("outs", [])
+            outs = stages.get(stage_key(*key), {}).get("outs", [])
             # Another data set's entry stands there until the stage has run for this one.
             if any(out["path"] == self.workspace.relative(*key).as_posix() for out in outs):
                 found[key] = _version(outs)
         return found
+
+    def _read_lock(self, wait: bool) -> bytes:
+        """The whole of `dvc.lock`: DVC writes it in place, under its own lock."""
+        (self.root / ".dvc" / "tmp").mkdir(exist_ok=True)
+        with (self.root / ".dvc" / "tmp" / "lock").open("a") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_SH | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                raise BeingWrittenError from None
+            path = self.root / "dvc.lock"
+            return path.read_bytes() if path.exists() else b""
+
+
+class BeingWrittenError(Exception):
+    """DVC may be in the middle of writing `dvc.lock`."""
 
 
 def _version(outs: list[dict[str, Any]]) -> str:

@@ -3,9 +3,8 @@
 A job reports it, not runless events: of those Dagster keeps one check per partition for good.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-import yaml
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckKey,
@@ -36,7 +35,7 @@ from dagster._core.event_api import PartitionKeyFilter
 
 from dagster_project import dvc
 from dagster_project.artifacts import materialization_metadata, verdict_metadata
-from dagster_project.line import Line
+from dagster_project.line import BeingWrittenError, Line
 from semtok import pipeline
 from semtok.checks.verdict import Verdict
 from semtok.pipeline import Key
@@ -53,41 +52,24 @@ _AT_WORK = [
 ]
 
 
-def news(instance: DagsterInstance, line: Line, run_id: str = "") -> list[Key]:
-    """The keys whose artifact or verdict Dagster does not know as it is now.
-
-    Args:
-        run_id: the run that asks. What another run is at work on, that run reports itself.
-
-    Raises:
-        yaml.YAMLError: DVC is just writing `dvc.lock`.
-    """
-    versions = line.versions()
-    changed = [
-        key
-        for key in line.keys
-        if (key in versions and _known_version(instance, key) != versions[key])
-        or ((verdict := line.verdict(key)) and _known_reason(instance, key) != verdict.reason)
-    ]
-    runs = instance.get_runs(RunsFilter(statuses=_AT_WORK)) if changed else []
-    for run in runs:
-        if run.run_id != run_id:
-            partition = run.tags.get("dagster/partition")
-            assets = run.asset_selection or {AssetKey(stage) for stage, _ in line.keys}
-            changed = [
-                key
-                for key in changed
-                if AssetKey(key[0]) not in assets or partition not in (None, key[1])
-            ]
-    return changed
+Event = AssetMaterialization | AssetCheckEvaluation
 
 
 def report(
-    instance: DagsterInstance, line: Line, run_id: str
-) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
-    """What a run says to make Dagster know all `news`."""
-    for key in news(instance, line, run_id):
-        version = line.versions().get(key)
+    instance: DagsterInstance, line: Line, run_id: str, wait: bool = True
+) -> Iterator[Event]:
+    """What a run says of the artifacts and verdicts that Dagster does not know as they are now.
+
+    Args:
+        run_id: the run that asks. What another run is at work on, that run reports itself.
+        wait: for DVC to let go of `dvc.lock`.
+
+    Raises:
+        BeingWrittenError: DVC holds the file, and `wait` is off.
+    """
+    versions = line.versions(wait)
+    for key in _news(instance, line, versions, run_id):
+        version = versions.get(key)
         if version and _known_version(instance, key) != version:
             yield AssetMaterialization(
                 key[0],
@@ -131,8 +113,8 @@ def outside_sensor(line: Line, reporting: JobDefinition) -> SensorDefinition:
         if state == context.cursor:
             return SkipReason("dvc.lock has not changed")
         try:
-            changed = news(context.instance, line)
-        except yaml.YAMLError:
+            changed = _news(context.instance, line, line.versions(wait=False))
+        except BeingWrittenError:
             return SkipReason("DVC is just writing dvc.lock")
         if not context.instance.get_runs(RunsFilter(statuses=_AT_WORK), limit=1):
             context.update_cursor(state)
@@ -142,6 +124,27 @@ def outside_sensor(line: Line, reporting: JobDefinition) -> SensorDefinition:
         return SkipReason("Dagster knows it all")
 
     return dvc_lock
+
+
+def _news(
+    instance: DagsterInstance, line: Line, versions: Mapping[Key, str], run_id: str = ""
+) -> list[Key]:
+    changed = [
+        key
+        for key in line.keys
+        if (key in versions and _known_version(instance, key) != versions[key])
+        or ((verdict := line.verdict(key)) and _known_reason(instance, key) != verdict.reason)
+    ]
+    for run in instance.get_runs(RunsFilter(statuses=_AT_WORK)) if changed else []:
+        if run.run_id != run_id:
+            partition = run.tags.get("dagster/partition")
+            assets = run.asset_selection or {AssetKey(stage) for stage, _ in line.keys}
+            changed = [
+                key
+                for key in changed
+                if AssetKey(key[0]) not in assets or partition not in (None, key[1])
+            ]
+    return changed
 
 
 def _state(line: Line) -> str:

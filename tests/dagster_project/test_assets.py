@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
-from toy_project import Toy
 
 from dagster_project import dvc
 from semtok import pipeline
@@ -18,7 +17,7 @@ def failure(result: ExecuteInProcessResult) -> str:
 
 
 def test_runs_the_stage_live_and_shows_what_came_out(
-    toy: Toy, materialize: Materialize, instance: DagsterInstance
+    toy, materialize: Materialize, instance: DagsterInstance
 ) -> None:
     result = materialize(toy, "images", "index")
     assert result.success
@@ -43,7 +42,7 @@ def test_runs_the_stage_live_and_shows_what_came_out(
     assert not [line for line in lines if "did not receive" in line]
 
 
-def test_a_partition_is_its_dvc_stage(built: Toy, materialize: Materialize) -> None:
+def test_a_partition_is_its_dvc_stage(built, materialize: Materialize) -> None:
     before = built.line.versions()
     built.set("extractors.annotated.masks", "instances")
     result = materialize(built, "masks", partition="annotated-val")
@@ -54,7 +53,7 @@ def test_a_partition_is_its_dvc_stage(built: Toy, materialize: Materialize) -> N
     assert {key for key in after if after[key] != before[key]} == {("masks", "annotated-val")}
 
 
-def test_what_dvc_has_run_is_not_run_again(built: Toy, materialize: Materialize) -> None:
+def test_what_dvc_has_run_is_not_run_again(built, materialize: Materialize) -> None:
     content = built.line.folder(("images", None)) / "content.txt"
     written = content.stat().st_mtime_ns
     result = materialize(built, "images")
@@ -64,7 +63,7 @@ def test_what_dvc_has_run_is_not_run_again(built: Toy, materialize: Materialize)
     assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
 
 
-def test_names_what_to_materialize_first(toy: Toy, built: Toy, materialize: Materialize) -> None:
+def test_names_what_to_materialize_first(toy, built, materialize: Materialize) -> None:
     text = failure(materialize(toy, "masks", partition="annotated-val"))
     assert "masks@annotated-val reads images, which is out of date" in text
     assert "materialize images first" in text
@@ -73,7 +72,7 @@ def test_names_what_to_materialize_first(toy: Toy, built: Toy, materialize: Mate
     assert "reads index, which is out of date (params.yaml: checks.index" in text
 
 
-def test_a_red_gate_is_a_red_check_with_its_reason(built: Toy, materialize: Materialize) -> None:
+def test_a_red_gate_is_a_red_check_with_its_reason(built, materialize: Materialize) -> None:
     before = built.line.versions()
     built.set("checks.images", {"fault": "images"})
     result = materialize(built, "images", "index")
@@ -88,7 +87,7 @@ def test_a_red_gate_is_a_red_check_with_its_reason(built: Toy, materialize: Mate
 
 
 def test_says_so_and_tries_again_while_dvc_is_busy(
-    toy: Toy, materialize: Materialize, monkeypatch: pytest.MonkeyPatch
+    toy, materialize: Materialize, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dvc, "RETRY_AFTER", 0)
     monkeypatch.setattr(dvc, "RETRIES", 1)
@@ -98,7 +97,7 @@ def test_says_so_and_tries_again_while_dvc_is_busy(
     assert [event for event in result.all_events if event.is_step_up_for_retry]
 
 
-def test_every_key_has_its_folder_and_version(built: Toy) -> None:
+def test_every_key_has_its_folder_and_version(built) -> None:
     line = built.line
     assert list(line.versions()) == list(pipeline.all_keys(line.params))
     for key, version in line.versions().items():

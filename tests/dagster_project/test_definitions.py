@@ -1,0 +1,175 @@
+"""DVC, `semtok.pipeline` and Dagster say the same of every stage."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+import yaml
+from dagster import AssetKey, DagsterInstance, Definitions
+from dagster._core.definitions.partitions.context import partition_loading_context
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
+
+from dagster_project.definitions import build
+from semtok import params as settings
+from semtok import pipeline, stages
+from semtok.pipeline import Key
+from semtok.workspace import Workspace, stage_key
+
+REPO = Path(__file__).parents[2]
+PARAMS = settings.load(REPO / "params.yaml")
+WORKSPACE = Workspace(REPO, PARAMS.data.name)
+KEYS = list(pipeline.all_keys(PARAMS))
+STAGES = pipeline.stages()
+
+
+@pytest.fixture(scope="module")
+def defs() -> Definitions:
+    return build(REPO)
+
+
+@pytest.fixture(scope="module")
+def in_dvc() -> dict[str, Any]:
+    return {stage.addressing: stage for stage in Repo(str(REPO)).index.stages}
+
+
+def test_definitions_load(defs: Definitions) -> None:
+    Definitions.validate_loadable(defs)
+
+
+def test_dvc_has_the_same_keys(in_dvc: dict[str, Any]) -> None:
+    assert list(in_dvc) == [stage_key(*key) for key in KEYS]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: stage_key(*key))
+def test_dvc_says_what_the_pipeline_says(key: Key, in_dvc: dict[str, Any]) -> None:
+    name, partition = key
+    stage, found = STAGES[name], in_dvc[stage_key(*key)]
+    assert found.cmd == f"semtok run {stage_key(*key)}"
+    paths = [dep.def_path for dep in found.deps if not isinstance(dep, ParamsDependency)]
+    read = [path for path in paths if path.startswith("artifacts/")]
+    assert covered(read) == set(stage.inputs(PARAMS, partition))
+    source = set(paths) - set(read)
+    assert source == {*stage.source, *([PARAMS.data.source] if name == "images" else [])}
+    (params,) = [dep for dep in found.deps if isinstance(dep, ParamsDependency)]
+    assert params.def_path == "params.yaml"
+    assert params.params == stage.settings(partition)
+    outs = {out.def_path: out.persist for out in found.outs if not out.metric}
+    assert outs == {WORKSPACE.relative(*key).as_posix(): stage.persist}
+    metrics = [out.def_path for out in found.outs if out.metric]
+    assert metrics == ([f"metrics/{PARAMS.data.name}/{partition}.json"] if name == "scores" else [])
+
+
+def covered(paths: list[str]) -> set[Key]:
+    """The keys whose artifacts are, or lie below, the given paths."""
+    folders = [Path(path) for path in paths]
+    return {
+        key
+        for key in KEYS
+        for own in [WORKSPACE.relative(*key)]
+        if any(folder == own or folder in own.parents for folder in folders)
+    }
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: stage_key(*key))
+def test_dagster_says_what_the_pipeline_says(key: Key, defs: Definitions) -> None:
+    name, partition = key
+    graph = defs.resolve_asset_graph()
+    node = graph.get(AssetKey(name))
+    keys = STAGES[name].partitions(PARAMS)
+    assert (node.partitions_def.get_partition_keys() if node.partitions_def else []) == keys
+    inputs = set(STAGES[name].inputs(PARAMS, partition))
+    every = {
+        upstream for part in keys or [None] for upstream, _ in STAGES[name].inputs(PARAMS, part)
+    }
+    assert {parent.to_user_string() for parent in node.parent_keys} == every
+    for upstream in every:
+        if graph.get(AssetKey(upstream)).is_partitioned:
+            assert parents(defs, key, upstream) == {part for up, part in inputs if up == upstream}
+
+
+def parents(defs: Definitions, key: Key, upstream: str) -> set[str]:
+    """The upstream partitions that Dagster maps a partition to."""
+    graph = defs.resolve_asset_graph()
+    node, parent = graph.get(AssetKey(key[0])), graph.get(AssetKey(upstream))
+    mapping = graph.get_partition_mapping(node.key, parent.key)
+    with partition_loading_context():
+        mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(
+            node.partitions_def.subset_with_partition_keys([key[1]]) if key[1] else None,
+            node.partitions_def,
+            parent.partitions_def,
+        )
+    return set(mapped.partitions_subset.get_partition_keys())
+
+
+#: Modules that a stage imports and that are no part of what its result depends on.
+EXEMPT = {
+    "semtok.errors": "words for people",
+    "semtok.events": "words for people",
+    "semtok.params": "checks settings; the values themselves are params of the stage",
+    "semtok.workspace": "where artifacts lie, not what is in them",
+    "semtok.tracking": "effects outside the workspace",
+    "semtok.report": "pictures and previews for people; the leaderboard's, its result, are listed",
+}
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_source_covers_what_the_stage_imports(stage: pipeline.Stage, imports: Any) -> None:
+    graph, work = imports
+    roots = work(stages.WORK[stage.name].__name__)
+    assert roots
+    modules = roots.union(*(graph.find_upstream_modules(root) for root in roots))
+    listed = [Path(source) for source in stage.source]
+    missing = {
+        module
+        for module in modules
+        for path in [module_path(module)]
+        if not any(path == source or source in path.parents for source in listed)
+        and not any(f"{module}.".startswith(f"{exempt}.") for exempt in EXEMPT)
+    }
+    assert not missing, f"add to the source of {stage.name}, in pipeline.py and dvc.yaml"
+
+
+@pytest.fixture(scope="module")
+def imports() -> Any:
+    """The import graph, and a function that says what a function of stages.py imports."""
+    graph = grimp.build_graph("semtok", cache_dir=None)
+    tree = ast.parse(Path(stages.__file__).read_text())
+    functions = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
+
+    def work(name: str) -> set[str]:
+        found: set[str] = set()
+        seen: set[str] = set()
+        queue = [name]
+        while queue:
+            function = queue.pop()
+            if function in seen:
+                continue
+            seen.add(function)
+            for node in ast.walk(functions[function]):
+                if isinstance(node, ast.Name) and node.id in functions:
+                    queue.append(node.id)
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("semtok"):
+                    for alias in node.names:
+                        whole = f"{node.module}.{alias.name}"
+                        found.add(whole if whole in graph.modules else str(node.module))
+        return found
+
+    return graph, work
+
+
+def module_path(module: str) -> Path:
+    path = Path(*module.split("."))
+    return path / "__init__.py" if (REPO / path).is_dir() else path.with_suffix(".py")
+
+
+def test_one_dvc_at_a_time_and_no_dialogs() -> None:
+    config = yaml.safe_load((REPO / "dagster_project" / "dagster.yaml").read_text())
+    assert config["concurrency"]["pools"] == {"granularity": "run", "default_limit": 1}
+    assert config["nux"] == {"enabled": False}
+    assert config["telemetry"] == {"enabled": False}
+    with DagsterInstance.local_temp(overrides=config) as instance:
+        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+        assert not instance.telemetry_enabled
