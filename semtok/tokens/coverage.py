@@ -1,65 +1,25 @@
 """How much of each cell of a region's k x k grid its mask covers, straight from the run lengths."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semtok.extract.rle import Runs, intervals, starts
+from semtok.extract.rle import Runs, starts
 from semtok.tokens.rows import Int
 
 
-@dataclass(frozen=True)
-class Spans:
-    """The foreground of M masks as vertical stretches of pixels, ordered by mask.
+def coverage(runs: Runs, boxes: Int, height: int, width: int, size: int) -> NDArray[np.float64]:
+    """Resample the masks of an image by exact area averaging, each inside its box.
 
-    Attributes:
-        first: [M + 1] int64, number of each mask's first span, and that behind the last.
-        column: [K] int64, x in pixels.
-        top: [K] int64, y of the first pixel.
-        bottom: [K] int64, y behind the last pixel, above `top`.
-    """
-
-    first: Int
-    column: Int
-    top: Int
-    bottom: Int
-
-    @classmethod
-    def of(cls, runs: Runs, heights: Int) -> "Spans":
-        """Cut the runs of M masks, in images of [M] `heights` pixels, at the ends of columns."""
-        found = intervals(runs)
-        height = heights[found.owner]
-        column = found.start // height
-        pieces = (found.end - 1) // height - column + 1
-        run = np.repeat(np.arange(len(column)), pieces)
-        column = column[run] + np.arange(len(run)) - starts(pieces)[run]
-        edge = column * height[run]
-        return cls(
-            first=np.searchsorted(found.owner[run], np.arange(len(runs) + 1)),
-            column=column,
-            top=np.maximum(found.start[run] - edge, 0),
-            bottom=np.minimum(found.end[run] - edge, height[run]),
-        )
-
-    def __getitem__(self, masks: slice) -> "Spans":
-        """Some masks in a row."""
-        first = self.first[masks.start : masks.stop + 1]
-        spans = slice(first[0], first[-1])
-        return Spans(first - first[0], self.column[spans], self.top[spans], self.bottom[spans])
-
-
-def coverage(spans: Spans, boxes: Int, size: int) -> NDArray[np.float64]:
-    """Resample masks by exact area averaging, each inside its box.
-
-    No mask is rasterised. A span fills its column from its top on and empties it from its bottom
-    on: four numbers, from which the integral over rows and columns (Crow 1984) makes the masks.
-    Cells are differences of the integral, interpolated where a cell's edge cuts a column.
+    No mask is rasterised. A span of set pixels fills its column from its top on and empties it
+    from its bottom on: four numbers, from which the integral over rows and columns (Crow 1984)
+    makes the masks. Cells are differences of the integral, interpolated where their edges cut a
+    column.
 
     Args:
-        spans: of R masks.
-        boxes: [R, 4] int64 x, y, w, h in pixels that hold all spans, w and h at least 1.
+        runs: uncompressed COCO RLE of R masks.
+        boxes: [R, 4] int64 x, y, w, h in pixels that hold all of each mask, w and h at least 1.
+        height, width: of the image in pixels.
         size: k, cells per side.
 
     Returns:
@@ -67,15 +27,15 @@ def coverage(spans: Spans, boxes: Int, size: int) -> NDArray[np.float64]:
     """
     x, y, w, h = boxes.T
     first = starts(w)
-    mask = np.repeat(np.arange(len(boxes)), np.diff(spans.first))
-    ends = np.stack([spans.top, spans.bottom])
+    mask, column, ends = _spans(runs, height)
     ends = (ends - y[mask]) * (size / h)[mask]
     cell = ends.astype(np.int64)
     below = ends - cell
     below[1] *= -1
     above = np.array([[1.0], [-1.0]]) - below
     # Two cells more than there are take what lies behind a span that ends with the box.
-    at = (spans.column + (first[:-1] - x)[mask]) * (size + 2) + cell
+    shift = first[:-1] - x - np.arange(len(boxes)) * width
+    at = (column + shift[mask]) * (size + 2) + cell
     changes = np.bincount(
         np.concatenate([at, at + 1], axis=None),
         np.concatenate([above, below], axis=None),
@@ -88,3 +48,25 @@ def coverage(spans: Spans, boxes: Int, size: int) -> NDArray[np.float64]:
     upto = left + (integral[whole + 1] - left) * (cut - whole)[:, :, None]
     share = (upto[:, 1:] - upto[:, :-1]) * (size / w)[:, None, None]
     return np.asarray(share.swapaxes(1, 2))
+
+
+def _spans(runs: Runs, height: int) -> tuple[Int, Int, Int]:
+    """Set pixels as vertical spans: masks [K], columns [K], first row and row behind [2, K].
+
+    The masks lie side by side: columns count through them all.
+    """
+    lengths = np.diff(runs.offsets)
+    place = np.arange(len(runs.counts)) - np.repeat(runs.offsets[:-1], lengths)
+    set_runs = np.flatnonzero(place & 1)
+    mask = np.repeat(np.arange(len(lengths)), lengths // 2)
+    end = runs.counts.cumsum()[set_runs]
+    start = end - runs.counts[set_runs]
+    column, last = start // height, (end - 1) // height
+    if (column != last).any():
+        pieces = last - column + 1
+        run = np.repeat(np.arange(len(pieces)), pieces)
+        column = column[run] + np.arange(len(run)) - starts(pieces)[run]
+        start = np.maximum(start[run], column * height)
+        end = np.minimum(end[run], (column + 1) * height)
+        mask = mask[run]
+    return mask, column, np.stack([start, end]) - column * height

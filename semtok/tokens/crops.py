@@ -27,15 +27,20 @@ def crops(pixels: UInt8, boxes: NDArray[np.float64], size: int) -> NDArray[np.fl
     whole = np.minimum(edges.astype(np.int64), side - 1)
     part = edges - whole
     integral = cv2.integral(pixels).reshape(-1, channels)
-    y, x = whole[:, 1] * (side + 1), whole[:, 0]
-    at = np.stack([y, y + side + 1])[..., None] + x[:, None]
+    at = whole[:, 1, :, None] * (side + 1) + whole[:, 0, None, :]
     # Channels join the columns in one axis: numpy is slow where the last axis is short.
-    joined = (*at.shape[:3], (size + 1) * channels)
-    left = integral.take(at, axis=0).reshape(joined)
-    right = integral.take(at + 1, axis=0).reshape(joined)
-    upper, lower = left + (right - left) * np.repeat(part[:, 0], channels, axis=1)[:, None]
-    upto = upper + (lower - upper) * part[:, 1, :, None]
-    rows = upto[:, 1:] - upto[:, :-1]
+    joined = (len(boxes), size + 1, (size + 1) * channels)
+    upto, right, below, across = (
+        integral[offset:].take(at, axis=0).reshape(joined) for offset in (0, 1, side + 1, side + 2)
+    )
+    across += upto - right - below
+    right -= upto
+    below -= upto
+    x, y = np.repeat(part[:, 0], channels, axis=1)[:, None], part[:, 1, :, None]
+    filled = (across * x + below) * y
+    filled += right * x
+    filled += upto
+    rows = filled[:, 1:] - filled[:, :-1]
     cells = rows[:, :, channels:] - rows[:, :, :-channels]
     cells *= (size**2 / extent.prod(axis=1))[:, :, None]
     return np.asarray(cells.reshape(len(boxes), size, size, channels))

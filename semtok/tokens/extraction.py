@@ -14,7 +14,6 @@ from semtok.extract.masks import MASKS
 from semtok.extract.rle import Runs
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tables import read_table
-from semtok.tokens.coverage import Spans
 from semtok.tokens.rows import Int
 
 
@@ -27,7 +26,7 @@ class Extraction:
         mask_id: [M] int64, unique within the image, not negative.
         boxes: [M, 4] int64, tight x, y, w, h in pixels, w and h at least 1.
         areas: [M] int64 in pixels.
-        spans: the pixels of the masks.
+        runs: the masks themselves, M uncompressed COCO RLEs.
         relations: [E, 2] int64, mask ids of subject and object.
         predicates: [E] names (dtype object).
         scores: [E] float32.
@@ -38,7 +37,7 @@ class Extraction:
     mask_id: Int
     boxes: Int
     areas: Int
-    spans: Spans
+    runs: Runs
     relations: Int
     predicates: NDArray[Any]
     scores: NDArray[np.float32]
@@ -69,7 +68,7 @@ class Extraction:
             mask_id=np.arange(len(runs)),
             boxes=rle.boxes(runs, heights),
             areas=rle.areas(runs),
-            spans=Spans.of(runs, heights),
+            runs=runs,
             relations=np.array(relations, np.int64).reshape(-1, 2),
             predicates=np.array(predicates, object),
             scores=np.ones(len(relations), np.float32),
@@ -95,7 +94,9 @@ class ExtractionShard:
         self._boxes = np.stack([_numbers(table, name) for name in "xywh"], axis=1)
         self._areas = _numbers(table, "area")
         self._height, self._width = _numbers(table, "height"), _numbers(table, "width")
-        self._spans = Spans.of(_runs(table["counts"]), self._height)
+        counts = table["counts"].combine_chunks()
+        self._counts = counts.flatten().to_numpy().astype(np.int64)
+        self._offsets = rle.starts(counts.value_lengths().to_numpy().astype(np.int64))
         table = read_table(scene_graphs, SCENE_GRAPHS)
         self._image_of_relation = _numbers(table, "image_id")
         self._relations = np.stack(
@@ -110,13 +111,14 @@ class ExtractionShard:
         if masks.start == masks.stop:
             return WHOLE_IMAGE
         relations = _rows(self._image_of_relation, image_id)
+        offsets = self._offsets[masks.start : masks.stop + 1]
         return Extraction(
             height=int(self._height[masks.start]),
             width=int(self._width[masks.start]),
             mask_id=self._mask_id[masks],
             boxes=self._boxes[masks],
             areas=self._areas[masks],
-            spans=self._spans[masks],
+            runs=Runs(self._counts[offsets[0] : offsets[-1]], offsets - offsets[0]),
             relations=self._relations[relations],
             predicates=self._predicates[relations],
             scores=self._scores[relations],
@@ -125,14 +127,6 @@ class ExtractionShard:
 
 def _numbers(table: pa.Table, name: str) -> Int:
     return np.asarray(table[name].to_numpy()).astype(np.int64)
-
-
-def _runs(column: pa.ChunkedArray) -> Runs:
-    counts = column.combine_chunks()
-    return Runs(
-        counts.flatten().to_numpy().astype(np.int64),
-        rle.starts(counts.value_lengths().to_numpy().astype(np.int64)),
-    )
 
 
 def _rows(sorted_ids: Int, image_id: int) -> slice:

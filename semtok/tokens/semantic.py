@@ -5,6 +5,7 @@ would win by its labels.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -50,7 +51,7 @@ def tokenize(pixels: UInt8, extraction: Extraction, settings: Settings) -> Regio
     kept = np.argsort(-found.areas, kind="stable")[: settings.max_masks]
     boxes = found.boxes[kept]
     relative = boxes / np.array([found.width, found.height, found.width, found.height])
-    share = coverage(found.spans, found.boxes, size)[kept]
+    share = coverage(found.runs, found.boxes, found.height, found.width, size)[kept]
     # The opaque fourth channel turns into the coverage.
     opaque = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA), np.uint8)
     features = crops(opaque, relative, size).reshape(len(kept), size, -1) * np.repeat(
@@ -73,11 +74,15 @@ def tokenize(pixels: UInt8, extraction: Extraction, settings: Settings) -> Regio
 
 def _centroids(share: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Centroids [R, 2] of masks, relative to the image, from their coverage [R, k, k]."""
-    size = share.shape[1]
-    cell = (np.arange(size) + 0.5) / size
-    weights = np.stack([np.tile(cell, size), np.repeat(cell, size), np.ones(size**2)], axis=1)
-    moments = share.reshape(len(share), -1) @ weights
+    moments = share.reshape(len(share), -1) @ _moments(share.shape[1])
     return np.asarray(boxes[:, :2] + boxes[:, 2:] * moments[:, :2] / moments[:, 2:])
+
+
+@cache
+def _moments(size: int) -> NDArray[np.float64]:
+    """Weights [k*k, 3] of cells in the sums of x, of y (both 0..1) and of everything."""
+    cell = (np.arange(size) + 0.5) / size
+    return np.stack([np.tile(cell, size), np.repeat(cell, size), np.ones(size**2)], axis=1)
 
 
 def _nearest(centroids: NDArray[np.float64], count: int) -> NDArray[np.int16]:

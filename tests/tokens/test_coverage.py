@@ -8,7 +8,7 @@ from pycocotools import mask as pycocotools_mask
 from skimage.measure import block_reduce
 
 from semtok.extract import rle
-from semtok.tokens.coverage import Spans, coverage
+from semtok.tokens.coverage import coverage
 
 MASKS = npst.arrays(bool, npst.array_shapes(min_dims=3, max_dims=3, max_side=24)).filter(
     lambda masks: masks.any(axis=(1, 2)).all()
@@ -29,54 +29,45 @@ def reference(mask: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
     return shares(h, size) @ inside @ shares(w, size).T
 
 
-def measure(masks: np.ndarray) -> tuple[Spans, np.ndarray]:
+def measure(masks: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage and boxes of masks [R, H, W]."""
     runs = rle.Runs.of([rle.encode(each) for each in masks])
-    heights = np.full(len(masks), masks.shape[1])
-    return Spans.of(runs, heights), rle.boxes(runs, heights)
+    height, width = masks.shape[1:]
+    boxes = rle.boxes(runs, np.full(len(masks), height))
+    return coverage(runs, boxes, height, width, size), boxes
 
 
 @given(MASKS, st.integers(1, 20))
 def test_agrees_with_whole_masks(masks, size):
-    spans, boxes = measure(masks)
+    found, boxes = measure(masks, size)
     wanted = [reference(mask, box, size) for mask, box in zip(masks, boxes, strict=True)]
-    np.testing.assert_allclose(coverage(spans, boxes, size), wanted, atol=1e-12)
+    np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
-@given(MASKS)
-def test_spans_are_the_masks(masks):
-    spans, _ = measure(masks)
-    drawn = np.zeros_like(masks)
-    for number in range(len(masks)):
-        for span in range(spans.first[number], spans.first[number + 1]):
-            drawn[number, spans.top[span] : spans.bottom[span], spans.column[span]] = True
-    np.testing.assert_array_equal(drawn, masks)
-
-
-@given(MASKS, st.data())
-def test_masks_in_a_row_are_the_same_alone(masks, data):
-    spans, boxes = measure(masks)
-    first = data.draw(st.integers(0, len(masks) - 1))
-    last = data.draw(st.integers(first + 1, len(masks)))
-    some = coverage(spans[first:last], boxes[first:last], 5)
-    np.testing.assert_allclose(some, coverage(spans, boxes, 5)[first:last], atol=1e-12)
+@given(MASKS, st.integers(1, 4))
+def test_a_box_need_not_be_tight(masks, size):
+    runs = rle.Runs.of([rle.encode(each) for each in masks])
+    height, width = masks.shape[1:]
+    whole = np.tile([0, 0, width, height], (len(masks), 1))
+    wanted = [reference(mask, box, size) for mask, box in zip(masks, whole, strict=True)]
+    np.testing.assert_allclose(coverage(runs, whole, height, width, size), wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize("factor", [1, 2, 5])
 def test_whole_factors_agree_with_block_means(factor):
     mask = np.random.default_rng(0).random((8 * factor, 8 * factor)) < 0.5
     mask[[0, -1], [0, -1]] = mask[0, -1] = mask[-1, 0] = True
-    spans, boxes = measure(mask[None])
+    found, _ = measure(mask[None], 8)
     wanted = block_reduce(mask.astype(np.float64), (factor, factor), np.mean)
-    np.testing.assert_allclose(coverage(spans, boxes, 8)[0], wanted, atol=1e-12)
+    np.testing.assert_allclose(found[0], wanted, atol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # in pycocotools
 def test_coco_masks_agree_with_pycocotools_and_opencv(coco_masks):
     for height, width, compressed in coco_masks:
         runs, _ = rle.decompress([each["counts"] for each in compressed])
-        heights = np.full(len(runs), height)
-        boxes = rle.boxes(runs, heights)
-        found = coverage(Spans.of(runs, heights), boxes, 16)
+        boxes = rle.boxes(runs, np.full(len(runs), height))
+        found = coverage(runs, boxes, height, width, 16)
         for cells, (x, y, w, h), one in zip(found, boxes, compressed, strict=True):
             mask = pycocotools_mask.decode(one)
             assert mask.shape == (height, width)
