@@ -1,0 +1,270 @@
+"""Images and captions -> embeddings, for `semtok predict` and for the served model."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from semtok.errors import SemtokError
+from semtok.extract import rle
+from semtok.extract.polygons import rasterise
+from semtok.tokens import tokenize
+from semtok.tokens.extraction import Extraction
+from semtok.tokens.pixels import decode
+from semtok.tokens.rows import TokenSet, pack
+from semtok.train import checkpoint
+
+#: One mask as COCO's `segmentation`: polygons [[x, y, x, y, ...], ...] in pixels of the image, or
+#: an RLE {"size": [height, width], "counts": string or list of runs}.
+Mask: TypeAlias = Sequence[Sequence[float]] | Mapping[str, Any]
+
+#: Indices of the subject's and the object's mask, with the predicate between them.
+Relation: TypeAlias = tuple[int, str, int]
+
+#: Images or captions that are encoded at once.
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How I images and T captions fit.
+
+    Attributes:
+        images: [I, P] float32 embeddings of unit length.
+        texts: [T, P] the same for captions.
+        similarities: [I, T] cosines, -1..1.
+    """
+
+    images: NDArray[np.float32]
+    texts: NDArray[np.float32]
+    similarities: NDArray[np.float32]
+
+
+def predict(
+    folder: Path,
+    images: Sequence[Path | bytes],
+    texts: Sequence[str],
+    masks: Sequence[Sequence[Mask] | None] | None = None,
+    relations: Sequence[Sequence[Relation] | None] | None = None,
+) -> Prediction:
+    """Embed images and captions.
+
+    Args:
+        folder: one training, `artifacts/DATA/checkpoint/VARIANT/seed-S`.
+        images: I files, or their bytes.
+        texts: T captions.
+        masks: for each image what was found in it, which variants with a semantic tokenizer need;
+            an empty list: nothing was found. Those that read pixels alone ignore it.
+        relations: for each image those among its masks, if there are any.
+
+    Raises:
+        SemtokError: the checkpoint, an image, a mask or a relation cannot be read, or masks are
+            needed and missing.
+    """
+    predictor = Predictor(folder)
+    found = predictor.embed_images(images, masks, relations)
+    captions = predictor.embed_texts(texts)
+    return Prediction(found, captions, found @ captions.T)
+
+
+class Predictor:
+    """A checkpoint that stays in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read a checkpoint; a GPU is used where there is one.
+
+        Raises:
+            SemtokError: it is missing, damaged or of another format.
+        """
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._checkpoint = checkpoint.load(folder, self._device)
+        tokens = self._checkpoint.tokens
+        self._tokenizer, self._settings = tokenize.find(
+            {"scheme": tokens["scheme"], **tokens["settings"]}, f"{folder}/config.json: tokens"
+        )
+
+    @property
+    def needs_masks(self) -> bool:
+        """Whether its tokens are masks."""
+        return self._tokenizer.READS_EXTRACTION
+
+    def embed_images(
+        self,
+        images: Sequence[Path | bytes],
+        masks: Sequence[Sequence[Mask] | None] | None = None,
+        relations: Sequence[Sequence[Relation] | None] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> NDArray[np.float32]:
+        """Embed images: [I, P] float32 of unit length.
+
+        Args:
+            images, masks, relations: as `predict`.
+            names: of the images, for messages; default: their files or numbers.
+
+        Raises:
+            SemtokError: as `predict`.
+        """
+        names = names or [
+            f"image {number}" if isinstance(image, bytes) else str(image)
+            for number, image in enumerate(images)
+        ]
+        masks = _one_each("masks", masks, len(images))
+        relations = _one_each("relations", relations, len(images))
+        token_sets = [
+            self._tokenize(*each) for each in zip(names, images, masks, relations, strict=True)
+        ]
+        model = self._checkpoint.model
+        parts = [np.empty((0, model.config.encoder.embedding), np.float32)]
+        for start in range(0, len(images), _BATCH):
+            part = token_sets[start : start + _BATCH]
+            ids = list(range(start, start + len(part)))
+            batch = self._checkpoint.collate(pack(ids, part, model.config.vision.predicates))
+            with torch.inference_mode():
+                parts.append(model.encode_image(batch.to(self._device)).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed captions: [T, P] float32 of unit length."""
+        model = self._checkpoint.model
+        parts = [np.empty((0, model.config.encoder.embedding), np.float32)]
+        for start in range(0, len(texts), _BATCH):
+            ids = self._checkpoint.text_tokenizer.encode(texts[start : start + _BATCH])
+            with torch.inference_mode():
+                parts.append(model.encode_text(ids.to(self._device)).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def _tokenize(
+        self,
+        name: str,
+        image: Path | bytes,
+        masks: Sequence[Mask] | None,
+        relations: Sequence[Relation] | None,
+    ) -> TokenSet:
+        if isinstance(image, Path):
+            image = _read(image)
+        height, width = _size(name, image)
+        extraction = None
+        if self.needs_masks:
+            if masks is None:
+                raise SemtokError(
+                    f"{name}: this model's tokens are masks; give the image's masks, each as COCO "
+                    "polygons or RLE, and the relations among them if there are any ([] for none)"
+                )
+            extraction = _extraction(name, height, width, masks, relations or ())
+        pixels = decode(image, self._settings.image_size)
+        return self._tokenizer.tokenize(pixels, extraction, self._settings)
+
+
+def read_found(path: Path) -> tuple[list[list[Mask]], list[list[Relation]]]:
+    """Read masks and relations from a file.
+
+    Args:
+        path: JSON, a list with {"masks": [...], "relations": [...]} for each image.
+
+    Raises:
+        SemtokError: the file is missing or holds something else.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(rows, list):
+            raise TypeError("no list")
+        return [row["masks"] for row in rows], [row.get("relations", []) for row in rows]
+    except OSError as error:
+        raise SemtokError(f"{path}: unreadable ({error.strerror}); check the path") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise SemtokError(
+            f'{path}: must hold a list with {{"masks": [...], "relations": [...]}} for each image '
+            f"({type(error).__name__}: {error})"
+        ) from None
+
+
+def _extraction(
+    name: str, height: int, width: int, masks: Sequence[Mask], relations: Sequence[Relation]
+) -> Extraction:
+    """What was found in an image, checked."""
+    for what, given in (("masks", masks), ("relations", relations)):
+        if not isinstance(given, list | tuple):
+            raise SemtokError(f"{name}: {what}: give a list")
+    runs = [_runs(f"{name}: masks[{at}]", mask, height, width) for at, mask in enumerate(masks)]
+    for at, relation in enumerate(relations):
+        match relation:
+            case [int(subject), str(), int(target)] if {subject, target} <= set(range(len(runs))):
+                continue
+        raise SemtokError(
+            f"{name}: relations[{at}]: give [subject, predicate, object], where subject and object "
+            f"number the {len(runs)} masks from 0"
+        )
+    return Extraction.of(
+        rle.Runs.of(runs),
+        height,
+        width,
+        relations=[(subject, target) for subject, _, target in relations],
+        predicates=[predicate for _, predicate, _ in relations],
+    )
+
+
+def _runs(name: str, mask: Mask, height: int, width: int) -> NDArray[np.int64]:
+    """The canonical runs of one mask."""
+    runs, fault = (
+        _rle(mask, height, width) if isinstance(mask, Mapping) else _polygons(mask, height, width)
+    )
+    if fault is None and (covered := rle.sums(runs)[0]) != height * width:
+        fault = f"its runs cover {covered} pixels, the image has {height * width}"
+    if fault is None and not rle.areas(runs)[0]:
+        fault = "it is empty"
+    if fault is not None:
+        raise SemtokError(f"{name}: {fault}")
+    return rle.canonical(runs)[0]
+
+
+def _rle(mask: Mapping[str, Any], height: int, width: int) -> tuple[rle.Runs, str | None]:
+    size, counts = mask.get("size"), mask.get("counts")
+    nothing = rle.Runs.of([])
+    if size != [height, width]:
+        return nothing, f"its size is {size}, the image's [{height}, {width}]"
+    if isinstance(counts, str):
+        runs, (sound,) = rle.decompress([counts.encode()])
+        return runs, None if sound else "its counts are no RLE string"
+    if isinstance(counts, list) and all(
+        type(each) is int and 0 <= each <= height * width for each in counts
+    ):
+        return rle.Runs.of([counts]), None
+    return nothing, "its counts are neither a string nor a list of run lengths"
+
+
+def _polygons(mask: Any, height: int, width: int) -> tuple[rle.Runs, str | None]:
+    if not isinstance(mask, list):
+        return rle.Runs.of([]), "it is neither a list of polygons nor an RLE object"
+    strings, (fault,) = rasterise([mask], [height], [width])
+    return rle.decompress(strings)[0], fault
+
+
+def _size(name: str, data: bytes) -> tuple[int, int]:
+    """Height and width in pixels, as stored."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+            return image.height, image.width
+    except (OSError, ValueError, Image.DecompressionBombError):
+        raise SemtokError(f"{name}: not a readable JPEG or PNG; give another file") from None
+
+
+def _one_each(name: str, values: Sequence[Any] | None, images: int) -> Sequence[Any]:
+    if values is None:
+        return [None] * images
+    if len(values) != images:
+        raise SemtokError(f"{name}: {len(values)} given for {images} images; give one list each")
+    return values
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SemtokError(f"{path}: unreadable image ({error.strerror}); restore it") from None

@@ -1,0 +1,104 @@
+"""The trainings that the workspace holds, each with what belongs to it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from semtok.events import Emit, Message, ignore
+from semtok.tracking.lineage import Artifact, Lineage, flatten, read_json, trace
+from semtok.tracking.training import CHECKPOINT, DATA_HASH, Training
+from semtok.workspace import Workspace, digest, fingerprint
+
+
+@dataclass(frozen=True)
+class Published:
+    """One training with a published checkpoint.
+
+    Attributes:
+        training: what it was.
+        folder: its `seed-S`.
+        facts: its `training.json`.
+        scores: the artifact with the scores of this very checkpoint, if there is one.
+        lineage: of the scores, else of the checkpoint.
+        pictures: name -> PNG file, of everything on the way.
+    """
+
+    training: Training
+    folder: Path
+    facts: Mapping[str, Any]
+    scores: Path | None
+    lineage: Lineage
+    pictures: Mapping[str, Path]
+
+    @cached_property
+    def checkpoint_hash(self) -> str:
+        """Digest of the folder."""
+        return digest(self.folder)
+
+    @cached_property
+    def content(self) -> str:
+        """Identifies all that is to be uploaded."""
+        digests = [f"{name} {each.digest}" for name, each in self.lineage.artifacts.items()]
+        return fingerprint(self.checkpoint_hash, *sorted(digests))
+
+    def tags(self) -> dict[str, str]:
+        """What the run and the version are found by."""
+        return {
+            **self.training.tags(),
+            CHECKPOINT: self.checkpoint_hash,
+            DATA_HASH: str(self.lineage.artifacts["index"].facts[DATA_HASH]),
+        }
+
+    def parameters(self) -> dict[str, str]:
+        """The training's, and those of the data and tokens that it read."""
+        upstream = {}
+        for name, artifact in self.lineage.artifacts.items():
+            if name.startswith("token_shards@"):
+                for block, values in artifact.params.items():
+                    upstream["tokenizer" if block.startswith("tokenizers.") else block] = values
+        return {**flatten(upstream), **self.training.parameters()}
+
+
+def published(workspace: Workspace, emit: Emit = ignore) -> Iterator[Published]:
+    """Every training of the data set whose inputs are still those that it was made from.
+
+    One whose inputs have changed since cannot be traced; a message says so.
+    """
+    known: dict[str, Artifact] = {}
+    base = workspace.root / workspace.relative("checkpoint")
+    for checkpoint in sorted(each for each in base.glob("*") if each.is_dir()):
+        variant = checkpoint.name
+        key = f"checkpoint@{variant}"
+        lineage = trace(workspace, key, known, emit)
+        if lineage.broken:
+            emit(Message(f"{key}: left out, {lineage.broken[0]}; `dvc repro` brings it up to date"))
+            continue
+        scores = workspace.find("scores", variant)
+        if scores:
+            with_scores = trace(workspace, f"scores@{variant}", known, emit)
+            if with_scores.broken:
+                emit(Message(f"scores@{variant}: left out, {with_scores.broken[0]}"))
+                scores = None
+            else:
+                lineage = with_scores
+        for folder in sorted(checkpoint.glob("seed-*")):
+            seed = int(folder.name.removeprefix("seed-"))
+            yield Published(
+                training=Training(workspace.data, seed, read_json(checkpoint / "provenance.json")),
+                folder=folder,
+                facts=read_json(folder / "training.json"),
+                scores=scores,
+                lineage=lineage,
+                pictures=_pictures(workspace, lineage, folder),
+            )
+
+
+def _pictures(workspace: Workspace, lineage: Lineage, seed: Path) -> dict[str, Path]:
+    pictures = {f"{seed.name}/{path.name}": path for path in sorted(seed.glob("*.png"))}
+    for key in lineage.artifacts:
+        stage, _, partition = key.partition("@")
+        for path in sorted(workspace.input(stage, partition or None).glob("*.png")):
+            pictures[f"{key}/{path.name}"] = path
+    return pictures

@@ -1,0 +1,115 @@
+"""Registered models: one a data set, a version a training, the alias `champion`."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from semtok.bench import protocol
+from semtok.errors import SemtokError
+from semtok.tracking import server
+from semtok.tracking.lineage import read_json
+from semtok.tracking.published import Published
+from semtok.tracking.training import CHECKPOINT
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION = "champion"
+
+#: Tag of a version: which protocol its scores follow.
+PROTOCOL = "protocol_version"
+
+#: Artifacts of a run.
+LINEAGE, CASES = "lineage.json", "cases.parquet"
+
+
+def model_name(data: str) -> str:
+    """The registered model of a data set."""
+    return f"semtok-{data}"
+
+
+def find_version(client: "MlflowClient", item: Published) -> "ModelVersion | None":
+    """The version of a training."""
+    return next(
+        iter(versions(client, item.training.data, {CHECKPOINT: item.checkpoint_hash})), None
+    )
+
+
+def champion(client: "MlflowClient", data: str) -> "ModelVersion | None":
+    """The version that bears the alias."""
+    found = client.search_registered_models(f"name = '{model_name(data)}'")
+    number = found[0].aliases.get(CHAMPION) if found else None
+    return client.get_model_version(model_name(data), number) if number else None
+
+
+def versions(client: "MlflowClient", data: str, tags: Mapping[str, str]) -> list["ModelVersion"]:
+    """The versions of a data set's model that bear some tags, the newest first."""
+    conditions = [f"name = '{model_name(data)}'"]
+    conditions += [f"tags.`{name}` = '{value}'" for name, value in tags.items()]
+    found: list[ModelVersion] = []
+    token = None
+    while token != "":
+        page = client.search_model_versions(" AND ".join(conditions), page_token=token)
+        found += page
+        token = page.token or ""
+    return sorted(found, key=lambda each: int(each.version), reverse=True)
+
+
+def create_version(
+    client: "MlflowClient", run_id: str, model_id: str, item: Published
+) -> "ModelVersion":
+    """Register a logged model as the next version."""
+    name = model_name(item.training.data)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(
+            name, description="One version a training; compare the versions of equal data_hash."
+        )
+    return client.create_model_version(
+        name=name,
+        source=f"models:/{model_id}",
+        run_id=run_id,
+        model_id=model_id,
+        tags={**item.tags(), PROTOCOL: protocol.VERSION},
+        description=item.training.name,
+    )
+
+
+def comparison_page(address: str, data: str, compared: Iterable["ModelVersion"]) -> str:
+    """Where MLflow shows versions side by side."""
+    runs = {each.version: each.run_id for each in compared}
+    name = quote(json.dumps(model_name(data)))
+    return f"{address}/#/compare-model-versions?name={name}&runs={quote(json.dumps(runs))}"
+
+
+def lineage(data: str, version: str, address: str | None = None) -> dict[str, Any]:
+    """What a registered version was made from, as recorded when it was uploaded.
+
+    Args:
+        data: name of the data set.
+        version: its number, or `champion`.
+        address: of the tracking server; default: `server.address()`.
+
+    Returns:
+        As `lineage.Lineage.as_dict`.
+
+    Raises:
+        SemtokError: the server does not answer, or has no such version.
+    """
+    address = address or server.address()
+    client = server.client(address)
+    with server.talking_to(address), TemporaryDirectory() as folder:
+        found = champion(client, data) if version == CHAMPION else _numbered(client, data, version)
+        if found is None:
+            raise SemtokError(
+                f"{address}: {model_name(data)} has no version {version}; `semtok sync` lists "
+                "those of this workspace"
+            )
+        return read_json(Path(client.download_artifacts(str(found.run_id), LINEAGE, folder)))
+
+
+def _numbered(client: "MlflowClient", data: str, version: str) -> "ModelVersion | None":
+    return next((each for each in versions(client, data, {}) if each.version == version), None)

@@ -1,0 +1,96 @@
+"""Put a checkpoint into MLflow as a model that can be served: files and code, nothing pickled."""
+
+import base64
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import semtok
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+#: What `semtok.predict` and the served model import.
+_NEEDS = (
+    "mlflow",
+    "numpy",
+    "opencv-python-headless",
+    "pandas",
+    "pillow",
+    "pyarrow",
+    "pycocotools",
+    "pydantic",
+    "pyyaml",
+    "safetensors",
+    "simplejpeg",
+    "tokenizers",
+    "torch",
+)
+
+_VECTOR = {"type": "array", "items": {"type": "float"}}
+_INPUTS = [
+    {"name": "image", "type": "string", "required": False},
+    {"name": "texts", "type": "array", "items": {"type": "string"}, "required": False},
+    {"name": "masks", "type": "any", "required": False},
+    {"name": "relations", "type": "any", "required": False},
+]
+_OUTPUTS = [
+    {"name": "image_embedding", **_VECTOR, "required": False},
+    {"name": "text_embeddings", "type": "array", "items": _VECTOR, "required": True},
+    {"name": "similarities", **_VECTOR, "required": True},
+]
+
+
+def log_model(server: str, run_id: str, checkpoint: Path, name: str) -> str:
+    """Log a checkpoint as a model of a run.
+
+    Args:
+        server: address of the tracking server.
+        run_id: the run that the model belongs to.
+        checkpoint: `seed-S` of a checkpoint artifact; its files are taken as they are.
+        name: for people.
+
+    Returns:
+        The model's id.
+    """
+    import mlflow
+
+    mlflow.set_tracking_uri(server)
+    mlflow.set_registry_uri(server)
+    with mlflow.start_run(run_id=run_id):
+        logged = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(Path(__file__).with_name("serving_model.py")),
+            artifacts={"checkpoint": str(checkpoint)},
+            code_paths=[str(Path(semtok.__file__).parent)],
+            signature=signature(),
+            input_example=example(),
+            pip_requirements=[f"{package}=={version(package)}" for package in _NEEDS],
+        )
+    return str(logged.model_id)
+
+
+def signature() -> "ModelSignature":
+    """The columns of a request and of its answer; `serving_model` says what they hold."""
+    from mlflow.models import ModelSignature
+
+    columns = {"inputs": json.dumps(_INPUTS), "outputs": json.dumps(_OUTPUTS)}
+    made: ModelSignature = ModelSignature.from_dict(columns)
+    return made
+
+
+def example() -> Any:
+    """A request that every variant answers: one grey image, its one mask, two captions."""
+    import cv2
+    import numpy as np
+    import pandas as pd  # type: ignore[import-untyped]
+
+    _, png = cv2.imencode(".png", np.full((32, 32, 3), 128, np.uint8))
+    row = {
+        "image": base64.b64encode(png.tobytes()).decode(),
+        "texts": ["a grey square", "a cat on a mat"],
+        "masks": [{"size": [32, 32], "counts": [0, 32 * 32]}],
+        "relations": [],
+    }
+    return pd.DataFrame([row])

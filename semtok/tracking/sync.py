@@ -1,0 +1,131 @@
+"""Bring MLflow up to date: the runs and registered versions that the workspace's trainings lack."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from semtok.errors import SemtokError
+from semtok.events import Emit, Message, Progress, ignore
+from semtok.tracking import registry, runs, server, serving, upload
+from semtok.tracking.published import Published, published
+from semtok.tracking.training import CHECKPOINT
+from semtok.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+#: Tag of a run: identifies all that was uploaded to it, once it is complete.
+UPLOADED = "uploaded"
+
+#: Seconds that a second `sync` waits for the first.
+_PATIENCE = 3600.0
+
+
+@dataclass
+class Synced:
+    """What `sync` did.
+
+    Attributes:
+        model: the registered model.
+        created: trainings that got a version.
+        completed: trainings whose run lacked something.
+        unchanged: trainings that lacked nothing.
+        versions: name of the training -> its version.
+        page: where to look at them.
+    """
+
+    model: str
+    page: str
+    created: int = 0
+    completed: int = 0
+    unchanged: int = 0
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+def sync(workspace: Workspace, emit: Emit = ignore, address: str | None = None) -> Synced:
+    """Create the MLflow runs and registered versions that are missing; complete the others.
+
+    Runs are found again by the hash of their checkpoint, so that a second call creates nothing. A
+    run that a training logged live is completed. Scores and pictures that appear later are added.
+
+    Args:
+        address: of the tracking server; default: `server.address()`.
+
+    Raises:
+        SemtokError: the server does not answer, or fails in the middle.
+    """
+    address = address or server.address()
+    client = server.client(address)
+    model = registry.model_name(workspace.data)
+    done = Synced(model, f"{address}/#/models/{model}")
+    with _alone(workspace, emit), server.talking_to(address):
+        found = list(published(workspace, emit))
+        for number, item in enumerate(found):
+            emit(Progress("uploading trainings", number, len(found)))
+            state, version = _bring_up_to_date(client, address, item)
+            done.versions[item.training.name] = version
+            setattr(done, state, getattr(done, state) + 1)
+        emit(Progress("uploading trainings", len(found), len(found)))
+    return done
+
+
+def _bring_up_to_date(client: "MlflowClient", address: str, item: Published) -> tuple[str, str]:
+    """Make the run and the version of one training complete.
+
+    Returns:
+        created, completed or unchanged, and the version.
+    """
+    run = next(iter(runs.find_runs(client, item.training, CHECKPOINT, item.checkpoint_hash)), None)
+    version = registry.find_version(client, item)
+    if run and version and run.data.tags.get(UPLOADED) == item.content:
+        return "unchanged", version.version
+    if run:
+        run_id, known = run.info.run_id, runs.logged(client, run)
+    else:
+        curves = upload.curves(item)
+        run_id, known = runs.open_run(
+            client, item.training, lambda found: _same_start(found, curves)
+        )
+        # From here on the run is found again, whatever happens.
+        client.set_tag(run_id, CHECKPOINT, item.checkpoint_hash)
+    upload.fill(client, run_id, known, item)
+    state = "completed" if version else "created"
+    if version is None:
+        model_id = serving.log_model(address, run_id, item.folder, item.training.name)
+        version = registry.create_version(client, run_id, model_id, item)
+    client.set_terminated(run_id, "FINISHED")
+    client.set_tag(run_id, UPLOADED, item.content)
+    return state, version.version
+
+
+def _same_start(found: runs.Logged, curves: runs.Logged) -> bool:
+    """Whether a run began as the training did; its end may differ, as a kill repeats steps."""
+    first = min((step for _, step in found), default=0)
+    return all(curves.get(key) == value for key, value in found.items() if key[1] == first)
+
+
+@contextmanager
+def _alone(workspace: Workspace, emit: Emit) -> Iterator[None]:
+    """Keep a second `sync` of this workspace waiting: both would create what is missing."""
+    from filelock import FileLock, Timeout
+
+    folder = workspace.state("tracking")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "sync.lock")
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            emit(Message("another sync is at work; waiting for it"))
+            lock.acquire(timeout=_PATIENCE)
+    except Timeout:
+        raise SemtokError(f"{lock.lock_file}: another sync is still at work; try later") from None
+    try:
+        yield
+    finally:
+        lock.release()

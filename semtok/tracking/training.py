@@ -1,0 +1,75 @@
+"""What one MLflow run is about: the training of one variant with one seed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from semtok.tracking.lineage import flatten
+from semtok.workspace import fingerprint
+
+#: Tags by which runs and versions are found again.
+DATA, VARIANT, SEED = "data", "variant", "seed"
+RECIPE, TRAINING = "recipe", "training"
+
+#: Further tags once it is published: the key of run and version, and what it may be ranked on.
+CHECKPOINT, DATA_HASH = "checkpoint_hash", "data_hash"
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training, as known before it starts.
+
+    Attributes:
+        data: name of the data set.
+        seed: of this training.
+        provenance: what stands in the artifact's `provenance.json`: stage, inputs, params.
+    """
+
+    data: str
+    seed: int
+    provenance: Mapping[str, Any]
+
+    @property
+    def variant(self) -> str:
+        """The variant's name."""
+        return str(self.provenance["stage"]).partition("@")[2]
+
+    @cached_property
+    def recipe(self) -> str:
+        """The same for all seeds of one variant, its inputs and its settings."""
+        return fingerprint(json.dumps(self.provenance, sort_keys=True))
+
+    @property
+    def fingerprint(self) -> str:
+        """The same before and after a kill."""
+        return fingerprint(self.recipe, str(self.seed))
+
+    @property
+    def experiment(self) -> str:
+        """MLflow's experiment: one a data set, as there is one registered model."""
+        return f"semtok-{self.data}"
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.variant} seed {self.seed}"
+
+    def parameters(self) -> dict[str, str]:
+        """Flat settings. The variant's own bear the same names for all variants."""
+        blocks = {
+            block.replace(f"variants.{self.variant}", "variant"): values
+            for block, values in self.provenance["params"].items()
+        }
+        return {"variant": self.variant, "seed": str(self.seed), **flatten(blocks)}
+
+    def tags(self) -> dict[str, str]:
+        """What the run is found by before there is a checkpoint."""
+        return {
+            DATA: self.data,
+            VARIANT: self.variant,
+            SEED: str(self.seed),
+            RECIPE: self.recipe,
+            TRAINING: self.fingerprint,
+        }

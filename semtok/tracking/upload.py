@@ -1,0 +1,118 @@
+"""What a run holds of a published training: curves, costs, scores, data, pictures, lineage."""
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from semtok.bench import cases
+from semtok.tables import read_table, write_table
+from semtok.tracking import registry, runs
+from semtok.tracking.published import Published
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
+
+
+def fill(client: "MlflowClient", run_id: str, known: runs.Logged, item: Published) -> None:
+    """Add to a run what it lacks.
+
+    Args:
+        known: the values that it holds.
+    """
+    now = time.time_ns() // 1_000_000
+    runs.log_parameters(client, run_id, item.parameters())
+    values = {**curves(item), **{(name, 0): value for name, value in _numbers(item).items()}}
+    new = [
+        runs.Value(name, value, step, now)
+        for (name, step), value in values.items()
+        if known.get((name, step)) != value
+    ]
+    runs.log_values(client, run_id, new)
+    runs.set_tags(client, run_id, _tags(item))
+    client.log_inputs(run_id, list(_inputs(item)))
+    with tempfile.TemporaryDirectory() as folder:
+        _write_artifacts(Path(folder), item)
+        client.log_artifacts(run_id, folder)
+    for name, picture in item.pictures.items():
+        client.log_artifact(run_id, str(picture), f"pictures/{Path(name).parent.as_posix()}")
+
+
+def curves(item: Published) -> dict[tuple[str, int], float]:
+    """What the training measured: name and step -> value."""
+    # Imports torch, which a sync with nothing to do can spare.
+    from semtok.train.checkpoint import HISTORY
+
+    rows = read_table(item.folder / "history.parquet", HISTORY).to_pydict()
+    return dict(zip(zip(rows["name"], rows["step"], strict=True), rows["value"], strict=True))
+
+
+def score_name(benchmark: str, split: str, task: str, metric: str) -> str:
+    """Name of a score in MLflow, which allows no `@`."""
+    return f"{benchmark}/{split}/{task}/{metric.replace('R@', 'recall_at_')}"
+
+
+def _numbers(item: Published) -> dict[str, float]:
+    """What the training cost and what it scored."""
+    found = dict(_flat_numbers("training", item.facts))
+    if (table := _cases(item)) is not None:
+        for benchmark, splits in cases.metrics(table).items():
+            for split, tasks in splits.items():
+                for task, values in tasks.items():
+                    for metric, value in values.items():
+                        found[score_name(benchmark, split, task, metric)] = value
+    return found
+
+
+def _flat_numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
+    if isinstance(value, Mapping):
+        for each in value:
+            yield from _flat_numbers(f"{name}/{each}", value[each])
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield name, float(value)
+
+
+def _tags(item: Published) -> dict[str, str]:
+    found = {**item.tags(), "dirty": json.dumps(item.facts["dirty"])}
+    if item.facts["commit"]:
+        found["mlflow.source.git.commit"] = item.facts["commit"]
+    return found
+
+
+def _inputs(item: Published) -> Iterator["DatasetInput"]:
+    """The artifacts that were read, each with its digest."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    for key, artifact in item.lineage.artifacts.items():
+        stage, _, partition = key.partition("@")
+        if stage not in ("checkpoint", "scores"):
+            dataset = Dataset(
+                name=key,
+                digest=str(artifact.digest),
+                source_type="local",
+                source=json.dumps({"uri": artifact.path}),
+                profile=json.dumps(dict(artifact.facts)),
+            )
+            split = partition.rpartition("-")[2] or "source"
+            yield DatasetInput(dataset, [InputTag("mlflow.data.context", split)])
+
+
+def _write_artifacts(folder: Path, item: Published) -> None:
+    lineage = json.dumps(item.lineage.as_dict(), indent=1, sort_keys=True)
+    (folder / registry.LINEAGE).write_text(lineage + "\n", encoding="utf-8")
+    if (table := _cases(item)) is not None:
+        write_table(folder / registry.CASES, table, cases.CASES)
+
+
+def _cases(item: Published) -> "pa.Table | None":
+    """The training's own cases, of those of all seeds."""
+    if item.scores is None:
+        return None
+    table = read_table(item.scores / "cases.parquet", cases.CASES)
+    return table.filter(pc.equal(table["seed"], item.training.seed))
