@@ -2,5 +2,5 @@
 
 import os
 
-# Great Expectations reads it once, on import.
+# Versions of Great Expectations that send usage statistics read it once, on import.
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
