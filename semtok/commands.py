@@ -111,7 +111,7 @@ def lineage(root: Path, version: str) -> dict[str, Any]:
     from semtok.tracking import registry
 
     _, workspace = _open(root)
-    if version.isdecimal():
+    if version.isdecimal() or version == registry.CHAMPION:
         return registry.lineage(workspace.data, version)
     return tracking.trace(workspace, version).as_dict()
 
