@@ -54,9 +54,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/line: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[line]'
+	$(VENV)/bin/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[line]'
 	@touch $@
 
 $(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[line,dev]'
+	$(VENV)/bin/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[line,dev]'
 	@touch $@ $(VENV)/line

@@ -131,6 +131,7 @@ def _token_shards(context: Context) -> Summary:
 
 
 def _checkpoint(context: Context) -> Summary:
+    from semtok import machine
     from semtok.report import curves
     from semtok.tracking.live import LiveRun
     from semtok.tracking.training import Training
@@ -155,6 +156,7 @@ def _checkpoint(context: Context) -> Summary:
                 context.workspace.state("resume", params.data.name, context.partition, str(seed)),
                 _commit(context.workspace.root),
                 tell_all(context.emit, live),
+                machine.probe(),
             )
         histories[f"seed {seed}"] = read_table(folder / "history.parquet", checkpoint.HISTORY)
     curves.draw(histories, context.staging / "preview.png")

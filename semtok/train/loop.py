@@ -3,7 +3,7 @@
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ def fit(
     state: Path,
     fingerprint: str,
     emit: Emit = ignore,
+    probe: Callable[[], Mapping[str, float]] = dict,
 ) -> resume.Position:
     """Train a model in place, from its resume state where there is one.
 
@@ -48,6 +49,7 @@ def fit(
         state: folder for the resume state.
         fingerprint: of all that the result depends on; a state with another one is ignored.
         emit: told of progress and metrics.
+        probe: measures the machine; its values join each report.
 
     Returns:
         Steps, seconds and metrics.
@@ -82,6 +84,7 @@ def fit(
             values["learning_rate"] = rate
             values["images_per_second"] = len(pending) * settings.batch_size / seconds
             values["logit_scale"] = model.logit_scale.item()
+            values |= probe()
             pending.clear()
             if validate_now:
                 values |= validate()

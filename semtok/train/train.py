@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ def train(
     resume: Path,
     provenance: Mapping[str, Any],
     emit: Emit = ignore,
+    probe: Callable[[], Mapping[str, float]] = dict,
 ) -> None:
     """Train a model, on CUDA where there is a device, and write its checkpoint.
 
@@ -61,6 +62,7 @@ def train(
             is lost if the checkpoint is refused afterwards: remove it once that is published.
         provenance: what the caller knows (commit, dirty tree, data hashes); goes to training.json.
         emit: told of progress and metrics.
+        probe: measures the machine; its values become part of the history.
 
     Raises:
         SemtokError: shards and settings do not fit together, or the training diverged.
@@ -98,6 +100,7 @@ def train(
         resume,
         identity,
         emit,
+        probe,
     )
     facts = {
         "seed": seed,
