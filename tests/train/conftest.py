@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
 from semtok.tokens.rows import Regions, pack
@@ -14,6 +15,12 @@ from semtok.tokens.shards import pixels_schema, regions_schema, write
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 PREDICATES = ("above", "on", "under")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Models this small only lose by sharing work among threads."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +34,11 @@ def data(tmp_path_factory) -> dict[str, Any]:
         for image_id in ids:
             one, other = random.choice(list(COLOURS), 2)
             predicate = str(random.choice(["above", "under"]))
-            pictures.append(_picture(COLOURS[one], COLOURS[other]))
+            pictures.append(_picture(COLOURS[one], COLOURS[other], random))
             regions.append(_regions(COLOURS[one], COLOURS[other], predicate, random))
             for number, end in enumerate((".", " here")):
-                caption = f"a {one} box {predicate} a {other} box{end}"
+                # No two alike, so that no score hangs on a tie.
+                caption = f"a {one} box {predicate} a {other} box{end} {image_id}"
                 captions.append((10 * image_id + number, image_id, caption))
         for name, sets, schema in (
             ("grid", pictures, pixels_schema(8)),
@@ -75,7 +83,7 @@ def arguments(data) -> Callable[..., dict[str, Any]]:
             "captions": data["captions"],
             "variant": variants[variant],
             "encoder": EncoderSettings(width=16, depth=2, heads=2, mlp_ratio=2.0, embedding=8),
-            "text": TextSettings("scratch", vocabulary=300, context=16, width=16, depth=1, heads=2),
+            "text": TextSettings("scratch", vocabulary=300, context=48, width=16, depth=1, heads=2),
             "settings": TrainSettings(**changed),
             "seed": 3,
             "provenance": {"commit": "abc", "dirty": False},
@@ -84,8 +92,10 @@ def arguments(data) -> Callable[..., dict[str, Any]]:
     return make
 
 
-def _picture(one: tuple[int, ...], other: tuple[int, ...]) -> np.ndarray:
-    picture = np.zeros((8, 8, 3), np.uint8)
+def _picture(
+    one: tuple[int, ...], other: tuple[int, ...], random: np.random.Generator
+) -> np.ndarray:
+    picture = random.integers(0, 9, (8, 8, 3), np.uint8)
     picture[1:4, 2:6], picture[5:8, 2:6] = one, other
     return picture
 
@@ -93,7 +103,7 @@ def _picture(one: tuple[int, ...], other: tuple[int, ...]) -> np.ndarray:
 def _regions(
     one: tuple[int, ...], other: tuple[int, ...], predicate: str, random: np.random.Generator
 ) -> Regions:
-    floor = (90, 90, 90)
+    floor = random.integers(80, 90, 3)
     features = np.array([[*each, 255] * 16 for each in (one, other, floor)], np.uint8)
     geometry = np.array([[0.5, y, 0.5, 0.4, 0.2] for y in (0.3, 0.8, 0.9)], np.float32)
     related = random.random() < 0.8
