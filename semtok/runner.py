@@ -76,6 +76,9 @@ def run(key: str, root: Path, scratch: bool) -> Path:
             write_verdict(staging, verdict)
         shutil.rmtree(red, ignore_errors=True)
         context.emit(Message(found.line()))
+    if stage.name == "checkpoint":
+        # Kept until here, so that a red gate costs no training.
+        shutil.rmtree(workspace.state("resume", workspace.data, str(partition)), ignore_errors=True)
     if stage.name == "scores":
         _publish_metrics(workspace, str(partition), target)
     return target
