@@ -150,16 +150,16 @@ class Predictor:
         if isinstance(image, Path):
             image = _read(image)
         height, width = _size(name, image)
-        extraction = None
+        extractions = []
         if self.needs_masks:
             if masks is None:
                 raise SemtokError(
                     f"{name}: this model's tokens are masks; give the image's masks, each as COCO "
                     "polygons or RLE, and the relations among them if there are any ([] for none)"
                 )
-            extraction = _extraction(name, height, width, masks, relations or ())
+            extractions.append(_extraction(name, height, width, masks, relations or ()))
         pixels = decode(image, self._settings.image_size)
-        return self._tokenizer.tokenize(pixels, extraction, self._settings)
+        return self._tokenizer.tokenize([pixels], extractions, self._settings)[0]
 
 
 def read_found(path: Path) -> tuple[list[list[Mask]], list[list[Relation]]]:

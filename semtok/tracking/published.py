@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semtok.events import Emit, Message, ignore
-from semtok.tracking.lineage import Artifact, Lineage, flatten, read_json, trace
+from semtok.tracking.lineage import PROVENANCE, Artifact, Lineage, flatten, read_json, trace
 from semtok.tracking.training import CHECKPOINT, DATA_HASH, Training
 from semtok.workspace import Workspace, digest, fingerprint
 
@@ -85,10 +85,12 @@ def published(workspace: Workspace, emit: Emit = ignore) -> Iterator[Published]:
                 lineage = with_scores
         for folder in sorted(checkpoint.glob("seed-*")):
             seed = int(folder.name.removeprefix("seed-"))
+            facts = read_json(folder / "training.json")
+            provenance = read_json(checkpoint / PROVENANCE)
             yield Published(
-                training=Training(workspace.data, seed, read_json(checkpoint / "provenance.json")),
+                training=Training(workspace.data, seed, provenance, facts),
                 folder=folder,
-                facts=read_json(folder / "training.json"),
+                facts=facts,
                 scores=scores,
                 lineage=lineage,
                 pictures=_pictures(workspace, lineage, folder),

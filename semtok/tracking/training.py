@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -25,11 +25,13 @@ class Training:
         data: name of the data set.
         seed: of this training.
         provenance: what stands in the artifact's `provenance.json`: stage, inputs, params.
+        source: what stands in its `training.json` of the source: commit (or None), dirty.
     """
 
     data: str
     seed: int
     provenance: Mapping[str, Any]
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def variant(self) -> str:
@@ -65,8 +67,15 @@ class Training:
         return {"variant": self.variant, "seed": str(self.seed), **flatten(blocks)}
 
     def tags(self) -> dict[str, str]:
-        """What the run is found by before there is a checkpoint."""
+        """What the run is found by before there is a checkpoint, and its source."""
+        source = {}
+        if commit := self.source.get("commit"):
+            source = {
+                "mlflow.source.git.commit": str(commit),
+                "dirty": json.dumps(self.source["dirty"]),
+            }
         return {
+            **source,
             DATA: self.data,
             VARIANT: self.variant,
             SEED: str(self.seed),

@@ -35,7 +35,7 @@ def fill(client: "MlflowClient", run_id: str, known: runs.Logged, item: Publishe
         if known.get((name, step)) != value
     ]
     runs.log_values(client, run_id, new)
-    runs.set_tags(client, run_id, _tags(item))
+    runs.set_tags(client, run_id, item.tags())
     client.log_inputs(run_id, list(_inputs(item)))
     with tempfile.TemporaryDirectory() as folder:
         _write_artifacts(Path(folder), item)
@@ -76,13 +76,6 @@ def _flat_numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
             yield from _flat_numbers(f"{name}/{each}", value[each])
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield name, float(value)
-
-
-def _tags(item: Published) -> dict[str, str]:
-    found = {**item.tags(), "dirty": json.dumps(item.facts["dirty"])}
-    if item.facts["commit"]:
-        found["mlflow.source.git.commit"] = item.facts["commit"]
-    return found
 
 
 def _inputs(item: Published) -> Iterator["DatasetInput"]:

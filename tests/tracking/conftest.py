@@ -2,21 +2,27 @@
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import torch
 
 from semtok.tracking.server import answers
 from semtok.tracking.training import Training
+from semtok.workspace import Workspace
+from tests import small_line
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +154,7 @@ class Loopback:
 
     @staticmethod
     def dies(target: str, at: str, times: int) -> Behaviour:
-        """Pass requests on to a real server, and drop all from the n-th of a kind on.
+        """Pass requests on to a real server; from the n-th of a kind on drop all, until `release`.
 
         Args:
             target: address of the real server.
@@ -157,7 +163,8 @@ class Loopback:
         """
 
         def behave(server: Misbehaving, handler: Handler) -> None:
-            if sum(path.endswith(at) for path in server.paths) > times:
+            deadly = sum(path.endswith(at) for path in server.paths) > times
+            if deadly and not server.release.is_set():
                 server.hanging.set()
                 handler.close_connection = True
                 return
@@ -207,7 +214,30 @@ def _training(seed: int = 0, variant: str = "vit", **inputs: str) -> Training:
             f"variants.{variant}": {"tokenizer": "grid", "patch_size": 16},
         },
     }
-    return Training("scenes", seed, provenance)
+    return Training("scenes", seed, provenance, {"commit": "c0ffee", "dirty": True})
+
+
+@pytest.fixture(scope="session")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's folder of a small line, with two seeds of two variants."""
+    root = tmp_path_factory.mktemp("line") / "project"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    os.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"  # nobody: it trains untracked
+    try:
+        small_line.build(root)
+    finally:
+        del os.environ["MLFLOW_TRACKING_URI"]
+        torch.set_num_threads(threads)
+    return root
+
+
+@pytest.fixture
+def workspace(line: Path, tmp_path: Path) -> Workspace:
+    """A copy of the line, under a data set's name of its own, for the registry is shared."""
+    data = f"data{uuid.uuid4().hex[:8]}"
+    shutil.copytree(line / "artifacts" / "scenes", tmp_path / "artifacts" / data)
+    return Workspace(tmp_path, data)
 
 
 @pytest.fixture

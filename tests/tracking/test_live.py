@@ -77,6 +77,7 @@ def test_a_listener_among_its_own_listeners_does_not_recurse(free_address, train
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("mlflow")
 class TestWithServer:
     def test_logs_values_parameters_and_tags(self, mlflow_server, training):
         of = training(seed=11)
@@ -91,11 +92,13 @@ class TestWithServer:
         assert run.data.params["train.steps"] == "4"
         assert run.data.params["train.seeds"] == "[0, 1]"
         assert run.data.params["variant.patch_size"] == "16"
-        assert {
+        tags = {
             "variant": "vit",
             "seed": "11",
-            "data_hash": "0" * 32,
-        }.items() <= run.data.tags.items()
+            "dirty": "true",
+            "mlflow.source.git.commit": "c0ffee",
+        }
+        assert tags.items() <= run.data.tags.items()
         assert "checkpoint_hash" not in run.data.tags
 
     def test_a_killed_training_continues_its_run(self, mlflow_server, training):
