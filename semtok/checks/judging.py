@@ -12,28 +12,34 @@ from semtok.checks.rules import EXAMPLE, Suite, describe
 from semtok.checks.verdict import CheckResult
 
 
-def judge(frames: Mapping[str, pl.DataFrame], suite: Suite) -> list[CheckResult]:
-    """Judge small frames, each by the expectations of the same name.
+class Judge:
+    """Judges the summaries of one artifact after another."""
 
-    Args:
-        frames: the summaries of one artifact; a suite may know more kinds than it has.
-        suite: expectations about columns; each bears the name of its column.
+    def __init__(self) -> None:
+        """Set Great Expectations up: in memory, without progress bars."""
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        asset = context.data_sources.add_pandas("semtok").add_dataframe_asset("summary")
+        self._definition = asset.add_batch_definition_whole_dataframe("summary")
 
-    Returns:
-        One result an expectation, in the order of the suite.
-    """
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    source = context.data_sources.add_pandas("summaries")
-    results = []
-    for name, frame in frames.items():
-        expectations: list[Any] = list(suite[name])
-        definition = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
-        batch = definition.get_batch(batch_parameters={"dataframe": frame.to_pandas()})
-        outcome = batch.validate(gx.ExpectationSuite(name=name, expectations=expectations))
-        found = {_column(each): each for each in outcome.results}
-        results += [_result(each, found[each.column], frame) for each in expectations]
-    return results
+    def judge(self, frames: Mapping[str, pl.DataFrame], suite: Suite) -> list[CheckResult]:
+        """Judge small frames, each by the expectations of the same name.
+
+        Args:
+            frames: the summaries of one artifact; a suite may know more kinds than it has.
+            suite: expectations about columns; each bears the name of its column.
+
+        Returns:
+            One result an expectation, in the order of the suite.
+        """
+        results = []
+        for name, frame in frames.items():
+            expectations: list[Any] = list(suite[name])
+            batch = self._definition.get_batch(batch_parameters={"dataframe": frame.to_pandas()})
+            outcome = batch.validate(gx.ExpectationSuite(name=name, expectations=expectations))
+            found = {_column(each): each for each in outcome.results}
+            results += [_result(each, found[each.column], frame) for each in expectations]
+        return results
 
 
 def _column(outcome: Any) -> str:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from semtok.checks.rules import Rule, describe, fault
+from semtok.checks.rules import Rule, count
 from semtok.checks.subject import Subject
 from semtok.data.rejects import NO_FAULTS
 from semtok.tables import REJECTED, read_table
@@ -10,7 +10,7 @@ from semtok.tables import REJECTED, read_table
 REJECTED_RULE = Rule(
     "rejected_beyond_share",
     "no more inputs were set aside as faulty than data.rejected_share allows",
-    pl.lit(False),
+    pl.col("number") > pl.col("allowed"),
 )
 
 
@@ -18,14 +18,11 @@ def count_rejected(subject: Subject, kept: int) -> pl.DataFrame:
     """Count the faulty inputs beyond what `data.rejected_share` allows.
 
     Args:
+        subject: the artifact, with its `rejected.parquet`.
         kept: how many inputs were not set aside.
     """
     rows = pl.DataFrame(read_table(subject.artifact / "rejected.parquet", REJECTED))
     faulty = rows.filter(~pl.col("reason").is_in(NO_FAULTS))
-    total = kept + faulty.height
-    beyond = max(0, faulty.height - int(subject.params["data"]["rejected_share"] * total))
-    example = None
-    if beyond:
-        first = faulty.select("image_id", "file", "reason").row(0, named=True)
-        example = f"{faulty.height} of {total} set aside, first {describe(first)}"
-    return fault(REJECTED_RULE, beyond, example)
+    allowed = int(subject.params["data"]["rejected_share"] * (kept + len(faulty)))
+    numbered = faulty.with_row_index("number", 1).with_columns(allowed=pl.lit(allowed))
+    return count(numbered, [REJECTED_RULE], ["number", "allowed", "image_id", "file", "reason"])

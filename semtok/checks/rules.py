@@ -52,20 +52,13 @@ def count(rows: pl.DataFrame, rules: Sequence[Rule], show: Sequence[str]) -> pl.
         *(expr.arg_true().first().alias(name + EXAMPLE) for name, expr in broken.items()),
     ).row(0, named=True)
     shown = rows.select(show)
-    columns: dict[str, pl.Series] = {}
+    columns = {}
     for rule in rules:
         first = found[rule.name + EXAMPLE]
         example = None if first is None else describe(shown.row(first, named=True))
-        columns |= fault(rule, found[rule.name], example).to_dict()
+        columns[rule.name] = pl.Series([found[rule.name]], dtype=pl.Int64)
+        columns[rule.name + EXAMPLE] = pl.Series([example], dtype=pl.String)
     return pl.DataFrame(columns)
-
-
-def fault(rule: Rule, faults: int, example: str | None) -> pl.DataFrame:
-    """A count that was made elsewhere, as `count` returns it."""
-    return pl.DataFrame(
-        {rule.name: [faults], rule.name + EXAMPLE: [example]},
-        schema={rule.name: pl.Int64, rule.name + EXAMPLE: pl.String},
-    )
 
 
 def share(name: str, faulty: pl.DataFrame, of: int) -> pl.DataFrame:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from semtok.checks import judging, subject
+from semtok.checks import subject
 from semtok.checks.gate import Gate
+from semtok.checks.judging import Judge
 from semtok.checks.verdict import require, write_verdict
 from semtok.errors import SemtokError
 from semtok.workspace import digest
@@ -88,7 +89,7 @@ def test_judging_needs_no_network(line: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     frames = images.summarise(subject.read(line / "images", {}))
-    assert all(each.passed for each in judging.judge(frames, images.suite(images.Settings())))
+    assert all(each.passed for each in Judge().judge(frames, images.suite(images.Settings())))
     assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
 
 
@@ -98,7 +99,7 @@ def test_a_mistake_in_a_suite_is_no_verdict(line: Path) -> None:
     frames = images.summarise(subject.read(line / "images", {}))
     frames["files"] = frames["files"].drop("empty_files")
     with pytest.raises(RuntimeError, match="empty_files"):
-        judging.judge(frames, images.suite(images.Settings()))
+        Judge().judge(frames, images.suite(images.Settings()))
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", '{"stage": "masks@a-train"}'])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from semtok.checks import judging, subject
+from semtok.checks import subject
+from semtok.checks.judging import Judge
 from semtok.checks.verdict import CheckResult
 from tests.checks import tiny_line
 from tests.checks.planted import (
@@ -54,12 +55,15 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+JUDGE = Judge()
+
+
 def judge(key: str, artifact: Path, line: Path) -> list[CheckResult]:
     name = key.partition("@")[0]
     stage = importlib.import_module(f"semtok.checks.{name}")
     judged = subject.read(artifact, tiny_line.inputs(line, key))
     suite = stage.suite(stage.Settings(**SETTINGS.get(name, {})))
-    return judging.judge(stage.summarise(judged), suite)
+    return JUDGE.judge(stage.summarise(judged), suite)
 
 
 @pytest.mark.parametrize("key", tiny_line.INPUTS)

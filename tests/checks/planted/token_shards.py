@@ -131,7 +131,7 @@ FAULTS = [
     _semantic("missing_neighbours", _neighbour(2, 1, -1), "image_id=1 region=2 regions=3 known=1"),
     _semantic("relation_ends_out_of_range", _end(1, 0, 3), "image_id=1 regions=3 relation=1"),
     _semantic("relation_ends_out_of_range", _end(1, 1, -1), "image_id=1 regions=3 relation=1"),
-    _semantic("self_relations", _end(0, 1, 2), "image_id=1 regions=3 relation=0 subject=2"),
+    _semantic("self_relations", _end(0, 1, 1), "image_id=1 regions=3 relation=0 subject=1"),
     _semantic("unnamed_predicates", editing(*_OTHERS, _unnamed), "image_id=2"),
     _semantic("lost_masks", editing(*_REGIONS, _masks_lost), "image_id=1 regions=2 masks=3"),
     _semantic(
