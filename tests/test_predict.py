@@ -67,9 +67,8 @@ def models(tmp_path_factory, images, masks) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("models")
     grids = [decode(path, SIZE) for path in images]
     settings = semantic.Settings(**SEMANTIC)
-    regions = [
-        semantic.tokenize(each, extraction(masks, RELATIONS[:1]), settings) for each in grids
-    ]
+    found = extraction(masks, RELATIONS[:1])
+    regions = semantic.tokenize(grids, [found] * len(grids), settings)
     schemes = {
         "grid": ({"image_size": SIZE}, grid.schema(grid.Settings(SIZE)), grids, ()),
         "semantic": (SEMANTIC, semantic.schema(settings), regions, ("on",)),
@@ -144,8 +143,8 @@ def test_semantic_is_what_the_shards_give(models, images, masks, form):
         models["semantic"], images[:1], TEXTS, [form(masks)], [[list(each) for each in RELATIONS]]
     )
     settings = semantic.Settings(**SEMANTIC)
-    tokens = semantic.tokenize(decode(images[0], SIZE), extraction(masks), settings)
-    np.testing.assert_allclose(result.images, expected(models["semantic"], [tokens]), atol=1e-6)
+    tokens = semantic.tokenize([decode(images[0], SIZE)], [extraction(masks)], settings)
+    np.testing.assert_allclose(result.images, expected(models["semantic"], tokens), atol=1e-6)
 
 
 def test_bytes_are_the_same_as_files(models, images, masks):

@@ -1,5 +1,6 @@
 """Grid tokens: the image at training size, which a variant cuts into square patches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semtok.tables import TableSchema
@@ -22,6 +23,8 @@ def schema(settings: Settings) -> TableSchema:
     return pixels_schema(settings.image_size)
 
 
-def tokenize(pixels: UInt8, extraction: Extraction | None, settings: Settings) -> UInt8:
-    """Keep the pixels [S, S, 3] uint8 as they are; `extraction` is not read."""
-    return pixels
+def tokenize(
+    images: Sequence[UInt8], extractions: Sequence[Extraction], settings: Settings
+) -> list[UInt8]:
+    """Keep the images, B times [S, S, 3] uint8, as they are; `extractions` are not read."""
+    return list(images)

@@ -4,6 +4,7 @@ A token holds pixels and geometry, never a category: a model that is told what i
 would win by its labels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semtok.extract.rle import Runs, starts
 from semtok.tables import TableSchema
 from semtok.tokens.coverage import coverage
 from semtok.tokens.crops import crops
@@ -37,45 +39,69 @@ def schema(settings: Settings) -> TableSchema:
     return regions_schema(settings.crop_size, settings.neighbours)
 
 
-def tokenize(pixels: UInt8, extraction: Extraction, settings: Settings) -> Regions:
-    """Turn the masks and relations of one image into a token set.
+def tokenize(
+    images: Sequence[UInt8], extractions: Sequence[Extraction], settings: Settings
+) -> list[Regions]:
+    """Turn the masks and relations of some images into token sets.
 
-    Regions come largest first; relations by falling score.
+    Regions come largest first, relations by falling score.
 
     Args:
-        pixels: [S, S, 3] uint8 RGB, the image at training size.
-        extraction: what was found in it: at least one mask.
+        images: B times [S, S, 3] uint8 RGB, at training size.
+        extractions: what was found in each: at least one mask.
         settings: of this tokenizer.
     """
-    found, size = extraction, settings.crop_size
-    kept = np.argsort(-found.areas, kind="stable")[: settings.max_masks]
-    boxes = found.boxes[kept]
-    relative = boxes / np.array([found.width, found.height, found.width, found.height])
-    share = coverage(found.runs, found.boxes, found.height, found.width, size)[kept]
-    # The opaque fourth channel turns into the coverage.
-    opaque = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA), np.uint8)
-    features = crops(opaque, relative, size).reshape(len(kept), size, -1) * np.repeat(
-        share, 4, axis=2
-    )
-    features += 0.5
-    geometry = np.empty((len(kept), 5), np.float32)
+    kept = [np.argsort(-each.areas, kind="stable")[: settings.max_masks] for each in extractions]
+    counts = np.array([len(rows) for rows in kept])
+    sizes = np.array([(each.width, each.height) for each in extractions])
+    sizes = np.repeat(sizes, counts, axis=0)
+    boxes = np.concatenate([each.boxes[rows] for each, rows in zip(extractions, kept, strict=True)])
+    areas = np.concatenate([each.areas[rows] for each, rows in zip(extractions, kept, strict=True)])
+    relative = boxes / np.tile(sizes, 2)
+    share = coverage(_runs(extractions, kept), boxes, sizes[:, 1], settings.crop_size)
+    features = _features(images, counts, relative, share)
+    geometry = np.empty((len(boxes), 5), np.float32)
     geometry[:, :2] = relative[:, :2] + relative[:, 2:] / 2
     geometry[:, 2:4] = relative[:, 2:]
-    geometry[:, 4] = found.areas[kept] / (found.height * found.width)
-    ends, predicates = _relations(found, kept, settings.max_relations)
-    return Regions(
-        features=features.astype(np.uint8).reshape(len(kept), -1),
-        geometry=geometry,
-        neighbours=_nearest(_centroids(share, relative), settings.neighbours),
-        edge_ends=ends,
-        edge_predicate=predicates,
+    geometry[:, 4] = areas / sizes.prod(axis=1)
+    cuts = np.cumsum(counts)[:-1]
+    columns = (np.split(each, cuts) for each in (features, geometry, _centroids(share, relative)))
+    token_sets = []
+    for found, rows, feature, place, centroids in zip(extractions, kept, *columns, strict=True):
+        nearest = _nearest(centroids, settings.neighbours)
+        relations = _relations(found, rows, settings.max_relations)
+        token_sets.append(Regions(feature, place, nearest, *relations))
+    return token_sets
+
+
+def _runs(extractions: Sequence[Extraction], kept: Sequence[Int]) -> Runs:
+    """The runs of the kept masks of all images."""
+    runs = [each.runs for each in extractions]
+    lengths = np.concatenate([np.diff(each.offsets) for each in runs])
+    before = starts(np.array([len(each) for each in runs]))
+    joined = Runs(np.concatenate([each.counts for each in runs]), starts(lengths))
+    return joined.take(
+        np.concatenate([rows + first for rows, first in zip(kept, before[:-1], strict=True)])
     )
+
+
+def _features(
+    images: Sequence[UInt8], counts: Int, boxes: NDArray[np.float64], share: NDArray[np.float64]
+) -> UInt8:
+    """Features [R, k*k*4]: RGB times coverage, and coverage."""
+    # The opaque fourth channel turns into the coverage.
+    opaque = [np.asarray(cv2.cvtColor(each, cv2.COLOR_RGB2RGBA), np.uint8) for each in images]
+    features = crops(opaque, counts, boxes, share.shape[1]).reshape(*share.shape[:2], -1)
+    features *= np.repeat(share, 4, axis=2)
+    features += 0.5
+    return features.astype(np.uint8).reshape(len(features), -1)
 
 
 def _centroids(share: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Centroids [R, 2] of masks, relative to the image, from their coverage [R, k, k]."""
     moments = share.reshape(len(share), -1) @ _moments(share.shape[1])
-    return np.asarray(boxes[:, :2] + boxes[:, 2:] * moments[:, :2] / moments[:, 2:])
+    # How a sum is rounded may depend on how many are formed at once; no neighbour may.
+    return np.round(boxes[:, :2] + boxes[:, 2:] * moments[:, :2] / moments[:, 2:], 9)
 
 
 @cache

@@ -4,12 +4,12 @@ A tokenizer is a module of this folder, named after its scheme, with
 - `READS_EXTRACTION`: whether it needs masks and relations beside the pixels;
 - `Settings`: a dataclass of its block in `params.yaml`, with an `image_size`;
 - `schema(settings)`: one of the two families of `shards.py`;
-- `tokenize(pixels, extraction, settings)`: the token set of one image.
+- `tokenize(images, extractions, settings)`: the token sets of some images.
 """
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,8 +30,9 @@ from semtok.tokens.pixels import UnreadableImageError, decode
 from semtok.tokens.rows import Regions, TokenSet, UInt8, pack
 from semtok.workspace import digest, fingerprint
 
-#: Images between two progress events.
-_STRIDE = 50
+#: Images that a tokenizer is given at once: enough to spread numpy's overhead over, few enough
+#: to stay in the processor's cache.
+_TOGETHER = 8
 
 
 class Tokenizer(Protocol):
@@ -43,8 +44,10 @@ class Tokenizer(Protocol):
     def schema(self, settings: Any) -> TableSchema:
         """The shards' schema."""
 
-    def tokenize(self, pixels: UInt8, extraction: Extraction | None, settings: Any) -> TokenSet:
-        """The token set of one image."""
+    def tokenize(
+        self, images: Sequence[UInt8], extractions: Sequence[Extraction], settings: Any
+    ) -> Sequence[TokenSet]:
+        """The token sets of some images; no extractions are given where it reads none."""
 
 
 def build(
@@ -107,18 +110,20 @@ def build(
         image_ids: list[int] = []
         token_sets: list[TokenSet] = []
         rejected: list[Reject] = []
-        for image_id, file, _ in (row.values() for row in groups[name]):
-            if done % _STRIDE == 0:
-                emit(Progress("tokens", done, images.num_rows))
-            done += 1
-            try:
-                pixels = decode(root / file, settings.image_size)
-            except UnreadableImageError as error:
-                rejected.append(Reject(image_id, None, file, error.reason))
-                continue
-            extraction = found.of(image_id) if found else None
-            image_ids.append(image_id)
-            token_sets.append(module.tokenize(pixels, extraction, settings))
+        for start in range(0, len(groups[name]), _TOGETHER):
+            some = groups[name][start : start + _TOGETHER]
+            emit(Progress("tokens", done, images.num_rows))
+            done += len(some)
+            readable: dict[int, UInt8] = {}
+            for image_id, file, _ in (row.values() for row in some):
+                try:
+                    readable[image_id] = decode(root / file, settings.image_size)
+                except UnreadableImageError as error:
+                    rejected.append(Reject(image_id, None, file, error.reason))
+            if readable:
+                extractions = [found.of(image_id) for image_id in readable] if found else []
+                image_ids += readable
+                token_sets += module.tokenize(list(readable.values()), extractions, settings)
         names = sorted(
             {
                 name

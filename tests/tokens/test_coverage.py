@@ -32,9 +32,9 @@ def reference(mask: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
 def measure(masks: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Coverage and boxes of masks [R, H, W]."""
     runs = rle.Runs.of([rle.encode(each) for each in masks])
-    height, width = masks.shape[1:]
-    boxes = rle.boxes(runs, np.full(len(masks), height))
-    return coverage(runs, boxes, height, width, size), boxes
+    heights = np.full(len(masks), masks.shape[1])
+    boxes = rle.boxes(runs, heights)
+    return coverage(runs, boxes, heights, size), boxes
 
 
 @given(MASKS, st.integers(1, 20))
@@ -44,13 +44,24 @@ def test_agrees_with_whole_masks(masks, size):
     np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
+def test_masks_of_images_of_different_heights():
+    rng = np.random.default_rng(0)
+    masks = [rng.random((height, 9)) < 0.5 for height in (4, 17, 8)]
+    runs, heights = rle.Runs.of([rle.encode(each) for each in masks]), np.array([4, 17, 8])
+    boxes = rle.boxes(runs, heights)
+    wanted = [reference(mask, box, 3) for mask, box in zip(masks, boxes, strict=True)]
+    np.testing.assert_allclose(coverage(runs, boxes, heights, 3), wanted, atol=1e-12)
+
+
 @given(MASKS, st.integers(1, 4))
 def test_a_box_need_not_be_tight(masks, size):
     runs = rle.Runs.of([rle.encode(each) for each in masks])
     height, width = masks.shape[1:]
     whole = np.tile([0, 0, width, height], (len(masks), 1))
     wanted = [reference(mask, box, size) for mask, box in zip(masks, whole, strict=True)]
-    np.testing.assert_allclose(coverage(runs, whole, height, width, size), wanted, atol=1e-12)
+    np.testing.assert_allclose(
+        coverage(runs, whole, np.full(len(masks), height), size), wanted, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("factor", [1, 2, 5])
@@ -66,8 +77,9 @@ def test_whole_factors_agree_with_block_means(factor):
 def test_coco_masks_agree_with_pycocotools_and_opencv(coco_masks):
     for height, width, compressed in coco_masks:
         runs, _ = rle.decompress([each["counts"] for each in compressed])
-        boxes = rle.boxes(runs, np.full(len(runs), height))
-        found = coverage(runs, boxes, height, width, 16)
+        heights = np.full(len(runs), height)
+        boxes = rle.boxes(runs, heights)
+        found = coverage(runs, boxes, heights, 16)
         for cells, (x, y, w, h), one in zip(found, boxes, compressed, strict=True):
             mask = pycocotools_mask.decode(one)
             assert mask.shape == (height, width)

@@ -26,7 +26,7 @@ def overlaps(start: float, extent: float, cells: int, pixels: int) -> np.ndarray
 @given(BOXES, st.integers(1, 20), st.integers(1, 40), st.integers(1, 4), st.integers(0, 99))
 def test_agrees_with_weighted_sums_over_pixels(boxes, size, side, channels, seed):
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, channels), np.uint8)
-    found = crops(pixels, np.array(boxes), size)
+    found = crops([pixels], np.array([len(boxes)]), np.array(boxes), size)
     assert found.shape == (len(boxes), size, size, channels)
     for crop, (x, y, w, h) in zip(found, np.array(boxes) * side, strict=True):
         wanted = np.einsum(
@@ -41,11 +41,12 @@ def test_agrees_with_weighted_sums_over_pixels(boxes, size, side, channels, seed
 @pytest.mark.parametrize("factor", [1, 2, 7])
 def test_whole_factors_agree_with_block_means(factor):
     pixels = np.random.default_rng(0).integers(0, 256, (16 * factor, 16 * factor, 3), np.uint8)
-    found = crops(pixels, np.array([[0.0, 0.0, 1.0, 1.0]]), 16)[0]
+    found = crops([pixels], np.array([1]), np.array([[0.0, 0.0, 1.0, 1.0]]), 16)[0]
     wanted = block_reduce(pixels.astype(np.float64), (factor, factor, 1), np.mean)
     np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_the_largest_image_does_not_overflow():
     pixels = np.full((2900, 2900, 1), 255, np.uint8)
-    np.testing.assert_allclose(crops(pixels, np.array([[0.5, 0.5, 0.5, 0.5]]), 2), 255)
+    found = crops([pixels], np.array([1]), np.array([[0.5, 0.5, 0.5, 0.5]]), 2)
+    np.testing.assert_allclose(found, 255)

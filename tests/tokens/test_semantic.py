@@ -11,10 +11,15 @@ from semtok.extract import rle
 from semtok.tokens import semantic
 from semtok.tokens.extraction import WHOLE_IMAGE, Extraction
 from semtok.tokens.pixels import decode
-from semtok.tokens.semantic import Settings, tokenize
+from semtok.tokens.semantic import Settings
 
 SETTINGS = Settings(image_size=32, crop_size=4, max_masks=8, max_relations=4, neighbours=3)
 PIXELS = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+
+
+def tokenize(pixels, found, settings):
+    """The token set of one image."""
+    return semantic.tokenize([pixels], [found], settings)[0]
 
 
 def extraction(masks: np.ndarray, relations=(), predicates=(), scores=None) -> Extraction:
@@ -87,6 +92,23 @@ def test_coco_agrees_with_the_slow_way(coco_sample, coco_masks):
             cells = found.features[number].reshape(16, 16, 4)
             np.testing.assert_allclose(cells, features, atol=0.5 + 1e-4)
             np.testing.assert_allclose(found.geometry[number], geometry, atol=1e-6)
+
+
+def test_images_together_are_the_same_as_alone():
+    rng = np.random.default_rng(0)
+    images = list(rng.integers(0, 256, (4, 32, 32, 3), np.uint8))
+    relations = {"relations": [(0, 1)], "predicates": ["on"]}
+    found = [
+        extraction(squares(9, 5, 2), **relations),
+        WHOLE_IMAGE,
+        extraction(rng.random((12, 40, 30)) < 0.5),
+        extraction(squares(3, 8, size=11), **relations),
+    ]
+    together = semantic.tokenize(images, found, SETTINGS)
+    for made, pixels, extracted in zip(together, images, found, strict=True):
+        alone = tokenize(pixels, extracted, SETTINGS)
+        for name, values in vars(alone).items():
+            np.testing.assert_array_equal(getattr(made, name), values)
 
 
 def test_the_largest_masks_are_kept():

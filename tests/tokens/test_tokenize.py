@@ -111,7 +111,7 @@ def test_after_any_history_the_folder_is_as_built_from_scratch(tmp_path_factory,
                 raise Killed
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tokenize, "_STRIDE", 1)
+            patch.setattr(tokenize, "_TOGETHER", 1)
             with contextlib.suppress(Killed):
                 line.build(target, die)
                 before = content(target)
@@ -268,8 +268,8 @@ def schema(settings):
     return pixels_schema(settings.image_size)
 
 
-def tokenize(pixels, extraction, settings):
-    return np.broadcast_to(pixels.mean(axis=(0, 1)).astype(np.uint8), pixels.shape)
+def tokenize(images, extractions, settings):
+    return [np.broadcast_to(each.mean(axis=(0, 1)).astype(np.uint8), each.shape) for each in images]
 """
 
 
