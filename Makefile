@@ -18,10 +18,10 @@ demo: $(VENV)/line  ## Run the whole line on the embedded data set and print the
 	@echo "Pictures:  artifacts/scenes/*/preview.png, artifacts/scenes/leaderboard/chart.png"
 	@echo "Dagster and MLflow on this state:  make up"
 
-coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco
+coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco [SET="a.b=1 c=2"]
 	@test -n "$(COCO)" || { echo "name the root: make coco COCO=/path/to/coco"; exit 2; }
 	dvc exp run --quiet -S data.name=coco -S data.format=coco -S data.source=$(abspath $(COCO)) \
-	  -S extractors.annotated.masks=instances -S extractors.annotated.scene_graphs=geometry
+	  -S extractors.annotated.masks=instances -S extractors.annotated.scene_graphs=geometry $(SET:%=-S %)
 	semtok compare
 
 up: $(VENV)/line  ## Start MLflow and Dagster on loopback; Ctrl-C stops both

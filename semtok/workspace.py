@@ -1,6 +1,7 @@
 """Where artifacts live, how they are published, and what identifies them."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -139,15 +140,25 @@ def digest(path: Path) -> str:
     """
     if not path.exists():
         raise SemtokError(f"{path}: no such file or folder")
-    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
     total = hashlib.blake2b(digest_size=16)
-    for each in files:
-        if each.name == VERDICT:
-            continue
-        with each.open("rb") as stream:
+    for name, file in sorted(_files(path)):
+        with open(file, "rb", buffering=0) as stream:  # noqa: PTH123
             content = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16))
-        total.update(f"{each.relative_to(path).as_posix()} {content.hexdigest()}\n".encode())
+        total.update(f"{name} {content.hexdigest()}\n".encode())
     return total.hexdigest()
+
+
+def _files(path: Path) -> Iterator[tuple[str, str]]:
+    """Relative and full name of every file that counts; plain strings, as there may be many."""
+    if path.is_file():
+        yield ".", str(path)
+        return
+    top = str(path)
+    for folder, _, names in os.walk(top):
+        for name in names:
+            if name != VERDICT:
+                full = os.path.join(folder, name)  # noqa: PTH118
+                yield full[len(top) + 1 :].replace(os.sep, "/"), full
 
 
 def fingerprint(*parts: str) -> str:
