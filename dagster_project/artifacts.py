@@ -5,19 +5,21 @@ Everything is read from the files that the stage left beside it.
 
 import base64
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
-from dagster import MetadataValue
+from dagster import DagsterInstance, MetadataValue
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
 from semtok.checks.verdict import Verdict
 from semtok.pipes import check_metadata
+from semtok.workspace import digest
 
-#: Inline pictures are stored in Dagster's database with every materialization.
-_PICTURE_BYTES = 700_000  # about 1 MB as base64
+_WIDTH = 600  # pixels: the value column of an asset's page in a window of common width
 
 
-def materialization_metadata(folder: Path) -> dict[str, MetadataValue]:
+def materialization_metadata(instance: DagsterInstance, folder: Path) -> dict[str, Any]:
     """The metadata of a materialization, from the artifact's `report.json`.
 
     Args:
@@ -26,19 +28,13 @@ def materialization_metadata(folder: Path) -> dict[str, MetadataValue]:
     """
     path = folder / "report.json"
     if not path.exists():
-        return {"artifact": MetadataValue.text("not in this workspace; `dvc pull` brings it")}
+        return {"artifact": "not in this workspace; `dvc pull` brings it"}
     report = json.loads(path.read_bytes())
     metadata: dict[str, Any] = dict(report["numbers"])
-    left = _PICTURE_BYTES
     for name in report["pictures"]:
-        picture = (folder / name).read_bytes()
-        if len(picture) <= left:
-            left -= len(picture)
-            encoded = base64.b64encode(picture).decode()
-            metadata[name] = MetadataValue.md(f"![{name}](data:image/png;base64,{encoded})")
-        else:
-            metadata[name] = MetadataValue.path(folder / name)
-    metadata["table"] = MetadataValue.md(report["table"])
+        metadata[name] = _picture(instance, folder / name)
+    if report["table"]:
+        metadata["table"] = MetadataValue.md(report["table"])
     metadata["artifact"] = MetadataValue.path(folder)
     return metadata
 
@@ -47,3 +43,34 @@ def verdict_metadata(verdict: Verdict) -> dict[str, Any]:
     """The metadata of an asset check, as the stage itself reports it through Pipes."""
     metadata: dict[str, Any] = check_metadata(verdict)
     return {**metadata, "expectations": MetadataValue.md(metadata["expectations"])}
+
+
+def _picture(instance: DagsterInstance, path: Path) -> MetadataValue[Any]:
+    """A picture that shows in place.
+
+    Dagster's UI shows Markdown in place only where it is shorter than 1,000 characters: no room for
+    a picture's bytes, which would fill the event log besides. So a copy lies among the logs, which
+    the web server hands out, under its hash: what is shown stays what was made.
+    """
+    logs = instance.compute_log_manager
+    if not isinstance(logs, LocalComputeLogManager):
+        return MetadataValue.path(path)
+    key = ["pictures", digest(path)]
+    copy = Path(logs.get_captured_local_path(key, "svg"))
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        partial = copy.with_suffix(".partial")
+        partial.write_text(_scaled(path.read_bytes()))
+        partial.replace(copy)
+    return MetadataValue.md(f"![{path.stem}](/logs/{'/'.join(key)}/svg)")
+
+
+def _scaled(png: bytes) -> str:
+    """The picture inside an SVG of a width that the page has room for."""
+    width, height = struct.unpack(">II", png[16:24])
+    data = base64.b64encode(png).decode()
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{min(width, _WIDTH)}" '
+        f'viewBox="0 0 {width} {height}">'
+        f'<image width="{width}" height="{height}" href="data:image/png;base64,{data}"/></svg>'
+    )

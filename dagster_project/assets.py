@@ -122,7 +122,7 @@ def _materialize(
         context.log.info(f"{name} is up to date: nothing to run")
         line.forget_red(key)
     yield MaterializeResult(
-        metadata=materialization_metadata(line.folder(key)),
+        metadata=materialization_metadata(context.instance, line.folder(key)),
         data_version=DataVersion(line.versions()[key]),
     )
     verdict = read_verdict(line.folder(key))

@@ -74,7 +74,7 @@ def report(
             yield AssetMaterialization(
                 key[0],
                 partition=key[1],
-                metadata=materialization_metadata(line.folder(key)),
+                metadata=materialization_metadata(instance, line.folder(key)),
                 tags=_provenance(instance, line, key, version),
             )
         verdict = line.verdict(key)

@@ -72,5 +72,6 @@ def _shown(value: Any) -> MetadataValue:
     if isinstance(value, float):
         return MetadataValue.float(value)
     if isinstance(value, str):
-        return MetadataValue.text(value)
+        is_page = value.startswith(("http://", "https://"))
+        return MetadataValue.url(value) if is_page else MetadataValue.text(value)
     return MetadataValue.json(value)

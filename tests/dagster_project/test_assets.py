@@ -26,7 +26,7 @@ def test_runs_the_stage_live_and_shows_what_came_out(
         assert event.tags["dagster/data_version"] == toy.line.versions()[stage, None]
         assert event.metadata["images"].value == 1
         assert event.metadata["table"].value.startswith("| image |")
-        assert "data:image/png;base64," in event.metadata["preview.png"].value
+        assert event.metadata["preview.png"].value.endswith("/preview.png")
     checks = result.get_asset_check_evaluations()
     assert [(*check.asset_key.path, check.passed) for check in checks] == [
         ("images", True),
@@ -106,3 +106,11 @@ def test_every_key_has_its_folder_and_version(built) -> None:
         assert version.endswith(".dir") == (key[0] != "scores")
     built.set("data.name", "other")
     assert built.line.versions() == {}
+
+
+def test_commands_outside_dvc_fail_with_their_line(
+    built, materialize: Materialize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    result = materialize(built, "sync")
+    assert "http://127.0.0.1:9: no MLflow server answers there" in failure(result)
