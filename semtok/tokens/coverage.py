@@ -63,7 +63,8 @@ def _spans(runs: Runs, heights: Int) -> tuple[Int, Int, Int]:
     start = before[set_runs] - before[runs.offsets[:-1]][mask]
     end = start + runs.counts[set_runs]
     height = heights[mask]
-    column, last = start // height, (end - 1) // height
+    # Exact as long as a mask has less than 2^52 pixels, and faster than whole-number division.
+    column, last = (start / height).astype(np.int64), ((end - 1) / height).astype(np.int64)
     if (column != last).any():
         pieces = last - column + 1
         run = np.repeat(np.arange(len(pieces)), pieces)

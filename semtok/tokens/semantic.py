@@ -53,36 +53,34 @@ def tokenize(
     """
     kept = [np.argsort(-each.areas, kind="stable")[: settings.max_masks] for each in extractions]
     counts = np.array([len(rows) for rows in kept])
+    found = starts(np.array([len(each.areas) for each in extractions]))
+    rows = np.concatenate(kept) + np.repeat(found[:-1], counts)
     sizes = np.array([(each.width, each.height) for each in extractions])
-    sizes = np.repeat(sizes, counts, axis=0)
-    boxes = np.concatenate([each.boxes[rows] for each, rows in zip(extractions, kept, strict=True)])
-    areas = np.concatenate([each.areas[rows] for each, rows in zip(extractions, kept, strict=True)])
-    relative = boxes / np.tile(sizes, 2)
-    share = coverage(_runs(extractions, kept), boxes, sizes[:, 1], settings.crop_size)
+    sizes = np.repeat(sizes, np.diff(found), axis=0)
+    boxes = np.concatenate([each.boxes for each in extractions])
+    share = coverage(_runs(extractions), boxes, sizes[:, 1], settings.crop_size)[rows]
+    relative = (boxes / np.tile(sizes, 2))[rows]
+    areas = (np.concatenate([each.areas for each in extractions]) / sizes.prod(axis=1))[rows]
     features = _features(images, counts, relative, share)
-    geometry = np.empty((len(boxes), 5), np.float32)
+    geometry = np.empty((len(rows), 5), np.float32)
     geometry[:, :2] = relative[:, :2] + relative[:, 2:] / 2
     geometry[:, 2:4] = relative[:, 2:]
-    geometry[:, 4] = areas / sizes.prod(axis=1)
+    geometry[:, 4] = areas
     cuts = np.cumsum(counts)[:-1]
     columns = (np.split(each, cuts) for each in (features, geometry, _centroids(share, relative)))
     token_sets = []
-    for found, rows, feature, place, centroids in zip(extractions, kept, *columns, strict=True):
+    for each, chosen, feature, place, centroids in zip(extractions, kept, *columns, strict=True):
         nearest = _nearest(centroids, settings.neighbours)
-        relations = _relations(found, rows, settings.max_relations)
+        relations = _relations(each, chosen, settings.max_relations)
         token_sets.append(Regions(feature, place, nearest, *relations))
     return token_sets
 
 
-def _runs(extractions: Sequence[Extraction], kept: Sequence[Int]) -> Runs:
-    """The runs of the kept masks of all images."""
+def _runs(extractions: Sequence[Extraction]) -> Runs:
+    """The runs of all masks of all images."""
     runs = [each.runs for each in extractions]
     lengths = np.concatenate([np.diff(each.offsets) for each in runs])
-    before = starts(np.array([len(each) for each in runs]))
-    joined = Runs(np.concatenate([each.counts for each in runs]), starts(lengths))
-    return joined.take(
-        np.concatenate([rows + first for rows, first in zip(kept, before[:-1], strict=True)])
-    )
+    return Runs(np.concatenate([each.counts for each in runs]), starts(lengths))
 
 
 def _features(
