@@ -114,16 +114,15 @@ def render(lineage: Mapping[str, Any]) -> "Tree":
         artifact = artifacts[name]
         now = artifact["digest"]
         mark = "" if read in (None, now) else f"  [red]now {now or 'gone'}[/red]"
-        label = f"[bold]{escape(name)}[/bold]  {read or now}{mark}"
-        if name in drawn:
-            label += "  [dim]as above[/dim]"
+        place = "as above" if name in drawn else artifact["path"]
+        label = f"[bold]{escape(name)}[/bold]  {read or now}{mark}  [dim]{escape(place)}[/dim]"
         branch = Tree(label) if parent is None else parent.add(label)
         if name not in drawn:
             drawn.add(name)
-            for about, value in sorted(
-                flatten({**artifact["facts"], **artifact["params"]}).items()
-            ):
-                branch.add(f"[dim]{escape(about)}[/dim] {escape(value)}")
+            for block, values in (("", artifact["facts"]), *sorted(artifact["params"].items())):
+                if values:
+                    title = f"[dim]{escape(block)}[/dim] " if block else ""
+                    branch.add(title + escape(_listed(values)))
             for source, digest_read in artifact["inputs"].items():
                 draw(source, digest_read, branch)
         return branch
@@ -160,6 +159,14 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SemtokError(f"{path}: holds no JSON object; run its stage again")
     return value
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    flat = {
+        name: f"{value:.4g}" if isinstance(value, float) else value
+        for name, value in values.items()
+    }
+    return ", ".join(f"{name} {value}" for name, value in sorted(flatten(flat).items()))
 
 
 def _look_at(workspace: Workspace, name: str) -> Artifact:

@@ -41,6 +41,9 @@ def publish(line: Workspace, key: str, content: str) -> None:
     where = folder(line, key)
     where.mkdir(parents=True, exist_ok=True)
     (where / "data").write_text(content)
+    if key == "index":
+        for name in ("images", "captions", "splits"):
+            (where / f"{name}.parquet").write_text(f"{name}, as tables")
     inputs = {name: digest(folder(line, name)) for name in INPUTS[key]}
     made = {"stage": key, "inputs": inputs, "params": {"data": {"name": "scenes"}}}
     (where / "provenance.json").write_text(json.dumps(made))
@@ -59,6 +62,17 @@ def test_walks_back_to_the_images(workspace):
         assert artifact.facts["files"] == 7
     checkpoint = lineage.artifacts["checkpoint@vit"]
     assert (checkpoint.facts["commit"], checkpoint.facts["dirty"]) == ("c0ffee", True)
+
+
+def test_the_data_hash_is_that_of_the_tables_alone(workspace):
+    def data_hash() -> str:
+        return trace(workspace, "index").artifacts["index"].facts["data_hash"]
+
+    before = data_hash()
+    publish(workspace, "index", "made by other settings")
+    assert data_hash() == before
+    (folder(workspace, "index") / "captions.parquet").write_text("other captions")
+    assert data_hash() != before
 
 
 def test_starts_anywhere(workspace):
@@ -124,8 +138,8 @@ def test_is_drawn_with_digests_settings_and_commit(workspace):
     text = drawn(lineage)
     for key, artifact in lineage.artifacts.items():
         assert f"{key}  {artifact.digest}" in text
-    assert "commit c0ffee" in text
-    assert "data.name scenes" in text
+    assert "commit c0ffee, dirty true" in text
+    assert "data name scenes" in text
     assert text.count("files 7") == len(INPUTS)  # once each, however often it was read
     assert "as above" in text
 

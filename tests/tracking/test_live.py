@@ -77,7 +77,6 @@ def test_a_listener_among_its_own_listeners_does_not_recurse(free_address, train
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("mlflow")
 class TestWithServer:
     def test_logs_values_parameters_and_tags(self, mlflow_server, training):
         of = training(seed=11)

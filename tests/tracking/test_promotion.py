@@ -18,7 +18,7 @@ from semtok.tables import write_table
 from semtok.tracking import registry, server
 from semtok.tracking.promotion import promote
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
+pytestmark = pytest.mark.slow
 
 BENCH = BenchSettings(
     benchmarks=("retrieval",),

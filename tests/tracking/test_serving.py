@@ -24,7 +24,7 @@ from semtok.predict import Prediction, predict
 from semtok.tracking.sync import sync
 from semtok.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
+pytestmark = pytest.mark.slow
 
 HEIGHT, WIDTH = 20, 30
 TEXTS = ["a red box", "a dog on a mat"]

@@ -18,7 +18,7 @@ from semtok.tracking.sync import sync
 from semtok.train.checkpoint import HISTORY
 from semtok.workspace import Workspace, digest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
