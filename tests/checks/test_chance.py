@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from scipy.stats import binom, hypergeom
 
-from semtok.checks.chance import against_chance
+from semtok.checks.chance import against_chance, clearest
 
 LIMITS = {"R@1": 1, "R@5": 5, "R@10": 10}
 
@@ -65,3 +65,19 @@ def test_guessing_is_rarely_called_better() -> None:
         for _ in range(40)
     ]
     assert (pl.concat(tails)["chance_p_value"] > 0.001).all()
+
+
+def test_one_recall_far_beyond_chance_is_enough() -> None:
+    # 30 of 100 cases within 10 of 500, none of them first: R@1 looks like guessing, R@10 does not.
+    rows = against_chance(cases("text_to_image", [5] * 30 + [400] * 70, 500))
+    assert rows.filter(pl.col("metric") == "R@1")["chance_p_value"].item() == 1
+    best = clearest(rows)
+    assert best.height == 1
+    expected = 3 * min(binom.sf(29, 100, limit / 500) for limit in (5, 10))
+    assert best["chance_p_value"].item() == pytest.approx(expected)
+
+
+def test_the_choice_among_recalls_is_paid_for() -> None:
+    rows = against_chance(cases("text_to_image", [1] + [499] * 99, 500))
+    best = clearest(rows)["chance_p_value"].item()
+    assert best == pytest.approx(3 * binom.sf(0, 100, 1 / 500))

@@ -23,11 +23,11 @@ def _guessing(rows: list[Row]) -> None:
         row["rank"] = 1 + 7 * number % row["candidates"]
 
 
-def _only_best_missed(rows: list[Row]) -> None:
-    """R@1 alone is no better than a guess, of one seed and task."""
-    for row in rows:
+def _one_seed_guesses(rows: list[Row]) -> None:
+    """Ranks go round all places in one task, of one seed."""
+    for number, row in enumerate(rows):
         if (row["seed"], row["task"]) == (1, "text_to_image"):
-            row["rank"] = 2
+            row["rank"] = 1 + 7 * number % row["candidates"]
 
 
 def _cost(name: str, value: float) -> Callable[[Path], None]:
@@ -63,7 +63,7 @@ FAULTS = [
     Fault(
         _KEY,
         "chance_p_value",
-        editing(*_CASES, _only_best_missed),
-        "task=text_to_image seed=1 metric=R@1 cases=120 hits=0",
+        editing(*_CASES, _one_seed_guesses),
+        "task=text_to_image seed=1 metric=",
     ),
 ]
