@@ -138,10 +138,11 @@ def _checkpoint(context: Context) -> Summary:
     from semtok.train import checkpoint, train
 
     params, variant = context.params, context.params.variants[context.partition]
+    commit = _commit(context.workspace.root)
     histories = {}
     for seed in params.train.seeds:
         folder = context.staging / f"seed-{seed}"
-        training = Training(params.data.name, seed, context.provenance)
+        training = Training(params.data.name, seed, context.provenance, commit)
         with LiveRun(training, context.emit) as live:
             train.train(
                 context.input("token_shards", f"{variant.tokenizer}-train"),
@@ -154,7 +155,7 @@ def _checkpoint(context: Context) -> Summary:
                 seed,
                 folder,
                 context.workspace.state("resume", params.data.name, context.partition, str(seed)),
-                _commit(context.workspace.root),
+                commit,
                 tell_all(context.emit, live),
                 machine.probe(),
             )
