@@ -116,11 +116,11 @@ def outside_sensor(line: Line, reporting: JobDefinition) -> SensorDefinition:
             changed = _news(context.instance, line, line.versions(wait=False))
         except BeingWrittenError:
             return SkipReason("DVC is just writing dvc.lock")
+        # What a run is at work on is its own to report; should it fail, a later look finds it.
         if not context.instance.get_runs(RunsFilter(statuses=_AT_WORK), limit=1):
             context.update_cursor(state)
         if changed or line.red_keys():
-            # Requested once for one state: a job that fails is not started again and again.
-            return RunRequest(run_key=state)
+            return RunRequest()
         return SkipReason("Dagster knows it all")
 
     return dvc_lock

@@ -62,6 +62,20 @@ def test_reports_everything_once(
     assert tick(built) == "dvc.lock has not changed"
 
 
+def test_an_older_lock_that_comes_back_is_reported_again(
+    built, instance: DagsterInstance, tick: Callable[..., list[str] | str]
+) -> None:
+    lock = built.root / "dvc.lock"
+    new = lock.read_text()
+    key = ("leaderboard", None)
+    old = new.replace(built.line.versions()[key], "0123456789abcdef0123456789abcdef.dir")
+    tick(built)
+    for text in (old, new, old, new):  # as `git checkout` does
+        lock.write_text(text)
+        assert tick(built) == ["leaderboard"]
+        assert known_version(instance, key) == built.line.versions()[key]
+
+
 def test_what_dagster_ran_is_not_reported(
     built, materialize: Materialize, tick: Callable[..., list[str] | str]
 ) -> None:
@@ -77,7 +91,8 @@ def test_a_red_gate_shows_and_so_does_its_repair(
     tick(built)
     key = ("masks", "annotated-val")
     before = built.line.versions()
-    built.set("checks.masks", {"fault": "annotated-val"})
+    good = dict(built.line.params.checks["masks"])
+    built.set("checks.masks", {**good, "fault": "annotated-val"})
     done = built.dvc("repro", "--single-item", "masks@annotated-val")
     assert done.returncode != 0
     assert "error: masks@annotated-val: duplicates: 1, expected at most 0" in done.stderr
@@ -88,7 +103,7 @@ def test_a_red_gate_shows_and_so_does_its_repair(
     assert checks(built, instance)["masks@annotated-val"] == "FAILED"
     assert tick(built) == "dvc.lock has not changed"
 
-    built.set("checks.masks", {})  # DVC has nothing to run: the artifact is what it should be
+    built.set("checks.masks", good)  # DVC has nothing to run: the artifact is what it should be
     tick(built)
     assert set(checks(built, instance).values()) == {"SUCCEEDED"}
 
