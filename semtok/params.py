@@ -28,7 +28,7 @@ class DataSettings:
     source: str  # scenes: its generator's folder; coco: a root in the official layout
     shards: int  # files per partition; an image's shard depends on its id and this number alone
     rejected_share: float  # share of bad inputs (0..1) above which a stage fails
-    scenes: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by format
 
 
 @dataclass(frozen=True)

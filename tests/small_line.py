@@ -69,7 +69,7 @@ def run(root: Path, name: str, partition: str | None) -> None:
 def _params() -> dict:
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["data"] |= {"shards": 1}
-    params["data"]["scenes"] |= {"size": 48, "train": 16, "val": 24}
+    params["data"]["settings"]["scenes"] |= {"size": 48, "train": 16, "val": 24}
     for tokenizer in params["tokenizers"].values():
         tokenizer |= {"image_size": 32}
     params["tokenizers"]["semantic"] |= {"crop_size": 8}

@@ -47,8 +47,9 @@ def images(workspace: Workspace, params: Params, staging: Path, emit: Emit = ign
         SemtokError: no such format, a setting is wrong, or the root lacks a file.
     """
     if maker := _maker(params.data):
-        raw = getattr(params.data, params.data.format, {})
-        settings = parse(maker.Settings, raw, f"params.yaml: data.{params.data.format}")
+        raw = params.data.settings.get(params.data.format, {})
+        where = f"params.yaml: data.settings.{params.data.format}"
+        settings = parse(maker.Settings, raw, where)
         maker.write(staging, settings, emit)
         source = staging
     else:

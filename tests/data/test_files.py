@@ -105,7 +105,7 @@ def test_a_format_that_is_none_is_refused(tiny_coco, tmp_path, name):
 
 def test_a_format_that_makes_its_data_writes_it_into_the_artifact(tmp_path):
     scenes = {"seed": 0, "size": 64, "train": 3, "val": 2}
-    data = settings("", format="scenes", scenes=scenes)
+    data = settings("", format="scenes", settings={"scenes": scenes})
     staging = run(tmp_path, data)
     listed = read_table(staging / "files.parquet", files.FILES)["path"].to_pylist()
     assert sum(path.startswith("train2017/") for path in listed) == 3
@@ -115,6 +115,6 @@ def test_a_format_that_makes_its_data_writes_it_into_the_artifact(tmp_path):
 
 
 def test_settings_of_a_format_are_checked(tmp_path):
-    data = settings("", format="scenes", scenes={"seed": 0, "colour": 1})
-    with pytest.raises(SemtokError, match=r"data.scenes: .*colour: unknown key"):
+    data = settings("", format="scenes", settings={"scenes": {"seed": 0, "colour": 1}})
+    with pytest.raises(SemtokError, match=r"data.settings.scenes: .*colour: unknown key"):
         run(tmp_path, data)

@@ -204,16 +204,16 @@ def test_progress_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field, value", [("size", 8), ("train", 0), ("val", 600_000)])
 def test_settings_out_of_range_are_named(tmp_path: Path, field: str, value: int) -> None:
     settings = Settings(**({"seed": 0, "size": 64, "train": 1, "val": 1} | {field: value}))
-    with pytest.raises(SemtokError, match=f"data.scenes.{field}: {value} is out of range"):
+    with pytest.raises(SemtokError, match=f"data.settings.scenes.{field}: {value} is out of range"):
         write(tmp_path / "root", settings)
     assert not (tmp_path / "root").exists()
 
 
 def test_settings_parse() -> None:
     raw = {"seed": 0, "size": 128, "train": 2000, "val": 800}
-    assert parse(Settings, raw, "data.scenes") == Settings(0, 128, 2000, 800)
+    assert parse(Settings, raw, "data.settings.scenes") == Settings(0, 128, 2000, 800)
     with pytest.raises(SemtokError, match="sise: unknown key"):
-        parse(Settings, raw | {"sise": 1}, "data.scenes")
+        parse(Settings, raw | {"sise": 1}, "data.settings.scenes")
 
 
 def test_the_package_is_light() -> None:

@@ -16,7 +16,7 @@ REPO = Path(__file__).parents[2]
 
 #: The demo, cut down to what still trains, scores and gates.
 SMALL = {
-    "data": {"shards": 2, "scenes": {"seed": 0, "size": 64, "train": 96, "val": 64}},
+    "data": {"shards": 2, "settings": {"scenes": {"size": 64, "train": 96, "val": 64}}},
     "tokenizers": {
         "grid": {"scheme": "grid", "image_size": 64},
         "semantic": {

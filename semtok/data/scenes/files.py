@@ -131,7 +131,7 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, name)
         if not least <= value <= limit:
             raise SemtokError(
-                f"params.yaml: data.scenes.{name}: {value} is out of range; "
+                f"params.yaml: data.settings.scenes.{name}: {value} is out of range; "
                 f"choose from {least} to {limit}"
             )
 

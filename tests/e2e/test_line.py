@@ -1,0 +1,130 @@
+"""The line through the door of DVC: what is run, what is skipped, what comes back."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Project, new_project
+
+pytestmark = pytest.mark.slow
+
+
+def test_leaderboard_shows_all_variants_with_intervals(built: Project) -> None:
+    board = json.loads(built.run("semtok", "compare", "--json").stdout)
+    assert set(board["costs"]) == {"vit", "semantic", "semantic_permuted"}
+    blocks = {each["parameters"]["blocks"] for each in board["costs"].values()}
+    assert len(blocks) == 1, "variants differ in their transformer blocks"
+    text = built.run("semtok", "compare").stdout
+    assert "smoke run" in text
+    assert "semantic_permuted" in text
+
+
+def test_nothing_is_stale_after_repro(built: Project) -> None:
+    assert json.loads(built.run("dvc", "status", "--json").stdout) == {}
+    assert "Running stage" not in built.repro().stdout
+
+
+def test_every_artifact_has_a_green_verdict_and_a_report(built: Project) -> None:
+    folders = [built.root / out["path"] for stage in built.lock.values() for out in stage["outs"]]
+    for folder in folders:
+        if folder.suffix == ".json":
+            continue
+        assert json.loads((folder / "verdict.json").read_text())["passed"]
+        for picture in json.loads((folder / "report.json").read_text())["pictures"]:
+            assert (folder / picture).stat().st_size > 1000
+
+
+def test_changing_one_variant_retrains_that_one_alone(project: Project) -> None:
+    project.set_params(lambda p: p["variants"]["semantic"].update(neighbour_bias=False))
+    planned = project.run("dvc", "repro", "--dry").stdout
+    assert "checkpoint@semantic'" in planned
+    assert "checkpoint@vit'" not in planned
+    assert "checkpoint@semantic_permuted'" not in planned
+    assert "token_shards" not in planned.replace("didn't change", "")[planned.index("checkpoint") :]
+
+
+def test_clone_and_pull_bring_everything_back(project: Project, tmp_path: Path) -> None:
+    project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
+    project.run("git", "add", "dvc.lock", "metrics", ".dvc/config")
+    project.run("git", "commit", "--quiet", "--message", "Results")
+    project.run("dvc", "push", "--quiet")
+    project.run("git", "clone", "--quiet", str(project.root), str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    clone.run("dvc", "pull", "--quiet")
+    assert clone.run("semtok", "compare").stdout == project.run("semtok", "compare").stdout
+    assert "Running stage" not in clone.repro().stdout
+
+
+def test_metrics_diff_names_what_changed(project: Project) -> None:
+    project.run("git", "add", "dvc.lock", "metrics")
+    project.run("git", "commit", "--quiet", "--message", "Results")
+    path = project.root / "metrics/scenes/vit.json"
+    metrics = json.loads(path.read_text())
+    metrics["retrieval"]["test"]["text_to_image"]["R@1"] += 1
+    path.write_text(json.dumps(metrics))
+    difference = project.run("dvc", "metrics", "diff", "--json").stdout
+    (changed,) = json.loads(difference)["diff"]["metrics/scenes/vit.json"].values()
+    assert changed["diff"] == pytest.approx(1)
+
+
+def test_experiment_overrides_a_setting(project: Project) -> None:
+    project.run("git", "add", "dvc.lock", "metrics")
+    project.run("git", "commit", "--quiet", "--message", "Results")
+    project.run("dvc", "exp", "run", "--set-param", "variants.vit.patch_size=32", "scores@vit")
+    assert "patch_size: 32" in (project.root / "params.yaml").read_text()
+    costs = json.loads((project.root / "artifacts/scenes/scores/vit/costs.json").read_text())
+    assert costs["tokens_per_image"] == 4
+
+
+def test_a_killed_training_goes_on_and_ends_the_same(project: Project) -> None:
+    weights = project.root / "artifacts/scenes/checkpoint/vit/seed-0/model.safetensors"
+    expected = weights.read_bytes()
+    command = [str(Path(sys.executable).parent / "semtok"), "run", "checkpoint@vit"]
+    state = project.root / ".semtok/scratch/.semtok/resume"
+    started = subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE)
+    while not list(state.rglob("*.safetensors")):
+        assert started.poll() is None, "the training ended before it saved a state"
+    started.send_signal(signal.SIGKILL)
+    started.communicate()
+    done = project.run(*command)
+    assert "goes on after step" in done.stderr
+    again = project.root / ".semtok/scratch/artifacts/scenes/checkpoint/vit/seed-0"
+    assert (again / "model.safetensors").read_bytes() == expected
+
+
+def test_by_hand_a_stage_leaves_the_outputs_of_dvc_alone(project: Project) -> None:
+    project.run("semtok", "run", "leaderboard")
+    assert json.loads(project.run("dvc", "status", "--json").stdout) == {}
+    assert (project.root / ".semtok/scratch/artifacts/scenes/leaderboard/chart.png").exists()
+
+
+def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "new")
+    project.set_params(lambda p: p["train"].update(stepz=3))
+    done = project.run("semtok", "run", "images", check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines() == [
+        f"error: {project.root}/params.yaml: train.stepz: "
+        "unknown key; remove it or check its spelling"
+    ]
+
+
+def test_two_runs_at_once_on_one_artifact(project: Project) -> None:
+    # A scratch run holds the lock while it trains; the second says so.
+    command = [str(Path(sys.executable).parent / "semtok"), "run", "checkpoint@vit"]
+    state = project.root / ".semtok/scratch/.semtok/resume"
+    first = subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE)
+    while not list(state.rglob("*.safetensors")):
+        assert first.poll() is None, "the training ended before the second run started"
+    first.send_signal(signal.SIGSTOP)
+    try:
+        done = project.run(*command, check=False)
+    finally:
+        first.kill()
+        first.communicate()
+    assert done.returncode == 1
+    assert "another run is at work on it" in done.stderr
