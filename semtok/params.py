@@ -9,11 +9,18 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from annotated_types import Gt, Interval, MinLen
 
 from semtok.errors import SemtokError
 
 T = TypeVar("T")
+
+#: Ranges that `parse` holds the numbers to.
+Count = Annotated[int, Gt(0)]
+Positive = Annotated[float, Gt(0)]
+Share = Annotated[float, Interval(ge=0, le=1)]
 
 #: Splits have a fixed meaning (training, model choice, final numbers), so they are not a setting.
 SPLITS = ("train", "val", "test")
@@ -26,8 +33,8 @@ class DataSettings:
     name: str  # the data set's name; part of every artifact's path
     format: str  # module of semtok/data that reads or writes it: scenes, coco
     source: str  # scenes: its generator's folder; coco: a root in the official layout
-    shards: int  # files per partition; an image's shard depends on its id and this number alone
-    rejected_share: float  # share of bad inputs (0..1) above which a stage fails
+    shards: Count  # files per partition; an image's shard depends on its id and this number alone
+    rejected_share: Share  # share of bad inputs above which a stage fails
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by format
 
 
@@ -55,11 +62,11 @@ class TokenShardsSettings:
 class EncoderSettings:
     """The transformer blocks that every variant shares."""
 
-    width: int
-    depth: int
-    heads: int
-    mlp_ratio: float
-    embedding: int  # dimension of the joint image-text space
+    width: Count
+    depth: Count
+    heads: Count
+    mlp_ratio: Positive
+    embedding: Count  # dimension of the joint image-text space
 
 
 @dataclass(frozen=True)
@@ -67,26 +74,26 @@ class TextSettings:
     """The text side that every variant shares."""
 
     tower: str  # scratch, or the name or folder of a CLIP text model for transformers (frozen)
-    vocabulary: int  # entries of the BPE trained on the training captions (scratch)
-    context: int  # caption length in BPE tokens, cut or padded
-    width: int
-    depth: int
-    heads: int
+    vocabulary: Count  # entries of the BPE trained on the training captions (scratch)
+    context: Count  # caption length in BPE tokens, cut or padded
+    width: Count
+    depth: Count
+    heads: Count
 
 
 @dataclass(frozen=True)
 class TrainSettings:
     """The recipe that every variant shares."""
 
-    steps: int
-    batch_size: int  # images; one random caption of each
-    learning_rate: float
+    steps: Count
+    batch_size: Count  # images; one random caption of each
+    learning_rate: Positive
     weight_decay: float
     warmup: int  # steps of linear warm-up before the cosine
-    clip_norm: float
-    seeds: tuple[int, ...]  # one training each
-    log_every: int  # steps between two metrics events
-    save_every: int  # steps between two resume states
+    clip_norm: Positive
+    seeds: Annotated[tuple[int, ...], MinLen(1)]  # one training each
+    log_every: Count  # steps between two metrics events
+    save_every: Count  # steps between two resume states
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ class VariantSettings:
     """A named model: what differs from the shared recipe."""
 
     tokenizer: str
-    patch_size: int | None = None  # grid tokenizers: side of a patch in pixels
+    patch_size: Count | None = None  # grid tokenizers: side of a patch in pixels
     intangible: bool = False  # one token per relation
     relation_bias: bool = False  # additive attention between the ends and the token of a relation
     neighbour_bias: bool = False  # additive attention to each mask's nearest neighbours
@@ -107,8 +114,8 @@ class BenchSettings:
 
     benchmarks: tuple[str, ...]  # modules of semtok/bench
     splits: tuple[str, ...]
-    bootstrap: int  # resamples of an interval
-    confidence: float  # 0..1
+    bootstrap: Count  # resamples of an interval
+    confidence: Share
     baseline: str  # the variant that the others are compared with
 
 
