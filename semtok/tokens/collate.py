@@ -105,8 +105,13 @@ def _union(
     geometry: NDArray[np.float32], image: Int, ends: NDArray[np.int16]
 ) -> NDArray[np.float32]:
     """Geometry [E, 5] of the smallest boxes around both ends [E, 2] of each relation."""
-    both = geometry[image[:, None], ends]
-    low = (both[..., :2] - both[..., 2:4] / 2).min(axis=1)
-    high = (both[..., :2] + both[..., 2:4] / 2).max(axis=1)
-    size = high - low
-    return np.concatenate([(low + high) / 2, size, size.prod(axis=1, keepdims=True)], axis=1)
+    rows = geometry.reshape(-1, 5)
+    first = image * geometry.shape[1]
+    subject, target = (rows.take(first + each, axis=0) for each in ends.T)
+    low = np.minimum(subject[:, :2] - subject[:, 2:4] / 2, target[:, :2] - target[:, 2:4] / 2)
+    high = np.maximum(subject[:, :2] + subject[:, 2:4] / 2, target[:, :2] + target[:, 2:4] / 2)
+    union = np.empty((len(image), 5), np.float32)
+    union[:, :2] = (low + high) / 2
+    union[:, 2:4] = high - low
+    union[:, 4] = union[:, 2] * union[:, 3]
+    return union

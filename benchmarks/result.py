@@ -1,0 +1,69 @@
+"""What a benchmark reports."""
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measured ratio and its goal.
+
+    Attributes:
+        name: what was measured.
+        ours, peer: both sides in `unit`; None: not run.
+        unit: of both.
+        at_most: the largest ratio ours / peer that meets the goal; None where there is another.
+        at_least: the smallest one; None where there is another.
+        command: measures it again.
+        packages: whose versions matter.
+        note: what `peer` is, or why this was not run.
+    """
+
+    name: str
+    ours: float | None
+    peer: float | None
+    unit: str
+    command: str
+    packages: Iterable[str]
+    note: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours / peer; None: not run."""
+        return None if self.ours is None or self.peer is None else self.ours / self.peer
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the ratio is within the goal; None: not run."""
+        if self.ratio is None:
+            return None
+        if self.at_most is not None:
+            return self.ratio <= self.at_most
+        return self.at_least is not None and self.ratio >= self.at_least
+
+    def to_json(self) -> dict[str, object]:
+        """A row of results.json, described in README.md."""
+        return {
+            "name": self.name,
+            "ratio": _rounded(self.ratio),
+            "goal": self.at_most if self.at_most is not None else self.at_least,
+            "direction": "at most" if self.at_most is not None else "at least",
+            "met": self.met,
+            "ours": _rounded(self.ours),
+            "peer": _rounded(self.peer),
+            "unit": self.unit,
+            "command": self.command,
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in self.packages},
+            },
+            "note": self.note,
+        }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
