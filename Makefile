@@ -15,7 +15,9 @@ help:  ## Say what there is
 demo: $(VENV)/line  ## Run the whole line on the embedded data set and print the leaderboard
 	dvc repro --quiet
 	semtok compare
-	@echo "Pictures:  artifacts/scenes/*/preview.png, artifacts/scenes/leaderboard/chart.png"
+	@echo
+	@echo "Pictures:  chart.png and curves.png in artifacts/*/leaderboard, preview.png in"
+	@echo "           artifacts/*/extraction/*/*, artifacts/*/token_shards/*, artifacts/*/checkpoint/*"
 	@echo "Dagster and MLflow on this state:  make up"
 
 coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco [SET="a.b=1 c=2"]
@@ -45,7 +47,7 @@ lint: $(VENV)/dev  ## Format, lint, types, import contract
 bench: $(VENV)/dev  ## Measure speed beside peers and write benchmarks/results.json
 	python -m benchmarks
 
-clean:  ## Remove every artifact and all state of the demo
+clean:  ## Remove every artifact and all state, MLflow's registry and the lock included
 	rm -rf artifacts metrics .semtok dvc.lock
 
 $(VENV)/bin/python:

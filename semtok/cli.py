@@ -150,6 +150,11 @@ def main() -> None:
             raise
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"error: {error.filename or 'input or output'}: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 def _print_json(value: Any) -> None:

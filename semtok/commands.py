@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semtok import params as settings
-from semtok import progress
+from semtok import pipeline, progress
 from semtok.errors import SemtokError
 from semtok.params import Params
 from semtok.workspace import Workspace
@@ -110,9 +110,10 @@ def lineage(root: Path, version: str) -> dict[str, Any]:
     from semtok.tracking import lineage as tracking
     from semtok.tracking import registry
 
-    _, workspace = _open(root)
+    params, workspace = _open(root)
     if version.isdecimal() or version == registry.CHAMPION:
         return registry.lineage(workspace.data, version)
+    pipeline.parse_key(version, params)
     return tracking.trace(workspace, version).as_dict()
 
 

@@ -227,5 +227,15 @@ def _check_names(params: Params, path: Path) -> None:
                 f"{path}: variants.{name}.tokenizer: {variant.tokenizer!r} is not one of "
                 f"{', '.join(params.tokenizers)}"
             )
+    if not {"val"} <= set(params.bench.splits) <= {"val", "test"}:
+        raise SemtokError(f"{path}: bench.splits: must be [val] or [val, test]")
+    if not params.data.name.isidentifier():
+        raise SemtokError(f"{path}: data.name: use letters, digits and _ only: it names folders")
+    for name in ("encoder", "text"):
+        block = getattr(params, name)
+        if block.width % block.heads:
+            raise SemtokError(f"{path}: {name}.heads: must divide {name}.width, {block.width}")
+    if min(params.train.seeds) < 0 or len(set(params.train.seeds)) < len(params.train.seeds):
+        raise SemtokError(f"{path}: train.seeds: must be different numbers from 0 up")
     if params.bench.baseline not in params.variants:
         raise SemtokError(f"{path}: bench.baseline: {params.bench.baseline!r} is no variant")

@@ -127,9 +127,12 @@ def _scores_inputs(params: Params, partition: str | None) -> list[Key]:
 
 _TABLES = ("semtok/tables.py", "semtok/sharding.py")
 _READ_TOKENS = (
+    "semtok/data/index.py",
     "semtok/tokens/batch.py",
     "semtok/tokens/collate.py",
     "semtok/tokens/loader.py",
+    "semtok/tokens/permutation.py",
+    "semtok/tokens/rows.py",
     "semtok/tokens/shards.py",
 )
 
@@ -217,7 +220,7 @@ _STAGES = (
         partitions=_unpartitioned,
         inputs=lambda params, partition: [("scores", variant) for variant in params.variants],
         settings=lambda partition: ["bench", "variants", "checks.leaderboard"],
-        source=("semtok/bench", "semtok/report", *_TABLES),
+        source=("semtok/bench", "semtok/report", "semtok/train/history.py", *_TABLES),
     ),
 )
 

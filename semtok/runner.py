@@ -36,6 +36,8 @@ def run(key: str, root: Path, scratch: bool) -> Path:
     """
     params = settings.load(root / "params.yaml")
     stage, partition = pipeline.parse_key(key, params)
+    if unknown := sorted(set(params.checks) - set(pipeline.stages())):
+        raise SemtokError(f"{root / 'params.yaml'}: checks.{unknown[0]}: there is no such stage")
     workspace = Workspace(root, params.data.name, root / ".semtok/scratch" if scratch else None)
     target = workspace.output(stage.name, partition)
     red = workspace.state("red") / f"{key}.json"
@@ -51,7 +53,11 @@ def run(key: str, root: Path, scratch: bool) -> Path:
         provenance = {
             "stage": key,
             "inputs": {name: require(folder).digest for name, folder in inputs.items()},
-            "params": {name: _block(blocks, name) for name in stage.settings(partition)},
+            "params": {
+                name: _block(blocks, name)
+                for name in stage.settings(partition)
+                if not name.startswith("checks.")  # they judge an artifact and do not make it
+            },
         }
         with publish(target, workspace.state("publish")) as staging:
             context = stages.Context(

@@ -1,5 +1,6 @@
 """The pipeline: one short function a stage; `runner.py` runs them."""
 
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -135,7 +136,8 @@ def _checkpoint(context: Context) -> Summary:
     from semtok.report import curves
     from semtok.tracking.live import LiveRun
     from semtok.tracking.training import Training
-    from semtok.train import checkpoint, train
+    from semtok.train import train
+    from semtok.train.history import HISTORY
 
     params, variant = context.params, context.params.variants[context.partition]
     commit = _commit(context.workspace.root)
@@ -159,7 +161,7 @@ def _checkpoint(context: Context) -> Summary:
                 tell_all(context.emit, live),
                 machine.probe(),
             )
-        histories[f"seed {seed}"] = read_table(folder / "history.parquet", checkpoint.HISTORY)
+        histories[f"seed {seed}"] = read_table(folder / "history.parquet", HISTORY)
     curves.draw(histories, context.staging / "preview.png")
     return Summary({"trainings": len(histories)}, pictures=("preview.png",))
 
@@ -169,24 +171,31 @@ def _scores(context: Context) -> Summary:
 
     bench = context.params.bench
     tokenizer = context.params.variants[context.partition].tokenizer
+    checkpoint = context.input("checkpoint", context.partition)
     table = scoring.score(
-        context.input("checkpoint", context.partition),
+        checkpoint,
         {split: context.input("token_shards", f"{tokenizer}-{split}") for split in bench.splits},
         _captions(context),
         bench.benchmarks,
         context.staging,
         context.emit,
     )
+    # The leaderboard draws the curves of all variants and reads nothing but scores.
+    for seed, folder in scoring.seed_folders(checkpoint).items():
+        shutil.copyfile(folder / "history.parquet", context.staging / _history(seed))
     return Summary(_flat(cases.metrics(table)), preview(table))
 
 
 def _leaderboard(context: Context) -> Summary:
     from semtok.bench import leaderboard
-    from semtok.report import chart
+    from semtok.report import chart, curves
     from semtok.report import leaderboard as text
+    from semtok.train.history import HISTORY
+
+    variants = context.params.variants
 
     board = leaderboard.build(
-        {name: context.input("scores", name) for name in context.params.variants},
+        {name: context.input("scores", name) for name in variants},
         context.params.bench.baseline,
         context.params.bench.bootstrap,
         context.params.bench.confidence,
@@ -194,8 +203,14 @@ def _leaderboard(context: Context) -> Summary:
     leaderboard.write(board, context.staging)
     text.write(board, context.staging / "leaderboard.md")
     chart.draw(board, context.staging / "chart.png")
+    first = _history(context.params.train.seeds[0])
+    histories = {name: context.input("scores", name) / first for name in board.costs}
+    curves.draw(
+        {name: read_table(path, HISTORY) for name, path in histories.items()},
+        context.staging / "curves.png",
+    )
     table = (context.staging / "leaderboard.md").read_text(encoding="utf-8")
-    return Summary({"variants": len(board.costs)}, table, ("chart.png",))
+    return Summary({"variants": len(board.costs)}, table, ("chart.png", "curves.png"))
 
 
 WORK: dict[str, Callable[[Context], Summary]] = {
@@ -271,7 +286,10 @@ def _shards(folder: Path, schema: TableSchema) -> "pa.Table":
 
 
 def _commit(root: Path) -> dict[str, Any]:
-    """The commit that a training starts from, and whether tracked files differ from it."""
+    """The commit that a training starts from, and whether code or settings differ from it.
+
+    A new file counts as a difference. Both are None where there is no repository.
+    """
 
     def git(*command: str) -> str:
         done = subprocess.run(
@@ -279,9 +297,9 @@ def _commit(root: Path) -> dict[str, Any]:
         )
         return done.stdout.strip() if done.returncode == 0 else ""
 
-    # DVC writes its lock while it runs; that is no change of the source.
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ":!dvc.lock", ":!metrics")
-    return {"commit": git("rev-parse", "HEAD") or None, "dirty": bool(changed)}
+    commit = git("rev-parse", "HEAD")
+    changed = git("status", "--porcelain", "--", "semtok", "params.yaml", "dvc.yaml")
+    return {"commit": commit or None, "dirty": bool(changed) if commit else None}
 
 
 def tell_all(*listeners: Emit) -> Emit:
@@ -292,6 +310,10 @@ def tell_all(*listeners: Emit) -> Emit:
             listener(event)
 
     return emit
+
+
+def _history(seed: int) -> str:
+    return f"history-seed-{seed}.parquet"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

@@ -12,7 +12,7 @@ from semtok.checks.rules import Rule, Suite, at_least, beside, count, none
 from semtok.checks.subject import Subject
 from semtok.errors import SemtokError
 from semtok.tables import read_table
-from semtok.train.checkpoint import HISTORY
+from semtok.train.history import HISTORY
 
 _FILES = (
     "model.safetensors",

@@ -12,8 +12,8 @@ from semtok.errors import SemtokError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-#: Where `make up` starts the server.
-DEFAULT = "http://127.0.0.1:5000"
+#: Where `make up` starts the server, unless SEMTOK_MLFLOW_PORT names another port.
+_HOST, _PORT = "127.0.0.1", "5000"
 
 #: MLflow waits 120 s for an answer, tries 7 times and is talkative. What the user has set stays.
 _DEFAULTS = {
@@ -29,7 +29,8 @@ _DEFAULTS = {
 
 def address() -> str:
     """The tracking server: `MLFLOW_TRACKING_URI`, else where `make up` starts it."""
-    return (os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT).rstrip("/")
+    port = os.environ.get("SEMTOK_MLFLOW_PORT") or _PORT
+    return (os.environ.get("MLFLOW_TRACKING_URI") or f"http://{_HOST}:{port}").rstrip("/")
 
 
 def answers(server: str, timeout: float = 5.0) -> bool:

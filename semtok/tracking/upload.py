@@ -47,7 +47,7 @@ def fill(client: "MlflowClient", run_id: str, known: runs.Logged, item: Publishe
 def curves(item: Published) -> dict[tuple[str, int], float]:
     """What the training measured: name and step -> value."""
     # Imports torch, which a sync with nothing to do can spare.
-    from semtok.train.checkpoint import HISTORY
+    from semtok.train.history import HISTORY
 
     rows = read_table(item.folder / "history.parquet", HISTORY).to_pydict()
     return dict(zip(zip(rows["name"], rows["step"], strict=True), rows["value"], strict=True))

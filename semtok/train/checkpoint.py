@@ -8,25 +8,20 @@ from typing import Any
 
 import pyarrow as pa
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from semtok.errors import SemtokError
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.params import parse
-from semtok.tables import TableSchema, write_table
+from semtok.tables import write_table
 from semtok.tokens.collate import Collate
 from semtok.tokens.shards import TokenShards
+from semtok.train import weights
+from semtok.train.history import HISTORY
 from semtok.train.text_tokenizer import TextTokenizer
 
 #: Raised with every change of the folder's files or of their meaning.
 FORMAT = 1
-
-#: What a training measured at which step (counted from 1).
-HISTORY = TableSchema(
-    "history",
-    1,
-    pa.schema([("step", pa.int64()), ("name", pa.string()), ("value", pa.float64())]),
-)
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ def save(
         "collate": asdict(checkpoint.collate),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(checkpoint.model.state_dict(), folder / "model.safetensors")
+    weights.save(checkpoint.model.state_dict(), folder / "model.safetensors")
     _write_json(folder / "config.json", config)
     _write_json(folder / "training.json", training)
     (folder / "text_tokenizer.json").write_text(

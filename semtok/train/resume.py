@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from semtok.train import weights
 
 _FILE = "state.safetensors"
 
@@ -56,7 +57,7 @@ def save(
     }
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f"{_FILE}.new"
-    save_file({name: value.contiguous() for name, value in tensors.items()}, unfinished, metadata)
+    weights.save(tensors, unfinished, metadata)
     with unfinished.open("rb") as stream:
         os.fsync(stream.fileno())
     unfinished.replace(folder / _FILE)

@@ -23,7 +23,7 @@ from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
 from semtok.tokens import shards
 from semtok.tokens.rows import Regions, pack
-from semtok.train.checkpoint import HISTORY
+from semtok.train.history import HISTORY
 
 TRAIN, VAL, TEST = (1, 2, 3, 4), tuple(range(101, 161)), (201,)
 SPLIT_OF = {

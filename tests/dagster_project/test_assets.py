@@ -65,11 +65,10 @@ def test_what_dvc_has_run_is_not_run_again(built, materialize: Materialize) -> N
 
 def test_names_what_to_materialize_first(toy, built, materialize: Materialize) -> None:
     text = failure(materialize(toy, "masks", partition="annotated-val"))
-    assert "masks@annotated-val reads images, which is out of date" in text
-    assert "materialize images first" in text
+    assert "masks@annotated-val needs images, which is not made yet: materialize images" in text
     built.set("checks.index", {"limit": 1})
     text = failure(materialize(built, "masks", partition="annotated-val"))
-    assert "reads index, which is out of date (params.yaml: checks.index" in text
+    assert "needs index, which is out of date (params.yaml: checks.index" in text
 
 
 def test_a_red_gate_is_a_red_check_with_its_reason(built, materialize: Materialize) -> None:

@@ -9,6 +9,8 @@ from dagster import DagsterInstance, ExecuteInProcessResult
 from dagster_project.definitions import build
 from semtok.workspace import stage_key
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., ExecuteInProcessResult]
 
 

@@ -8,6 +8,7 @@ import torch
 from semtok.errors import SemtokError
 from semtok.tables import read_table
 from semtok.train import checkpoint
+from semtok.train.history import HISTORY
 from semtok.train.train import train
 
 
@@ -44,7 +45,7 @@ def test_loading_twice_gives_the_same_model(published, arguments, copied) -> Non
 
 
 def test_history_and_training_facts(published) -> None:
-    history = read_table(published / "history.parquet", checkpoint.HISTORY)
+    history = read_table(published / "history.parquet", HISTORY)
     assert pq.read_table(published / "history.parquet").column_names == ["step", "name", "value"]
     losses = [row for row in history.to_pylist() if row["name"] == "loss"]
     assert [row["step"] for row in losses] == [1, 3, 4, 5, 6]

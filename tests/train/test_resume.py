@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 
 from semtok.events import Message, Progress
 from semtok.tables import read_table
-from semtok.train import checkpoint, resume
+from semtok.train import resume
+from semtok.train.history import HISTORY
 from semtok.train.train import train
 
 STEPS = 12
@@ -69,7 +70,7 @@ def assert_same(folder, uninterrupted) -> None:
     assert all(torch.equal(one[name], other[name]) for name in one)
     histories = []
     for each in (folder, uninterrupted):
-        rows = read_table(each / "history.parquet", checkpoint.HISTORY).to_pylist()
+        rows = read_table(each / "history.parquet", HISTORY).to_pylist()
         histories.append([row for row in rows if row["name"] != "images_per_second"])
     assert histories[0] == histories[1]
 

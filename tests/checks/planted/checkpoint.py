@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from semtok.train.checkpoint import HISTORY
+from semtok.train.history import HISTORY
 from tests.checks.planted import Fault, editing
 from tests.checks.tiny_line import Row
 
