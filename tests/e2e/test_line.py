@@ -128,3 +128,9 @@ def test_two_runs_at_once_on_one_artifact(project: Project) -> None:
         first.communicate()
     assert done.returncode == 1
     assert "another run is at work on it" in done.stderr
+
+
+def test_plots_are_pictures_that_need_no_network(built: Project, tmp_path: Path) -> None:
+    built.run("dvc", "plots", "show", "--out", str(tmp_path))
+    pictures = {path.name for path in (tmp_path / "static").glob("*.png")}
+    assert {name.rpartition("_")[2] for name in pictures} == {"chart.png", "curves.png"}
