@@ -34,7 +34,7 @@ def main() -> None:
     if not options.only:
         rows = [result.to_json() for result in results]
         RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        console.print(f"written to {RESULTS.relative_to(Path.cwd(), walk_up=True)}")
+        console.print("written to benchmarks/results.json")
 
 
 def _use_one_core() -> None:
@@ -51,14 +51,18 @@ def _use_one_core() -> None:
 def _table(results: list[Result]) -> Table:
     table = Table("benchmark", "ours", "peer", "unit", "ratio", "goal", "")
     for result in results:
-        row = result.to_json()
-        numbers = [f"{row[name]:.3g}" if row[name] else "-" for name in ("ours", "peer")]
-        ratio = f"{result.ratio:.2f}" if result.ratio is not None else "-"
-        goal = f"{row['direction']} {row['goal']}"
         verdict = {True: "[green]met", False: "[red]missed", None: "[yellow]not run"}[result.met]
-        name = f"{result.name}\n[dim]{result.note}"
-        table.add_row(name, *numbers, result.unit, ratio, goal, verdict)
+        numbers = [_short(value) for value in (result.ours, result.peer)]
+        ratio = "-" if result.ratio is None else f"{result.ratio:.2f}"
+        name = result.name if result.ratio is not None else f"{result.name}: {result.note}"
+        table.add_row(name, *numbers, result.unit, ratio, result.goal, verdict)
     return table
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 if __name__ == "__main__":

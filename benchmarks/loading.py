@@ -36,10 +36,10 @@ def run(scale: float) -> Iterator[Result]:
             for state in ("cold", "warm"):
                 ours, peer = _measure(family, Path(folder), state == "cold", repetitions)
                 yield Result(
-                    name=f"{family}: shuffled batches, {state}",
+                    name=f"batches: {family}, {state}",
                     ours=ours,
                     peer=peer,
-                    unit="images per second",
+                    unit="images/s",
                     at_least=GOALS[family],
                     command="python -m benchmarks --only loading",
                     packages=("numpy", "pyarrow", "torch", "webdataset"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import made_shards
 from benchmarks.result import Result
 
-IMAGES = {"grid": 1000, "semantic": 2000}
+IMAGES = {"grid": 1000, "semantic": 4000}
 IMAGE_SIZE = 64
 
 EPOCH = """
@@ -56,7 +56,7 @@ def run(scale: float) -> Iterator[Result]:
 
 def _result(family: str, ours: float | None, peer: float | None, note: str) -> Result:
     return Result(
-        name=f"{family}: memory with ten times the data",
+        name=f"memory: {family}, ten times the data",
         ours=ours,
         peer=peer,
         unit="MB",

@@ -37,6 +37,11 @@ class Result:
         return None if self.ours is None or self.peer is None else self.ours / self.peer
 
     @property
+    def goal(self) -> str:
+        """The goal as people say it."""
+        return f"at least {self.at_least}" if self.at_most is None else f"at most {self.at_most}"
+
+    @property
     def met(self) -> bool | None:
         """Whether the ratio is within the goal; None: not run."""
         if self.ratio is None:

@@ -66,10 +66,10 @@ def run(scale: float) -> Iterator[Result]:
 
 def _result(start: str, ours: float | None, peer: float | None, note: str) -> Result:
     return Result(
-        name=f"JPEG and {start} to semantic token set",
+        name=f"tokenize: JPEG and {start}",
         ours=ours and 1e3 * ours,
         peer=peer and 1e3 * peer,
-        unit="ms per image",
+        unit="ms/image",
         at_most=1.4,
         command="python -m benchmarks --only tokenizing",
         packages=("numpy", "opencv-python-headless", "simplejpeg", "pycocotools", "pyarrow"),
@@ -188,7 +188,9 @@ def _extract(images: list[tuple[list[Any], int, int]]) -> list[Extraction]:
     masks = [each for found, _, _ in images for each in found]
     polygons = [number for number, each in enumerate(masks) if isinstance(each, list)]
     filled, _ = rasterise(
-        *([column[number] for number in polygons] for column in (masks, heights, widths))
+        [masks[number] for number in polygons],
+        [heights[number] for number in polygons],
+        [widths[number] for number in polygons],
     )
     strings = dict(zip(polygons, filled, strict=True))
     for number, each in enumerate(masks):
