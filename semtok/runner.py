@@ -50,8 +50,10 @@ def run(key: str, root: Path, scratch: bool) -> Path:
             stage_key(*each): workspace.input(*each) for each in stage.inputs(params, partition)
         }
         blocks = asdict(params)
+        source = source_fingerprint(root, stage.source)
         provenance = {
             "stage": key,
+            "source": source,
             "inputs": {name: require(folder).digest for name, folder in inputs.items()},
             "params": {
                 name: _block(blocks, name)
@@ -66,7 +68,7 @@ def run(key: str, root: Path, scratch: bool) -> Path:
                 partition=partition or "",
                 staging=staging,
                 published=target,
-                source=source_fingerprint(root, stage.source),
+                source=source,
                 provenance=provenance,
                 emit=stages.tell_all(bars, orchestrator.emit),
             )

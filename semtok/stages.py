@@ -29,7 +29,7 @@ class Context:
         staging: empty folder to fill; it replaces `published` when the gate is green.
         published: the artifact as it stands, if it does.
         source: fingerprint of the code that the result depends on.
-        provenance: the key, the digests of the inputs and the settings.
+        provenance: the key, the source, the digests of the inputs and the settings.
         emit: told of messages, progress and metrics.
     """
 

@@ -41,6 +41,7 @@ def run(root: Path, name: str, partition: str | None) -> None:
     blocks = asdict(params)
     provenance = {
         "stage": stage_key(name, partition),
+        "source": source_fingerprint(REPOSITORY, stage.source),
         "inputs": {
             stage_key(*each): digest(workspace.input(*each))
             for each in stage.inputs(params, partition)
