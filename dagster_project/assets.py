@@ -102,13 +102,14 @@ def _materialize(
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Let DVC bring one partition up to date, and say what came out."""
     name = stage_key(*key)
-    needed = [stage_key(*each) for each in pipeline.upstream(line.params, key)]
-    changed = dvc.out_of_date(line.root, needed)
-    for upstream, changes in changed.items():
-        if upstream != name:
+    changed = dvc.out_of_date(line.root, [name], upstream=True)
+    for each in pipeline.upstream(line.params, key):
+        upstream = stage_key(*each)
+        if upstream in changed and each != key:
+            made = each in line.versions()
+            state = f"out of date ({changed[upstream]})" if made else "not made yet"
             raise Failure(
-                f"{name} reads {upstream}, which is out of date ({changes}): "
-                f"materialize {upstream} first",
+                f"{name} needs {upstream}, which is {state}: materialize {upstream} first",
                 allow_retries=False,
             )
     if name in changed:

@@ -83,20 +83,22 @@ class Repro:
             self.failure = " ".join(reasons) or _last_error(last)
 
 
-def out_of_date(root: Path, stages: Sequence[str]) -> dict[str, str]:
+def out_of_date(root: Path, stages: Sequence[str], upstream: bool = False) -> dict[str, str]:
     """Which of the given stages `dvc repro` would run, and what has changed.
+
+    Args:
+        upstream: the stages that they depend on, directly or not, as well.
 
     Raises:
         BusyError: another DVC process is at work on the same artifacts.
         Failure: DVC cannot tell.
     """
-    command = [*_DVC, "status", "--json", *stages]
+    command = [*_DVC, "status", "--json", *(["--with-deps"] if upstream else []), *stages]
     done = subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True)
     if done.returncode:
         _raise_if_busy(done.stderr)
         raise Failure(_last_error(done.stderr.splitlines()), allow_retries=False)
-    status = json.loads(done.stdout)
-    return {stage: _changes(status[stage]) for stage in stages if stage in status}
+    return {stage: _changes(changes) for stage, changes in json.loads(done.stdout).items()}
 
 
 class BusyError(Exception):
