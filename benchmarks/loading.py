@@ -7,7 +7,6 @@ Cold: the files' pages are dropped from the system's cache before each epoch.
 
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -30,11 +29,10 @@ def run(scale: float) -> Iterator[Result]:
     """Measure both families, cold and warm."""
     repetitions = max(3, round(5 * scale))
     for family, images in IMAGES.items():
-        # Beside the project and not in a temporary folder, which may lie in memory.
-        with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".data-") as folder:
-            made_shards.write(family, max(4 * BATCH, round(images * scale)), Path(folder))
+        with made_shards.folder() as folder:
+            made_shards.write(family, max(4 * BATCH, round(images * scale)), folder)
             for state in ("cold", "warm"):
-                ours, peer = _measure(family, Path(folder), state == "cold", repetitions)
+                ours, peer = _measure(family, folder, state == "cold", repetitions)
                 yield Result(
                     name=f"batches: {family}, {state}",
                     ours=ours,

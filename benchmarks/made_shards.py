@@ -1,6 +1,8 @@
 """Token sets of random content, as our shards and as `webdataset` tar files of the same bytes."""
 
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +17,33 @@ CROP, NEIGHBOURS, MASKS, RELATIONS = 16, 5, 32, 16
 PREDICATES = ("above", "beside", "below", "holding", "inside", "on", "riding", "wearing")
 
 
-def write(family: str, images: int, folder: Path, image_size: int = 224) -> None:
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Give a folder on the project's disk: a usual temporary one may lie in memory."""
+    state = Path(__file__).parents[1] / ".semtok"
+    state.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=state, prefix="benchmarks-") as made:
+        yield Path(made)
+
+
+def write(family: str, images: int, target: Path, image_size: int = 224) -> None:
     """Write `images` token sets of a family, `grid` or `semantic`, below a folder.
 
-    `folder`/shards holds our files, `folder`/tars those of webdataset: one member per image, the
+    `target`/shards holds our files, `target`/tars those of webdataset: one member per image, the
     bytes of its columns one behind the other, which reads faster than a member per column.
     """
     rng = np.random.default_rng(0)
-    (folder / "tars").mkdir(parents=True)
+    (target / "tars").mkdir(parents=True)
     make = _pixels(rng, image_size) if family == "grid" else _regions(rng)
     for number in range(SHARDS):
         ids = list(range(number, images, SHARDS))
         token_sets = [next(make) for _ in ids]
         names = PREDICATES if family == "semantic" else ()
         rows = pack(ids, token_sets, names)
-        path = folder / "shards" / f"{number:03d}.arrow"
+        path = target / "shards" / f"{number:03d}.arrow"
         tokens = {"scheme": family, "settings": {}}
         shards.write(path, _schema(family, image_size), rows, names, tokens, "")
-        with webdataset.TarWriter(str(folder / "tars" / f"{number:03d}.tar")) as tar:
+        with webdataset.TarWriter(str(target / "tars" / f"{number:03d}.tar")) as tar:
             for image_id, token_set in zip(ids, token_sets, strict=True):
                 tar.write({"__key__": f"{image_id:09d}", "tokens": _to_bytes(token_set)})
 
@@ -89,7 +100,7 @@ def _to_bytes(token_set: TokenSet) -> bytes:
     numbers = [1 + PREDICATES.index(name) for name in token_set.edge_predicate]
     head = np.array([len(token_set.features), len(numbers)], np.int32)
     columns = (token_set.features, token_set.geometry, token_set.neighbours, token_set.edge_ends)
-    parts = [head, *columns, np.array(numbers, np.int64)]
+    parts: list[np.ndarray] = [head, *columns, np.array(numbers, np.int64)]
     return b"".join(each.tobytes() for each in parts)
 
 

@@ -6,7 +6,6 @@ process cannot give back. The mapped pages of the shards are the system's cache 
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,9 +67,9 @@ def _result(family: str, ours: float | None, peer: float | None, note: str) -> R
 
 
 def _peak(family: str, images: int) -> tuple[float, float]:
-    with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".data-") as folder:
-        made_shards.write(family, images, Path(folder), IMAGE_SIZE)
-        command = [sys.executable, "-c", EPOCH, family, str(Path(folder) / "shards")]
+    with made_shards.folder() as folder:
+        made_shards.write(family, images, folder, IMAGE_SIZE)
+        command = [sys.executable, "-c", EPOCH, family, str(folder / "shards")]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     anonymous, mapped = map(float, done.stdout.split())
     return anonymous, mapped
