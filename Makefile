@@ -33,10 +33,10 @@ down: $(VENV)/line  ## End what `make up` left
 	python -m dagster_project.services down
 
 test: $(VENV)/dev lint  ## Install what the tests need and run them all
-	pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/dev  ## The tests for while you work: under two minutes
-	pytest -n 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(VENV)/dev  ## Format, lint, types, import contract
 	ruff format --check .
