@@ -101,6 +101,12 @@ def _materialize(
     context: AssetExecutionContext, line: Line, key: Key
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Let DVC bring one partition up to date, and say what came out."""
+    if not line.is_current():
+        raise Failure(
+            "params.yaml names another data set or other partitions than when it was loaded: "
+            "reload the code location (Deployment)",
+            allow_retries=False,
+        )
     name = stage_key(*key)
     changed = dvc.out_of_date(line.root, [name], upstream=True)
     for each in pipeline.upstream(line.params, key):

@@ -46,6 +46,11 @@ class Line:
         """Every stage and partition, in the order of the line."""
         return list(pipeline.all_keys(self.params))
 
+    def is_current(self) -> bool:
+        """Whether `params.yaml` still names the data set and the partitions that were loaded."""
+        now = Line.load(self.root)
+        return (now.params.data.name, now.keys) == (self.params.data.name, self.keys)
+
     def folder(self, key: Key) -> Path:
         """The artifact of a key."""
         return self.root / self.workspace.relative(*key)

@@ -113,3 +113,12 @@ def test_commands_outside_dvc_fail_with_their_line(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     result = materialize(built, "sync")
     assert "http://127.0.0.1:9: no MLflow server answers there" in failure(result)
+
+
+def test_a_line_knows_when_its_settings_name_something_else(toy) -> None:
+    line = toy.line
+    assert line.is_current()
+    toy.set("train.steps", 7)
+    assert line.is_current()
+    toy.set("data.name", "other")
+    assert not line.is_current()
