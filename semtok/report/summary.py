@@ -11,6 +11,7 @@ import pyarrow as pa
 NAME = "report.json"
 
 _ROWS = 5
+_SHOWN = 4
 _CELL = 48
 
 
@@ -29,8 +30,9 @@ class Summary:
     pictures: tuple[str, ...] = ()
 
     def line(self) -> str:
-        """The numbers in one line."""
-        return ", ".join(f"{name} {value:,g}" for name, value in self.numbers.items())
+        """The first numbers in one line."""
+        shown = list(self.numbers.items())[:_SHOWN]
+        return ", ".join(f"{name} {value:,g}" for name, value in shown)
 
 
 def write(folder: Path, key: str, summary: Summary) -> None:
