@@ -120,7 +120,7 @@ def test_a_fault_stops_the_line_and_the_last_good_artifact_stays(
 
 
 def test_a_training_that_learns_nothing_is_not_published(project: Any, dagster: Run) -> None:
-    project.set_params(lambda params: params["train"].update(learning_rate=0.0))
+    project.set_params(lambda params: params["train"].update(learning_rate=1e-12))
     result = dagster("checkpoint", partition="vit")
     assert red_checks(result).keys() == {"checkpoint@vit"}
     assert "dvc checkout" in failure(result)
