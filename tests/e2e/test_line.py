@@ -1,6 +1,7 @@
 """The line through the door of DVC: what is run, what is skipped, what comes back."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ def test_leaderboard_shows_all_variants_with_intervals(built: Project) -> None:
     blocks = {each["parameters"]["blocks"] for each in board["costs"].values()}
     assert len(blocks) == 1, "variants differ in their transformer blocks"
     text = built.run("semtok", "compare").stdout
-    assert "smoke run" in text
+    assert "Smoke run" in text
     assert "semantic_permuted" in text
 
 
@@ -41,10 +42,9 @@ def test_every_artifact_has_a_green_verdict_and_a_report(built: Project) -> None
 def test_changing_one_variant_retrains_that_one_alone(project: Project) -> None:
     project.set_params(lambda p: p["variants"]["semantic"].update(neighbour_bias=False))
     planned = project.run("dvc", "repro", "--dry").stdout
-    assert "checkpoint@semantic'" in planned
-    assert "checkpoint@vit'" not in planned
-    assert "checkpoint@semantic_permuted'" not in planned
-    assert "token_shards" not in planned.replace("didn't change", "")[planned.index("checkpoint") :]
+    would_run = set(re.findall(r"Running stage '(.*)'", planned))
+    assert "checkpoint@semantic" in would_run
+    assert would_run <= {"checkpoint@semantic", "scores@semantic", "leaderboard"}
 
 
 def test_clone_and_pull_bring_everything_back(project: Project, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_metrics_diff_names_what_changed(project: Project) -> None:
     metrics["retrieval"]["test"]["text_to_image"]["R@1"] += 1
     path.write_text(json.dumps(metrics))
     difference = project.run("dvc", "metrics", "diff", "--json").stdout
-    (changed,) = json.loads(difference)["diff"]["metrics/scenes/vit.json"].values()
+    (changed,) = json.loads(difference)["metrics/scenes/vit.json"].values()
     assert changed["diff"] == pytest.approx(1)
 
 
