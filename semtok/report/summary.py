@@ -42,8 +42,8 @@ def write(folder: Path, key: str, summary: Summary) -> None:
 
 
 def preview(table: pa.Table) -> str:
-    """The first rows of a table in Markdown, long values cut."""
-    names = table.column_names
+    """The first rows of a table in Markdown; lists are left out and long values cut."""
+    names = [field.name for field in table.schema if not pa.types.is_list(field.type)]
     rows = [[_cell(row[name]) for name in names] for row in table.slice(0, _ROWS).to_pylist()]
     lines = [names, ["---"] * len(names), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
