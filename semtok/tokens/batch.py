@@ -43,12 +43,8 @@ class TokenBatch:
         return len(self.features)
 
     def to(self, device: torch.device | str) -> "TokenBatch":
-        """The same batch on another device; copies from pinned memory do not block."""
-        return TokenBatch(*(each.to(device, non_blocking=True) for each in self._tensors()))
-
-    def pin_memory(self) -> "TokenBatch":
-        """The same batch in page-locked memory, for copies that overlap with work on a GPU."""
-        return TokenBatch(*(each.pin_memory() for each in self._tensors()))
+        """The same batch on another device."""
+        return TokenBatch(*(each.to(device) for each in self._tensors()))
 
     def _tensors(self) -> tuple[Tensor, ...]:
         return (
