@@ -34,7 +34,7 @@ from semtok.tokens.pixels import decode
 SETTINGS = semantic.Settings(
     image_size=224, crop_size=16, max_masks=32, max_relations=16, neighbours=5
 )
-TOGETHER = 8  # images, as in semtok/tokens/tokenize.py
+TOGETHER = 12  # images, as in semtok/tokens/tokenize.py
 SAMPLE = Path(__file__).parents[1] / ".." / "shared" / "samples" / "coco"
 
 

@@ -39,18 +39,23 @@ def rasterise(
         for mask in broken:
             faults[mask] = _NO_NUMBER
         return strings, faults
-    ends = np.cumsum(lengths).tolist()
-    vertices = np.split(flat, ends[:-1]) if ends else []
+    ends = np.cumsum([0, *lengths]).tolist()
+    vertices = [flat[start:end] for start, end in itertools.pairwise(ends)]
     for mask, fault in _misplaced(flat, lengths, owner, heights, widths):
         faults[mask] = fault
 
+    sizes = list(zip(heights, widths, strict=True))
+    sound = [part for part, mask in enumerate(owner) if faults[mask] is None]
+    filled: list[tuple[int, Any]] = []
+    for size, group in itertools.groupby(sound, lambda part: sizes[owner[part]]):
+        parts = list(group)
+        shapes = pycocotools_mask.frPyObjects([vertices[part] for part in parts], *size)
+        filled += zip([owner[part] for part in parts], shapes, strict=True)
     strings = [b""] * len(outlines)
-    for mask, group in itertools.groupby(zip(owner, vertices, strict=True), lambda pair: pair[0]):
-        if faults[mask] is None:
-            parts = [part for _, part in group]
-            filled = pycocotools_mask.frPyObjects(parts, heights[mask], widths[mask])
-            whole = filled[0] if len(filled) == 1 else pycocotools_mask.merge(filled)
-            strings[mask] = whole["counts"]
+    for mask, pieces in itertools.groupby(filled, lambda pair: pair[0]):
+        shapes = [shape for _, shape in pieces]
+        whole = shapes[0] if len(shapes) == 1 else pycocotools_mask.merge(shapes)
+        strings[mask] = whole["counts"]
     return strings, faults
 
 

@@ -18,6 +18,9 @@ Int: TypeAlias = NDArray[np.int64]
 #: Characters of the longest number that a run can need (35 bits).
 _LONGEST = 7
 
+#: The bit of a group that says that another one follows.
+_MORE = 0x20
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -82,12 +85,18 @@ def positions(offsets: Int) -> Int:
 def intervals(runs: Runs) -> Intervals:
     """The foreground of each mask; empty runs vanish."""
     lengths = np.diff(runs.offsets)
-    until = np.cumsum(runs.counts)
-    before = np.concatenate([np.zeros(1, np.int64), until])[runs.offsets[:-1]]
-    end = until - np.repeat(before, lengths)
-    set_run = (positions(runs.offsets) % 2 == 1) & (runs.counts > 0)
-    owner = np.repeat(np.arange(len(runs)), lengths)[set_run]
-    return Intervals(owner, (end - runs.counts)[set_run], end[set_run])
+    found = np.flatnonzero(_is_foreground(runs) & (runs.counts > 0))
+    owner = np.repeat(np.arange(len(runs)), lengths)[found]
+    before = starts(runs.counts)
+    start = before[found] - before[runs.offsets[:-1]][owner]
+    return Intervals(owner, start, start + runs.counts[found])
+
+
+def _is_foreground(runs: Runs) -> NDArray[np.bool_]:
+    """[R] whether a run is the second, fourth, ... of its mask."""
+    odd_start = np.repeat((runs.offsets[:-1] & 1).astype(bool), np.diff(runs.offsets))
+    odd_start[1::2] ^= True
+    return odd_start
 
 
 def from_intervals(parts: Intervals, sizes: Int) -> Runs:
@@ -131,8 +140,8 @@ def sums(runs: Runs) -> Int:
 
 def areas(runs: Runs) -> Int:
     """[N] foreground pixels of each mask."""
-    foreground = np.where(positions(runs.offsets) % 2 == 1, runs.counts, 0)
-    return np.diff(starts(foreground)[runs.offsets])
+    foreground = starts(runs.counts * _is_foreground(runs))
+    return np.diff(foreground[runs.offsets])
 
 
 def boxes(runs: Runs, heights: Int) -> Int:
@@ -147,8 +156,9 @@ def boxes(runs: Runs, heights: Int) -> Int:
     parts = intervals(runs)
     height = heights[parts.owner]
     last = parts.end - 1
-    x, top = np.divmod(parts.start, height)
-    until, bottom = np.divmod(last, height)
+    # Exact as long as a mask has less than 2^52 pixels, and faster than whole-number division.
+    x, until = (parts.start / height).astype(np.int64), (last / height).astype(np.int64)
+    top, bottom = parts.start - x * height, last - until * height
     # An interval that runs on into the next column touches the last row and the first one.
     top, bottom = np.where(x < until, 0, top), np.where(x < until, height - 1, bottom)
     found = np.zeros((len(runs), 4), np.int64)
@@ -201,29 +211,45 @@ def decompress(strings: Sequence[bytes]) -> tuple[Runs, NDArray[np.bool_]]:
     Returns:
         The runs of each, and whether it was well formed; the runs of one that was not are empty.
     """
-    lengths = np.array([len(each) for each in strings], np.int64)
-    code = np.frombuffer(b"".join(strings), np.uint8).astype(np.int64) - 48
-    owner = np.repeat(np.arange(len(strings)), lengths)
-    good = lengths > 0
-    good[owner[(code < 0) | (code > 63)]] = False
-    ends = (code & 0x20) == 0
-    good[good] = ends[starts(lengths)[1:][good] - 1]
-    kept = good[owner]
-    code, owner, ends = code[kept], owner[kept], ends[kept]
-
+    offsets = starts(np.array([len(each) for each in strings], np.int64))
+    code = np.frombuffer(b"".join(strings), np.uint8) - np.uint8(48)
+    ends = code < _MORE
+    good = offsets[1:] > offsets[:-1]
+    good[good] = ends[offsets[1:][good] - 1]
+    good[_owners(offsets, code >= 2 * _MORE)] = False
+    if not good.all():
+        return _decompress_some(strings, good)
     last = np.flatnonzero(ends)
     digits = np.diff(last, prepend=-1)
-    first = last - digits + 1
-    good[owner[last[digits > _LONGEST]]] = False
-    place = np.minimum(positions(starts(digits)), _LONGEST)
-    values = np.diff(starts((code & 0x1F) << (5 * place))[np.append(first, len(code))])
-    values -= ((code[last] & 0x10) > 0) * (np.int64(1) << (5 * np.minimum(digits, _LONGEST)))
+    offsets = np.searchsorted(last, offsets)
+    good[_owners(offsets, digits > _LONGEST)] = False
+    if not good.all():
+        return _decompress_some(strings, good)
 
-    kept = good[owner[last]]
-    counts = np.bincount(owner[last[kept]], minlength=len(strings))
-    runs = Runs(_undo_differences(values[kept], starts(counts)), starts(counts))
-    good[np.repeat(np.arange(len(runs)), counts)[runs.counts < 0]] = False
-    return runs, good
+    values = (code[last] ^ 0x10).astype(np.int64) - 0x10  # the highest group bears the sign
+    for place in range(1, digits.max(initial=0)):
+        longer = np.flatnonzero(digits > place)
+        values[longer] = (values[longer] << 5) + (code[last[longer] - place] & 0x1F)
+    runs = Runs(_undo_differences(values, offsets), offsets)
+    good[_owners(offsets, runs.counts < 0)] = False
+    return (runs, good) if good.all() else _decompress_some(strings, good)
+
+
+def _owners(offsets: Int, marked: NDArray[np.bool_]) -> Int:
+    """The ragged rows of the marked elements."""
+    return np.searchsorted(offsets, np.flatnonzero(marked), side="right") - 1
+
+
+def _decompress_some(
+    strings: Sequence[bytes], some: NDArray[np.bool_]
+) -> tuple[Runs, NDArray[np.bool_]]:
+    """Read the strings that seem good so far; the others get no runs."""
+    runs, good = decompress([each for each, kept in zip(strings, some, strict=True) if kept])
+    lengths = np.zeros(len(strings), np.int64)
+    lengths[some] = np.diff(runs.offsets)
+    some = some.copy()
+    some[some] = good
+    return Runs(runs.counts, starts(lengths)), some
 
 
 def compress(runs: Runs) -> list[bytes]:
@@ -237,7 +263,7 @@ def compress(runs: Runs) -> list[bytes]:
     first = starts(digits)
     place = positions(first)
     code = (np.repeat(values, digits) >> (5 * place)) & 0x1F
-    code |= np.where(place < np.repeat(digits, digits) - 1, 0x20, 0)
+    code |= np.where(place < np.repeat(digits, digits) - 1, _MORE, 0)
     text = (code + 48).astype(np.uint8).tobytes()
     cuts = first[runs.offsets]
     return [text[a:b] for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)]
@@ -245,13 +271,14 @@ def compress(runs: Runs) -> list[bytes]:
 
 def _undo_differences(values: Int, offsets: Int) -> Int:
     """From the fourth run on, a run is stored less the run two before it."""
-    position = positions(offsets)
-    counts = values.copy()
+    # So a mask is its first run and two laced chains of sums, which start behind it.
+    begins = (offsets[:-1, None] + np.arange(3)).ravel()
+    begins = begins[begins < np.repeat(offsets[1:], 3)]
+    counts = np.empty_like(values)
     for parity in (0, 1):
-        # Runs 1, 3, 5, ... form one chain of sums per mask, and runs 2, 4, 6, ... another.
-        chain = np.flatnonzero((position % 2 == parity) & (position > 0))
-        first = np.flatnonzero(position[chain] <= 2)
-        total = np.cumsum(values[chain])
-        before = total[first] - values[chain[first]]
-        counts[chain] = total - np.repeat(before, np.diff(first, append=len(chain)))
+        lane = values[parity::2]
+        first = begins[begins % 2 == parity] // 2
+        total = np.cumsum(lane)
+        before = total[first] - lane[first]
+        counts[parity::2] = total - np.repeat(before, np.diff(first, append=len(lane)))
     return counts

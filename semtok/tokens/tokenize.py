@@ -32,7 +32,7 @@ from semtok.workspace import digest, fingerprint
 
 #: Images that a tokenizer is given at once: enough to spread numpy's overhead over, few enough
 #: to stay in the processor's cache.
-_TOGETHER = 8
+_TOGETHER = 12
 
 
 class Tokenizer(Protocol):
