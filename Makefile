@@ -25,6 +25,8 @@ coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco
 	dvc exp run --quiet -S data.name=coco -S data.format=coco -S data.source=$(abspath $(COCO)) \
 	  -S extractors.annotated.masks=instances -S extractors.annotated.scene_graphs=geometry $(SET:%=-S %)
 	semtok compare
+	@echo
+	@echo "params.yaml now describes COCO; 'git checkout params.yaml' goes back to the embedded scenes"
 
 up: $(VENV)/line  ## Start MLflow and Dagster on loopback; Ctrl-C stops both
 	python -m dagster_project.services up
@@ -48,6 +50,8 @@ bench: $(VENV)/dev  ## Measure speed beside peers and write benchmarks/results.j
 	python -m benchmarks
 
 clean:  ## Remove every artifact and all state, MLflow's registry and the lock included
+	@test "$(SURE)" = yes || { echo "this deletes artifacts/, metrics/, .semtok/ (MLflow's registry) and" \
+	  "dvc.lock: make down, then make clean SURE=yes"; exit 2; }
 	rm -rf artifacts metrics .semtok dvc.lock
 
 $(VENV)/bin/python:

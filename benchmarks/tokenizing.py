@@ -27,6 +27,7 @@ from semtok.data.index import split_images
 from semtok.extract import masks, rle, scene_graphs
 from semtok.extract.polygons import rasterise
 from semtok.params import SPLITS, DataSettings, ExtractorSettings
+from semtok.sharding import Partition
 from semtok.tokens import semantic
 from semtok.tokens.extraction import WHOLE_IMAGE, Extraction, ExtractionShard
 from semtok.tokens.pixels import decode
@@ -88,18 +89,10 @@ def _prepare(root: Path, folder: Path) -> Sample:
     indexing.build(root, listed, data, places["index"])
     images = pa.concat_tables([split_images(places["index"], split) for split in SPLITS])
     images = images.sort_by("image_id")
-    masks.build(root, listed, images, extractor, data, places["masks"], places["none"], "")
-    scene_graphs.build(
-        root,
-        listed,
-        images,
-        places["masks"],
-        extractor,
-        data,
-        places["scene_graphs"],
-        places["none"],
-        "",
-    )
+    partition = Partition(root, images, data, places["masks"], places["none"], source="")
+    masks.build(partition, listed, extractor)
+    partition = replace(partition, staging=places["scene_graphs"])
+    scene_graphs.build(partition, listed, places["masks"], extractor)
     annotations = defaultdict(list)
     for path in (root / "annotations").glob("instances_*.json"):
         for each in json.loads(path.read_text())["annotations"]:

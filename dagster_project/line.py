@@ -13,7 +13,8 @@ from semtok import pipeline
 from semtok.checks.verdict import Verdict, read_verdict
 from semtok.params import Params
 from semtok.pipeline import Key, Stage
-from semtok.workspace import VERDICT, Workspace, fingerprint, source_fingerprint, stage_key
+from semtok.source import listed_files, source_fingerprint
+from semtok.workspace import VERDICT, Workspace, fingerprint, stage_key
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class Line:
 
     def code_version(self, stage: str) -> str:
         """The source of a stage, shortened for people."""
-        return source_fingerprint(self.root, pipeline.stages()[stage].source)[:12]
+        files = listed_files(self.root, pipeline.stages()[stage].source)
+        return source_fingerprint(self.root, files)[:12]
 
     def versions(self, wait: bool = True) -> dict[Key, str]:
         """The data version of every key that `dvc.lock` holds: DVC's hash of its output.

@@ -34,3 +34,13 @@ Emit = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """Listen to nothing: the default of every `emit` argument."""
+
+
+def tell_all(*listeners: Emit) -> Emit:
+    """One listener that tells several."""
+
+    def emit(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return emit

@@ -24,7 +24,9 @@ class Stage:
         partitions: all keys of the stage under the given settings; empty: it has none.
         inputs: the artifacts that a partition reads.
         settings: the blocks of `params.yaml` that its result depends on.
-        source: files and folders whose code its result depends on.
+        source: files and folders whose code its result may depend on: what DVC watches.
+        modules: those that do the work of a partition; of `source`, its result depends on them
+            and on what they import.
         persist: whether DVC keeps the last output while the stage runs.
     """
 
@@ -34,6 +36,7 @@ class Stage:
     inputs: Callable[[Params, str | None], list[Key]]
     settings: Callable[[str | None], list[str]]
     source: tuple[str, ...]
+    modules: Callable[[Params, str | None], list[str]]
     persist: bool = False
 
 
@@ -144,6 +147,10 @@ _STAGES = (
         inputs=lambda params, partition: [],
         settings=lambda partition: ["data", "checks.images"],
         source=("semtok/data", *_TABLES),
+        modules=lambda params, partition: [
+            "semtok.data.files",
+            f"semtok.data.{params.data.format}",
+        ],
     ),
     Stage(
         name="index",
@@ -152,6 +159,7 @@ _STAGES = (
         inputs=lambda params, partition: [("images", None)],
         settings=lambda partition: ["data", "checks.index"],
         source=("semtok/data", *_TABLES),
+        modules=lambda params, partition: ["semtok.data.indexing"],
     ),
     Stage(
         name="masks",
@@ -160,6 +168,10 @@ _STAGES = (
         inputs=lambda params, partition: [("images", None), ("index", None)],
         settings=lambda partition: ["data", f"extractors.{_owner(partition)}", "checks.masks"],
         source=("semtok/data", "semtok/extract", *_TABLES),
+        modules=lambda params, partition: [
+            "semtok.extract.masks",
+            f"semtok.extract.{params.extractors[_owner(partition)].masks}",
+        ],
         persist=True,
     ),
     Stage(
@@ -177,6 +189,10 @@ _STAGES = (
             "checks.scene_graphs",
         ],
         source=("semtok/data", "semtok/extract", *_TABLES),
+        modules=lambda params, partition: [
+            "semtok.extract.scene_graphs",
+            f"semtok.extract.{params.extractors[_owner(partition)].scene_graphs}",
+        ],
         persist=True,
     ),
     Stage(
@@ -190,6 +206,10 @@ _STAGES = (
             "checks.token_shards",
         ],
         source=("semtok/data", "semtok/extract", "semtok/tokens", *_TABLES),
+        modules=lambda params, partition: [
+            "semtok.tokens.tokenize",
+            f"semtok.tokens.{params.tokenizers[_owner(partition)].get('scheme')}",
+        ],
         persist=True,
     ),
     Stage(
@@ -205,6 +225,7 @@ _STAGES = (
             "checks.checkpoint",
         ],
         source=("semtok/models", "semtok/train", *_READ_TOKENS, *_TABLES),
+        modules=lambda params, partition: ["semtok.train.train"],
     ),
     Stage(
         name="scores",
@@ -213,6 +234,10 @@ _STAGES = (
         inputs=_scores_inputs,
         settings=lambda partition: ["bench", "checks.scores"],
         source=("semtok/bench", "semtok/models", "semtok/train", *_READ_TOKENS, *_TABLES),
+        modules=lambda params, partition: [
+            "semtok.bench.scoring",
+            *(f"semtok.bench.{name}" for name in params.bench.benchmarks),
+        ],
     ),
     Stage(
         name="leaderboard",
@@ -221,6 +246,10 @@ _STAGES = (
         inputs=lambda params, partition: [("scores", variant) for variant in params.variants],
         settings=lambda partition: ["bench", "variants", "checks.leaderboard"],
         source=("semtok/bench", "semtok/report", "semtok/train/history.py", *_TABLES),
+        modules=lambda params, partition: [
+            "semtok.bench.leaderboard",
+            *(f"semtok.report.{name}" for name in ("leaderboard", "chart", "curves")),
+        ],
     ),
 )
 

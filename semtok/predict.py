@@ -131,7 +131,14 @@ class Predictor:
         return np.concatenate(parts)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed captions: [T, P] float32 of unit length."""
+        """Embed captions: [T, P] float32 of unit length.
+
+        Raises:
+            SemtokError: a caption holds half a character (a lone surrogate).
+        """
+        for number, text in enumerate(texts):
+            if any("\ud800" <= each <= "\udfff" for each in text):
+                raise SemtokError(f"caption {number}: holds a lone surrogate; give valid Unicode")
         model = self._checkpoint.model
         parts = [np.empty((0, model.config.encoder.embedding), np.float32)]
         for start in range(0, len(texts), _BATCH):
@@ -230,7 +237,7 @@ def _rle(mask: Mapping[str, Any], height: int, width: int) -> tuple[rle.Runs, st
     if size != [height, width]:
         return nothing, f"its size is {size}, the image's [{height}, {width}]"
     if isinstance(counts, str):
-        runs, (sound,) = rle.decompress([counts.encode()])
+        runs, (sound,) = rle.decompress([counts.encode(errors="surrogatepass")])
         return runs, None if sound else "its counts are no RLE string"
     if isinstance(counts, list) and all(
         type(each) is int and 0 <= each <= height * width for each in counts

@@ -13,19 +13,21 @@ from semtok import pipeline, pipes, progress, stages
 from semtok.checks.gate import Gate
 from semtok.checks.verdict import require, write_verdict
 from semtok.errors import SemtokError
-from semtok.events import Message
+from semtok.events import Message, tell_all
 from semtok.report import summary
+from semtok.source import source_fingerprint, used_files
 from semtok.tables import read_table
-from semtok.workspace import Workspace, publish, source_fingerprint, stage_key
+from semtok.workspace import Workspace, publish, stage_key
 
 
-def run(key: str, root: Path, scratch: bool) -> Path:
+def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path:
     """Run one stage: ask the gates of its inputs, work in a staging folder, judge, publish.
 
     Args:
         key: `STAGE` or `STAGE@PARTITION`.
         root: the project's folder.
         scratch: write to the scratch workspace instead of the outputs that DVC owns.
+        gate_of: what judges the artifact.
 
     Returns:
         The published folder.
@@ -42,7 +44,7 @@ def run(key: str, root: Path, scratch: bool) -> Path:
     target = workspace.output(stage.name, partition)
     red = workspace.state("red") / f"{key}.json"
     with (
-        Gate(stage.name, params.checks.get(stage.name, {})) as gate,
+        gate_of(stage.name, params.checks.get(stage.name, {})) as gate,
         pipes.session(stage.name, partition) as orchestrator,
         progress.bars(key) as bars,
     ):
@@ -50,7 +52,8 @@ def run(key: str, root: Path, scratch: bool) -> Path:
             stage_key(*each): workspace.input(*each) for each in stage.inputs(params, partition)
         }
         blocks = asdict(params)
-        source = source_fingerprint(root, stage.source)
+        files = used_files(root, stage.source, stage.modules(params, partition))
+        source = source_fingerprint(root, files)
         provenance = {
             "stage": key,
             "source": source,
@@ -70,7 +73,7 @@ def run(key: str, root: Path, scratch: bool) -> Path:
                 published=target,
                 source=source,
                 provenance=provenance,
-                emit=stages.tell_all(bars, orchestrator.emit),
+                emit=tell_all(bars, orchestrator.emit),
             )
             found = stages.WORK[stage.name](context)
             summary.write(staging, key, found)
@@ -81,7 +84,7 @@ def run(key: str, root: Path, scratch: bool) -> Path:
                 red.mkdir(parents=True, exist_ok=True)
                 write_verdict(red, verdict)
                 raise SemtokError(f"{key}: gate is red: {verdict.reason}; {_kept(target, stage)}")
-            write_verdict(staging, verdict)
+            write_verdict(staging, verdict.without_limits())
         shutil.rmtree(red, ignore_errors=True)
         context.emit(Message(found.line()))
     if stage.name == "checkpoint":

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,38 @@ from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
+from semtok.params import DataSettings
 from semtok.tables import FINGERPRINT, REJECTED, read_metadata, read_table, write_table
 
 #: Builds one shard: writes the file (with the fingerprint in its metadata), returns its rejects.
 Build = Callable[[str, Path], pa.Table]
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What every stage that works in shards is given.
+
+    Attributes:
+        root: the data root.
+        images: schema `IMAGES`, the images of the split, ordered by id.
+        data: settings of the data set.
+        staging: empty folder to fill.
+        published: the artifact as it stands, if it does.
+        source: fingerprint of the stage's source.
+        emit: told of progress.
+    """
+
+    root: Path
+    images: pa.Table
+    data: DataSettings
+    staging: Path
+    published: Path
+    source: str
+    emit: Emit = ignore
+
+    def assign(self, suffix: str) -> dict[str, NDArray[np.int64]]:
+        """The file name of every shard -> the positions of its images, ascending."""
+        return assign(self.images["image_id"].to_pylist(), self.data.shards, suffix)
 
 
 def rebuild(

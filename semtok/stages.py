@@ -1,23 +1,20 @@
 """The pipeline: one short function a stage; `runner.py` runs them."""
 
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semtok.events import Emit, Event
+from semtok.events import Emit, tell_all
 from semtok.params import SPLITS, Params
 from semtok.report.summary import Summary, preview
-from semtok.tables import TableSchema, read_table
+from semtok.sharding import Partition
+from semtok.tables import read_table
 from semtok.workspace import Workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-#: Images on a contact sheet.
-_PICTURED = 8
 
 
 @dataclass(frozen=True)
@@ -58,8 +55,9 @@ def _images(context: Context) -> Summary:
 def _index(context: Context) -> Summary:
     from semtok.data import index, indexing
 
-    root, files = _source(context)
-    indexing.build(root, files, context.params.data, context.staging, context.emit)
+    indexing.build(
+        _root(context), _files(context), context.params.data, context.staging, context.emit
+    )
     images = {f"{split} images": index.split_images(context.staging, split) for split in SPLITS}
     captions = read_table(context.staging / "captions.parquet", index.CAPTIONS)
     return Summary(
@@ -70,38 +68,21 @@ def _index(context: Context) -> Summary:
 
 def _masks(context: Context) -> Summary:
     from semtok.extract import masks
+    from semtok.report import extraction
 
-    name, images = _extractor(context)
-    masks.build(
-        *_source(context),
-        images,
-        context.params.extractors[name],
-        context.params.data,
-        context.staging,
-        context.published,
-        context.source,
-        context.emit,
-    )
-    return _pictured(context, images, masks=context.staging, scene_graphs=None)
+    name, partition = _partition(context)
+    masks.build(partition, _files(context), context.params.extractors[name])
+    return extraction.draw(partition, context.staging, scene_graphs=None)
 
 
 def _scene_graphs(context: Context) -> Summary:
     from semtok.extract import scene_graphs
+    from semtok.report import extraction
 
-    name, images = _extractor(context)
+    name, partition = _partition(context)
     masks = context.input("masks", context.partition)
-    scene_graphs.build(
-        *_source(context),
-        images,
-        masks,
-        context.params.extractors[name],
-        context.params.data,
-        context.staging,
-        context.published,
-        context.source,
-        context.emit,
-    )
-    return _pictured(context, images, masks=masks, scene_graphs=context.staging)
+    scene_graphs.build(partition, _files(context), masks, context.params.extractors[name])
+    return extraction.draw(partition, masks, context.staging)
 
 
 def _token_shards(context: Context) -> Summary:
@@ -109,23 +90,13 @@ def _token_shards(context: Context) -> Summary:
     from semtok.tokens import tokenize
     from semtok.tokens.shards import TokenShards
 
-    name, images = _extractor(context)
+    name, partition = _partition(context)
     reads = context.params.token_shards[context.partition].reads
     extraction = None
     if reads != "images":
         found = reads.removeprefix("extraction/")
         extraction = context.input("masks", found), context.input("scene_graphs", found)
-    tokenize.build(
-        _root(context),
-        images,
-        context.params.tokenizers[name],
-        extraction,
-        context.params.data,
-        context.staging,
-        context.published,
-        context.source,
-        context.emit,
-    )
+    tokenize.build(partition, context.params.tokenizers[name], extraction)
     shards = TokenShards(context.staging)
     tokens.draw(shards, context.staging / "preview.png")
     return Summary({"images": len(shards)}, pictures=("preview.png",))
@@ -135,16 +106,16 @@ def _checkpoint(context: Context) -> Summary:
     from semtok import machine
     from semtok.report import curves
     from semtok.tracking.live import LiveRun
-    from semtok.tracking.training import Training
+    from semtok.tracking.training import Training, commit
     from semtok.train import train
     from semtok.train.history import HISTORY
 
     params, variant = context.params, context.params.variants[context.partition]
-    commit = _commit(context.workspace.root)
+    started_from = commit(context.workspace.root)
     histories = {}
     for seed in params.train.seeds:
         folder = context.staging / f"seed-{seed}"
-        training = Training(params.data.name, seed, context.provenance, commit)
+        training = Training(params.data.name, seed, context.provenance, started_from)
         with LiveRun(training, context.emit) as live:
             train.train(
                 context.input("token_shards", f"{variant.tokenizer}-train"),
@@ -157,7 +128,8 @@ def _checkpoint(context: Context) -> Summary:
                 seed,
                 folder,
                 context.workspace.state("resume", params.data.name, context.partition, str(seed)),
-                commit,
+                context.source,
+                started_from,
                 tell_all(context.emit, live),
                 machine.probe(),
             )
@@ -231,20 +203,11 @@ def _root(context: Context) -> Path:
     return files.root(context.workspace, context.params.data)
 
 
-def _source(context: Context) -> tuple[Path, "pa.Table"]:
-    """The data root, and the list of its files by hash."""
+def _files(context: Context) -> "pa.Table":
+    """The files of the data root, by hash."""
     from semtok.data import files
 
-    listed = read_table(context.input("images") / "files.parquet", files.FILES)
-    return _root(context), listed
-
-
-def _extractor(context: Context) -> tuple[str, "pa.Table"]:
-    """The name in `NAME-SPLIT`, and the images of the split."""
-    from semtok.data import index
-
-    name, _, split = context.partition.rpartition("-")
-    return name, index.split_images(context.input("index"), split)
+    return read_table(context.input("images") / "files.parquet", files.FILES)
 
 
 def _captions(context: Context) -> "pa.Table":
@@ -253,63 +216,21 @@ def _captions(context: Context) -> "pa.Table":
     return read_table(context.input("index") / "captions.parquet", index.CAPTIONS)
 
 
-def _pictured(
-    context: Context, images: "pa.Table", masks: Path, scene_graphs: Path | None
-) -> Summary:
-    """Draw the first images of a partition with what was found in them."""
-    from semtok.extract.masks import MASKS
-    from semtok.extract.scene_graphs import SCENE_GRAPHS
-    from semtok.report import overlay
+def _partition(context: Context) -> tuple[str, Partition]:
+    """The name in `NAME-SPLIT`, and what a stage in shards is given."""
+    from semtok.data import index
 
-    found = _shards(masks, MASKS)
-    relations = _shards(scene_graphs, SCENE_GRAPHS) if scene_graphs else None
-    overlay.draw(
-        images.slice(0, _PICTURED),
+    name, _, split = context.partition.rpartition("-")
+    images = index.split_images(context.input("index"), split)
+    return name, Partition(
         _root(context),
-        found,
-        SCENE_GRAPHS.columns.empty_table() if relations is None else relations,
-        context.staging / "preview.png",
+        images,
+        context.params.data,
+        context.staging,
+        context.published,
+        context.source,
+        context.emit,
     )
-    numbers = {"images": images.num_rows, "masks": found.num_rows}
-    if relations is not None:
-        numbers["relations"] = relations.num_rows
-    table = found if relations is None else relations
-    return Summary(numbers, preview(table), ("preview.png",))
-
-
-def _shards(folder: Path, schema: TableSchema) -> "pa.Table":
-    import pyarrow as pa
-
-    return pa.concat_tables(
-        read_table(path, schema) for path in sorted(folder.glob("[0-9]*.parquet"))
-    )
-
-
-def _commit(root: Path) -> dict[str, Any]:
-    """The commit that a training starts from, and whether code or settings differ from it.
-
-    A new file counts as a difference. Both are None where there is no repository.
-    """
-
-    def git(*command: str) -> str:
-        done = subprocess.run(
-            ["git", *command], cwd=root, capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    commit = git("rev-parse", "HEAD")
-    changed = git("status", "--porcelain", "--", "semtok", "params.yaml", "dvc.yaml")
-    return {"commit": commit or None, "dirty": bool(changed) if commit else None}
-
-
-def tell_all(*listeners: Emit) -> Emit:
-    """One listener that tells several."""
-
-    def emit(event: Event) -> None:
-        for listener in listeners:
-            listener(event)
-
-    return emit
 
 
 def _history(seed: int) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,17 +164,3 @@ def _files(path: Path) -> Iterator[tuple[str, str]]:
 def fingerprint(*parts: str) -> str:
     """Identify a list of strings (hashes, settings as JSON): order and limits count."""
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
-
-
-def source_fingerprint(root: Path, files: Iterable[str]) -> str:
-    """Identify the source of a stage: the files and folders that `dvc.yaml` names.
-
-    Args:
-        root: the project's folder.
-        files: paths relative to it; a folder stands for every Python file below it.
-    """
-    paths: list[Path] = []
-    for each in files:
-        path = root / each
-        paths += sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    return fingerprint(*(f"{p.relative_to(root).as_posix()} {digest(p)}" for p in paths))

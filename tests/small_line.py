@@ -1,17 +1,16 @@
 """The whole line, small: every stage by its own function, gates aside. For tests to import."""
 
-import json
-from dataclasses import asdict
-from functools import reduce
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from semtok import params as settings
-from semtok import pipeline, stages
-from semtok.events import ignore
-from semtok.report import summary
-from semtok.workspace import Workspace, digest, publish, source_fingerprint, stage_key
+from semtok import pipeline, runner
+from semtok.checks.gate import Gate
+from semtok.checks.verdict import Verdict
+from semtok.workspace import Workspace, digest, stage_key
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -24,7 +23,8 @@ def build(root: Path) -> Workspace:
     Args:
         root: the project's folder, which is created.
     """
-    (root / "artifacts").mkdir(parents=True)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "semtok").symlink_to(REPOSITORY / "semtok")
     (root / "params.yaml").write_text(yaml.safe_dump(_params()))
     params = settings.load(root / "params.yaml")
     workspace = Workspace(root, params.data.name)
@@ -33,38 +33,25 @@ def build(root: Path) -> Workspace:
     return workspace
 
 
+class _Green(Gate):
+    """Lets everything through: what so small a line scores is no matter."""
+
+    def __init__(self, stage: str, settings: Mapping[str, Any]) -> None:
+        self._stage = stage
+
+    def __enter__(self) -> "_Green":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def judge(self, artifact: Path, inputs: Mapping[str, Path]) -> Verdict:
+        return Verdict(self._stage, True, digest(artifact), ())
+
+
 def run(root: Path, name: str, partition: str | None) -> None:
     """Run one stage as `semtok run` does, without its gate."""
-    params = settings.load(root / "params.yaml")
-    workspace = Workspace(root, params.data.name)
-    stage = pipeline.stages()[name]
-    blocks = asdict(params)
-    provenance = {
-        "stage": stage_key(name, partition),
-        "source": source_fingerprint(REPOSITORY, stage.source),
-        "inputs": {
-            stage_key(*each): digest(workspace.input(*each))
-            for each in stage.inputs(params, partition)
-        },
-        "params": {
-            block: reduce(lambda values, part: values[part], block.split("."), blocks)
-            for block in stage.settings(partition)
-        },
-    }
-    target = workspace.output(name, partition)
-    with publish(target, workspace.state("publish")) as staging:
-        context = stages.Context(
-            params=params,
-            workspace=workspace,
-            partition=partition or "",
-            staging=staging,
-            published=target,
-            source=source_fingerprint(REPOSITORY, stage.source),
-            provenance=provenance,
-            emit=ignore,
-        )
-        summary.write(staging, provenance["stage"], stages.WORK[name](context))
-        (staging / "provenance.json").write_text(json.dumps(provenance))
+    runner.run(stage_key(name, partition), root, scratch=False, gate_of=_Green)
 
 
 def _params() -> dict:

@@ -97,6 +97,7 @@ def models(tmp_path_factory, images, masks) -> dict[str, Path]:
             0,
             root / name,
             root / "resume" / name,
+            "source",
             {},
         )
     return {name: root / name for name in schemes}
@@ -217,6 +218,8 @@ def test_many_are_the_same_as_one_by_one(models, images):
         ([[1, 2, 3, 4]], "three corners"),
         ([[0, 0, 500, 0, 500, 9]], "outside its image"),
         ([["a"] * 6], "no number"),
+        ([[10**400, 0, 500, 0, 500, 9]], "no number"),
+        ({"size": [HEIGHT, WIDTH], "counts": "\ud800"}, "no RLE string"),
         ([], "no polygon"),
         ("a path", "neither a list of polygons nor an RLE"),
         (7, "neither a list of polygons nor an RLE"),
@@ -225,6 +228,11 @@ def test_many_are_the_same_as_one_by_one(models, images):
 def test_a_faulty_mask_is_named(models, images, masks, mask, fault):
     with pytest.raises(SemtokError, match=rf"one.jpg: masks\[2\]: .*{fault}"):
         predict(models["semantic"], images[:1], TEXTS, [[*as_rle(masks), mask]])
+
+
+def test_a_caption_that_is_no_text_is_named(models):
+    with pytest.raises(SemtokError, match=r"caption 1: .*surrogate"):
+        Predictor(models["grid"]).embed_texts(["a red box", "a \ud800 box"])
 
 
 @pytest.mark.parametrize(

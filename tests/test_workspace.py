@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from semtok.errors import SemtokError
 from semtok.tables import TableSchema, write_table
-from semtok.workspace import Workspace, digest, publish, source_fingerprint
+from semtok.workspace import digest, publish
 
 #: Publishes a new artifact and dies before or after the n-th change of the file system.
 KILLED = """
@@ -248,40 +248,3 @@ def test_a_verdict_is_no_part_of_its_artifact(tmp_path):
 def test_what_is_not_there_has_no_digest(tmp_path):
     with pytest.raises(SemtokError, match="gone: no such file or folder"):
         digest(tmp_path / "gone")
-
-
-def test_sources_are_python_files_of_folders_and_named_files(tmp_path):
-    plant(tmp_path / "src", {"a.py": b"1", "c/b.py": b"2"})
-    before = source_fingerprint(tmp_path, ["src"])
-    (tmp_path / "src/notes.txt").write_text("no source")
-    assert source_fingerprint(tmp_path, ["src"]) == before
-    assert source_fingerprint(tmp_path, ["src/a.py", "src/c"]) == before
-    (tmp_path / "src/c/b.py").write_text("3")
-    assert source_fingerprint(tmp_path, ["src"]) != before
-    with pytest.raises(SemtokError, match=r"missing.py: no such file"):
-        source_fingerprint(tmp_path, ["src/missing.py"])
-
-
-def test_artifacts_have_their_places(tmp_path):
-    workspace = Workspace(tmp_path, "coco")
-    places = {
-        workspace.output("index"): "artifacts/coco/index",
-        workspace.output("masks", "a-train"): "artifacts/coco/extraction/a-train/masks",
-        workspace.output("scene_graphs", "a-val"): "artifacts/coco/extraction/a-val/scene_graphs",
-        workspace.output("checkpoint", "vit"): "artifacts/coco/checkpoint/vit",
-    }
-    assert all(path == tmp_path / place for path, place in places.items())
-
-
-def test_a_scratch_workspace_writes_aside_and_reads_the_project(tmp_path):
-    scratch = Workspace(tmp_path, "coco", tmp_path / "scratch")
-    with pytest.raises(SemtokError, match="artifacts/coco/index: missing; run index first"):
-        scratch.input("index")
-    (tmp_path / "artifacts/coco/index").mkdir(parents=True)
-    assert scratch.input("index") == tmp_path / "artifacts/coco/index"
-    assert scratch.output("index") == tmp_path / "scratch/artifacts/coco/index"
-    scratch.output("index").mkdir(parents=True)
-    assert scratch.input("index") == scratch.output("index")
-    with pytest.raises(SemtokError, match="run masks@a-train first"):
-        scratch.input("masks", "a-train")
-    assert scratch.find("masks", "a-train") is None

@@ -18,7 +18,7 @@ class CheckResult:
         passed: whether it was met.
         description: what it wants, in words.
         observed: the count or quantity; None where it is not a number.
-        expected: the limit, e.g. `at most 0`.
+        expected: the limit, e.g. `at most 0`; empty where it is not known.
         example: one row at fault; None where it passed.
     """
 
@@ -45,6 +45,14 @@ class Verdict:
     passed: bool
     digest: str
     checks: tuple[CheckResult, ...]
+
+    def without_limits(self) -> "Verdict":
+        """As kept beside an artifact: what was seen, whatever was asked for.
+
+        So a limit that was moved makes no other artifact, and nothing downstream runs again.
+        """
+        checks = (dataclasses.replace(check, expected="") for check in self.checks)
+        return dataclasses.replace(self, checks=tuple(checks))
 
     @property
     def reason(self) -> str:

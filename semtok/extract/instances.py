@@ -126,7 +126,7 @@ def _compressed(rle_object: dict[str, Any], height: int, width: int) -> tuple[by
     if size != [height, width]:
         return b"", f"its RLE's size is {size}, the image's [{height}, {width}]"
     if isinstance(counts, str):
-        return counts.encode(), None
+        return counts.encode(errors="surrogatepass"), None
     if isinstance(counts, list) and all(
         type(each) is int and 0 <= each <= height * width for each in counts
     ):

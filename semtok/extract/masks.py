@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 
 from semtok.data import rejects
 from semtok.data.rejects import Reject
-from semtok.events import Emit, Progress, ignore
+from semtok.events import Progress
 from semtok.extract import rle
 from semtok.extract.backends import FoundMasks, Job, MaskBackend, find_backend
-from semtok.params import DataSettings, ExtractorSettings
-from semtok.sharding import assign, rebuild, shard_of
+from semtok.params import ExtractorSettings
+from semtok.sharding import Partition, rebuild, shard_of
 from semtok.tables import FINGERPRINT, REJECTED, TableSchema, read_table, write_table
 from semtok.workspace import fingerprint
 
@@ -47,17 +47,7 @@ MASKS = TableSchema(
 _BATCH = 256
 
 
-def build(
-    root: Path,
-    files: pa.Table,
-    images: pa.Table,
-    extractor: ExtractorSettings,
-    data: DataSettings,
-    staging: Path,
-    published: Path,
-    source: str,
-    emit: Emit = ignore,
-) -> int:
+def build(partition: Partition, files: pa.Table, extractor: ExtractorSettings) -> int:
     """Fill a staging folder with the shards of one partition, redoing only what is stale.
 
     Rows are ordered by image_id, then source_id; mask_id counts them within the image. Areas and
@@ -65,12 +55,7 @@ def build(
     than its image, or outside it, is set aside, and so is a crowd (which is no fault).
 
     Args:
-        root: the data root.
-        files: schema `FILES`.
-        images: schema `IMAGES`, the images of the split, ordered by id.
-        staging: empty folder to fill.
-        published: the artifact as it stands, if it does.
-        source: fingerprint of the stage's source.
+        files: schema `FILES`, those of the data root.
 
     Returns:
         The number of shards that were built.
@@ -80,8 +65,9 @@ def build(
             `data.rejected_share` allows.
     """
     backend = find_backend("masks", extractor.masks, extractor.settings)
+    root, images, data = partition.root, partition.images, partition.data
     opened: MaskBackend = backend.open(Job(root, files, images, backend.settings))
-    shards = assign(images["image_id"].to_pylist(), data.shards, ".parquet")
+    shards = partition.assign(".parquet")
     names = list(shards)
     strays: Mapping[str, list[Reject]] = {name: [] for name in names}
     for stray in opened.strays:
@@ -90,7 +76,7 @@ def build(
         name: fingerprint(
             MASKS.label,
             backend.label,
-            source,
+            partition.source,
             _image_rows(images.take(positions)),
             hashlib.blake2b(opened.inputs(images.take(positions))).hexdigest(),
             repr(strays[name]),
@@ -105,7 +91,7 @@ def build(
         tables = [MASKS.columns.empty_table()]
         rejected = list(strays[name])
         for batch in (group.slice(i, _BATCH) for i in range(0, group.num_rows, _BATCH)):
-            emit(Progress("masks", done, images.num_rows))
+            partition.emit(Progress("masks", done, images.num_rows))
             found = opened.find(batch)
             tables.append(_table(found, batch))
             rejected += found.rejected
@@ -113,10 +99,10 @@ def build(
         write_table(path, pa.concat_tables(tables), MASKS, {FINGERPRINT: wanted[name]})
         return rejects.table(rejected, name)
 
-    built = rebuild(staging, published, wanted, build_shard)
-    emit(Progress("masks", images.num_rows, images.num_rows))
-    kept = sum(pq.read_metadata(staging / name).num_rows for name in names)
-    rejected = read_table(staging / "rejected.parquet", REJECTED)
+    built = rebuild(partition.staging, partition.published, wanted, build_shard)
+    partition.emit(Progress("masks", images.num_rows, images.num_rows))
+    kept = sum(pq.read_metadata(partition.staging / name).num_rows for name in names)
+    rejected = read_table(partition.staging / "rejected.parquet", REJECTED)
     rejects.enforce(rejected, kept, data.rejected_share, "masks", root)
     return built
 

@@ -11,6 +11,9 @@ from pycocotools import mask as pycocotools_mask
 #: How far, in pixels, a vertex may lie beyond its image: annotation tools round outwards.
 _MARGIN = 1.0
 
+#: Whole numbers in JSON may be larger than any that a float holds.
+_LARGEST = 1e18
+
 _NO_NUMBER = "a polygon's coordinate is no number"
 
 
@@ -32,7 +35,7 @@ def rasterise(
     lengths = [len(each) for each in polygons]
     try:
         flat = np.fromiter(itertools.chain.from_iterable(polygons), np.float64, sum(lengths))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         broken = {mask for mask, part in zip(owner, polygons, strict=True) if not _numbers(part)}
         fixed = [[] if mask in broken else each for mask, each in enumerate(outlines)]
         strings, faults = rasterise(fixed, heights, widths)
@@ -68,7 +71,7 @@ def _misshapen(parts: list[Any]) -> str | None:
 
 
 def _numbers(part: list[Any]) -> bool:
-    return all(type(each) in (int, float) for each in part)
+    return all(type(each) in (int, float) and abs(each) < _LARGEST for each in part)
 
 
 def _misplaced(

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 from semtok.data import rejects
 from semtok.data.rejects import DUPLICATE, Reject
 from semtok.errors import SemtokError
-from semtok.events import Emit, Progress, ignore
+from semtok.events import Progress
 from semtok.extract.backends import FoundRelations, Job, SceneGraphBackend, find_backend
 from semtok.extract.masks import MASKS
-from semtok.params import DataSettings, ExtractorSettings
-from semtok.sharding import assign, rebuild
+from semtok.params import ExtractorSettings
+from semtok.sharding import Partition, rebuild
 from semtok.tables import FINGERPRINT, REJECTED, TableSchema, read_table, write_table
 from semtok.workspace import digest, fingerprint
 
@@ -34,31 +34,15 @@ SCENE_GRAPHS = TableSchema(
 )
 
 
-def build(
-    root: Path,
-    files: pa.Table,
-    images: pa.Table,
-    masks: Path,
-    extractor: ExtractorSettings,
-    data: DataSettings,
-    staging: Path,
-    published: Path,
-    source: str,
-    emit: Emit = ignore,
-) -> int:
+def build(partition: Partition, files: pa.Table, masks: Path, extractor: ExtractorSettings) -> int:
     """Fill a staging folder with the shards of one partition, redoing only what is stale.
 
     Rows are ordered by image_id, subject, object, predicate. Of relations that say the same, the
     one of the highest score stays.
 
     Args:
-        root: the data root.
-        files: schema `FILES`.
-        images: schema `IMAGES`, the images of the split, ordered by id.
+        files: schema `FILES`, those of the data root.
         masks: the artifact of `masks` of the same partition.
-        staging: empty folder to fill.
-        published: the artifact as it stands, if it does.
-        source: fingerprint of the stage's source.
 
     Returns:
         The number of shards that were built.
@@ -73,13 +57,14 @@ def build(
             f"params.yaml: extractors: scene_graphs: {extractor.scene_graphs} needs masks: "
             f"{' or '.join(backend.reads_masks)}, not {extractor.masks}"
         )
+    root, images, data = partition.root, partition.images, partition.data
     opened: SceneGraphBackend = backend.open(Job(root, files, images, backend.settings))
-    shards = assign(images["image_id"].to_pylist(), data.shards, ".parquet")
+    shards = partition.assign(".parquet")
     wanted = {
         name: fingerprint(
             SCENE_GRAPHS.label,
             backend.label,
-            source,
+            partition.source,
             digest(masks / name),  # bears the fingerprint of its images
             hashlib.blake2b(opened.inputs(images.take(positions))).hexdigest(),
         )
@@ -89,7 +74,7 @@ def build(
 
     def build_shard(name: str, path: Path) -> pa.Table:
         nonlocal done
-        emit(Progress("scene graphs", done, images.num_rows))
+        partition.emit(Progress("scene graphs", done, images.num_rows))
         found = opened.find(images.take(shards[name]), read_table(masks / name, MASKS))
         relations, repeated = _distinct(found)
         relations = relations.append_column(
@@ -99,10 +84,10 @@ def build(
         done += len(shards[name])
         return rejects.table([*found.rejected, *repeated], name)
 
-    built = rebuild(staging, published, wanted, build_shard)
-    emit(Progress("scene graphs", images.num_rows, images.num_rows))
-    kept = sum(pq.read_metadata(staging / name).num_rows for name in shards)
-    rejected = read_table(staging / "rejected.parquet", REJECTED)
+    built = rebuild(partition.staging, partition.published, wanted, build_shard)
+    partition.emit(Progress("scene graphs", images.num_rows, images.num_rows))
+    kept = sum(pq.read_metadata(partition.staging / name).num_rows for name in shards)
+    rejected = read_table(partition.staging / "rejected.parquet", REJECTED)
     rejects.enforce(rejected, kept, data.rejected_share, "relations", root)
     return built
 

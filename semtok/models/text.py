@@ -158,7 +158,7 @@ def pretrained_tower(name: str) -> tuple[ClipText, dict[str, Tensor]]:
     clip = _transformers()
     try:
         tower, report = clip.CLIPTextModelWithProjection.from_pretrained(
-            name, output_loading_info=True
+            name, output_loading_info=True, use_safetensors=True
         )
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]

@@ -20,9 +20,9 @@ import pyarrow as pa
 from semtok.data import rejects
 from semtok.data.rejects import Reject
 from semtok.errors import SemtokError
-from semtok.events import Emit, Progress, ignore
-from semtok.params import DataSettings, parse
-from semtok.sharding import assign, rebuild
+from semtok.events import Progress
+from semtok.params import parse
+from semtok.sharding import Partition, rebuild
 from semtok.tables import REJECTED, TableSchema, read_table
 from semtok.tokens import shards
 from semtok.tokens.extraction import Extraction, ExtractionShard
@@ -51,28 +51,15 @@ class Tokenizer(Protocol):
 
 
 def build(
-    root: Path,
-    images: pa.Table,
-    tokenizer: Mapping[str, Any],
-    extraction: tuple[Path, Path] | None,
-    data: DataSettings,
-    staging: Path,
-    published: Path,
-    source: str,
-    emit: Emit = ignore,
+    partition: Partition, tokenizer: Mapping[str, Any], extraction: tuple[Path, Path] | None
 ) -> int:
     """Fill a staging folder with the shards of one partition, redoing only what is stale.
 
     An image that cannot be read is set aside.
 
     Args:
-        root: the data root.
-        images: schema `IMAGES`, the images of the split, ordered by id.
         tokenizer: its block of `params.yaml`.
         extraction: the artifacts `masks` and `scene_graphs` that it reads, in as many shards.
-        staging: empty folder to fill.
-        published: the artifact as it stands, if it does.
-        source: fingerprint of the stage's source.
 
     Returns:
         The number of shards that were built.
@@ -81,6 +68,7 @@ def build(
         SemtokError: no such scheme, a wrong setting, an extraction that is missing or damaged, or
             more unreadable images than `data.rejected_share` allows.
     """
+    images, data, published = partition.images, partition.data, partition.published
     where = f"params.yaml: tokenizers.{published.name.rpartition('-')[0]}"
     module, settings = find(tokenizer, where)
     if module.READS_EXTRACTION and extraction is None:
@@ -93,12 +81,12 @@ def build(
     schema = module.schema(settings)
     groups = {
         name: images.take(positions).select(["image_id", "path", "sha256"]).to_pylist()
-        for name, positions in assign(images["image_id"].to_pylist(), data.shards, ".arrow").items()
+        for name, positions in partition.assign(".arrow").items()
     }
     inputs = {name: [folder / f"{Path(name).stem}.parquet" for folder in reads] for name in groups}
     wanted = {
         name: fingerprint(
-            schema.label, json.dumps([tokens, rows]), source, *map(digest, inputs[name])
+            schema.label, json.dumps([tokens, rows]), partition.source, *map(digest, inputs[name])
         )
         for name, rows in groups.items()
     }
@@ -112,12 +100,12 @@ def build(
         rejected: list[Reject] = []
         for start in range(0, len(groups[name]), _TOGETHER):
             some = groups[name][start : start + _TOGETHER]
-            emit(Progress("tokens", done, images.num_rows))
+            partition.emit(Progress("tokens", done, images.num_rows))
             done += len(some)
             readable: dict[int, UInt8] = {}
             for image_id, file, _ in (row.values() for row in some):
                 try:
-                    readable[image_id] = decode(root / file, settings.image_size)
+                    readable[image_id] = decode(partition.root / file, settings.image_size)
                 except UnreadableImageError as error:
                     rejected.append(Reject(image_id, None, file, error.reason))
             if readable:
@@ -136,11 +124,11 @@ def build(
         shards.write(path, schema, rows, names, tokens, wanted[name])
         return rejects.table(rejected, name)
 
-    built = rebuild(staging, published, wanted, build_shard)
-    emit(Progress("tokens", images.num_rows, images.num_rows))
-    rejected = read_table(staging / "rejected.parquet", REJECTED)
+    built = rebuild(partition.staging, published, wanted, build_shard)
+    partition.emit(Progress("tokens", images.num_rows, images.num_rows))
+    rejected = read_table(partition.staging / "rejected.parquet", REJECTED)
     kept = images.num_rows - rejected.num_rows
-    rejects.enforce(rejected, kept, data.rejected_share, "images", root)
+    rejects.enforce(rejected, kept, data.rejected_share, "images", partition.root)
     return built
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from semtok.errors import SemtokError
 from semtok.events import Emit, Message, ignore
 from semtok.tracking.lineage import PROVENANCE, Artifact, Lineage, flatten, read_json, trace
 from semtok.tracking.training import CHECKPOINT, DATA_HASH, Training
@@ -64,37 +65,52 @@ class Published:
 def published(workspace: Workspace, emit: Emit = ignore) -> Iterator[Published]:
     """Every training of the data set whose inputs are still those that it was made from.
 
-    One whose inputs have changed since cannot be traced; a message says so.
+    One whose inputs have changed since cannot be traced, and of a damaged one nothing is known;
+    a message says so, and the others go on.
     """
     known: dict[str, Artifact] = {}
     base = workspace.root / workspace.relative("checkpoint")
     for checkpoint in sorted(each for each in base.glob("*") if each.is_dir()):
-        variant = checkpoint.name
-        key = f"checkpoint@{variant}"
-        lineage = trace(workspace, key, known, emit)
-        if lineage.broken:
-            emit(Message(f"{key}: left out, {lineage.broken[0]}; `dvc repro` brings it up to date"))
-            continue
-        scores = workspace.find("scores", variant)
-        if scores:
-            with_scores = trace(workspace, f"scores@{variant}", known, emit)
-            if with_scores.broken:
-                emit(Message(f"scores@{variant}: left out, {with_scores.broken[0]}"))
-                scores = None
-            else:
-                lineage = with_scores
-        for folder in sorted(checkpoint.glob("seed-*")):
-            seed = int(folder.name.removeprefix("seed-"))
-            facts = read_json(folder / "training.json")
-            provenance = read_json(checkpoint / PROVENANCE)
-            yield Published(
-                training=Training(workspace.data, seed, provenance, facts),
+        try:
+            yield from _of_variant(workspace, checkpoint, known, emit)
+        except SemtokError as error:
+            emit(Message(f"checkpoint@{checkpoint.name}: left out, {error}"))
+
+
+def _of_variant(
+    workspace: Workspace, checkpoint: Path, known: dict[str, Artifact], emit: Emit
+) -> list[Published]:
+    variant = checkpoint.name
+    key = f"checkpoint@{variant}"
+    lineage = trace(workspace, key, known, emit)
+    if lineage.broken:
+        emit(Message(f"{key}: left out, {lineage.broken[0]}; `dvc repro` brings it up to date"))
+        return []
+    scores = workspace.find("scores", variant)
+    if scores:
+        with_scores = trace(workspace, f"scores@{variant}", known, emit)
+        if with_scores.broken:
+            emit(Message(f"scores@{variant}: left out, {with_scores.broken[0]}"))
+            scores = None
+        else:
+            lineage = with_scores
+    provenance = read_json(checkpoint / PROVENANCE)
+    found = []
+    for folder in sorted(checkpoint.glob("seed-*")):
+        facts = read_json(folder / "training.json")
+        found.append(
+            Published(
+                training=Training(
+                    workspace.data, int(folder.name.removeprefix("seed-")), provenance, facts
+                ),
                 folder=folder,
                 facts=facts,
                 scores=scores,
                 lineage=lineage,
                 pictures=_pictures(workspace, lineage, folder),
             )
+        )
+    return found
 
 
 def _pictures(workspace: Workspace, lineage: Lineage, seed: Path) -> dict[str, Path]:

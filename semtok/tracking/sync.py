@@ -52,6 +52,7 @@ def sync(workspace: Workspace, emit: Emit = ignore, address: str | None = None) 
 
     Runs are found again by the hash of their checkpoint, so that a second call creates nothing. A
     run that a training logged live is completed. Scores and pictures that appear later are added.
+    A training that cannot be read or traced is left out, with a message.
 
     Args:
         address: of the tracking server; default: `server.address()`.

@@ -1,9 +1,11 @@
 """What one MLflow run is about: the training of one variant with one seed."""
 
 import json
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from semtok.tracking.lineage import flatten
@@ -82,3 +84,20 @@ class Training:
             RECIPE: self.recipe,
             TRAINING: self.fingerprint,
         }
+
+
+def commit(root: Path) -> dict[str, Any]:
+    """The commit that a training starts from, and whether code or settings differ from it.
+
+    A new file counts as a difference. Both are None where there is no repository.
+    """
+
+    def git(*command: str) -> str:
+        done = subprocess.run(
+            ["git", *command], cwd=root, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    found = git("rev-parse", "HEAD")
+    changed = git("status", "--porcelain", "--", "semtok", "params.yaml", "dvc.yaml")
+    return {"commit": found or None, "dirty": bool(changed) if found else None}

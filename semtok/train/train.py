@@ -26,9 +26,7 @@ from semtok.train import checkpoint, loop, validation
 from semtok.train.batches import Data
 from semtok.train.captions import Captions
 from semtok.train.text_tokenizer import TextTokenizer, learn, of_tower
-from semtok.workspace import fingerprint, source_fingerprint
-
-_SOURCE = ("semtok/models", "semtok/tokens", "semtok/train")
+from semtok.workspace import fingerprint
 
 
 def train(
@@ -42,6 +40,7 @@ def train(
     seed: int,
     staging: Path,
     resume: Path,
+    source: str,
     provenance: Mapping[str, Any],
     emit: Emit = ignore,
     probe: Callable[[], Mapping[str, float]] = dict,
@@ -60,6 +59,7 @@ def train(
         staging: folder to write the checkpoint into.
         resume: folder for the resume state of this variant and seed. It stays, so that nothing
             is lost if the checkpoint is refused afterwards: remove it once that is published.
+        source: fingerprint of the code; what another code has begun is not resumed.
         provenance: what the caller knows (commit, dirty tree, data hashes); goes to training.json.
         emit: told of progress and metrics.
         probe: measures the machine; its values become part of the history.
@@ -90,7 +90,7 @@ def train(
         *(_content(each) for each in (train_shards, val_shards)),
         *(each.captions.fingerprint() for each in (data, val)),
         *(torch.__version__, device.type),
-        source_fingerprint(Path(__file__).parents[2], _SOURCE),
+        source,
     )
     done = loop.fit(
         model,

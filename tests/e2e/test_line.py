@@ -47,6 +47,15 @@ def test_changing_one_variant_retrains_that_one_alone(project: Project) -> None:
     assert would_run <= {"checkpoint@semantic", "scores@semantic", "leaderboard"}
 
 
+def test_a_moved_limit_and_a_new_backend_make_no_other_artifact(project: Project) -> None:
+    before = {name: stage["outs"] for name, stage in project.lock.items()}
+    project.set_params(lambda p: p["checks"]["token_shards"].update(share_blank=0.02))
+    (project.root / "semtok/tokens/superpixel.py").write_text('"""A new tokenizer."""\n')
+    ran = set(re.findall(r"Running stage '(.*)'", project.repro().stdout))
+    assert ran == {name for name in before if name.startswith("token_shards")}
+    assert {name: stage["outs"] for name, stage in project.lock.items()} == before
+
+
 def test_clone_and_pull_bring_everything_back(project: Project, tmp_path: Path) -> None:
     project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
     project.run("git", "add", "dvc.lock", "metrics", ".dvc/config")

@@ -14,6 +14,7 @@ from semtok.data.index import split_images
 from semtok.events import Emit, ignore
 from semtok.extract import masks, scene_graphs
 from semtok.params import DataSettings, ExtractorSettings
+from semtok.sharding import Partition
 from semtok.tables import REJECTED, read_table
 from semtok.workspace import publish
 
@@ -50,17 +51,8 @@ class Extraction:
         images = split_images(index, split)
         target = self.folder / name
         with publish(target, self.folder / "state") as staging:
-            return masks.build(
-                self.root,
-                listed,
-                images,
-                self.extractor,
-                self.data,
-                staging,
-                target,
-                self.source,
-                emit,
-            )
+            partition = Partition(self.root, images, self.data, staging, target, self.source, emit)
+            return masks.build(partition, listed, self.extractor)
 
     def scene_graphs(
         self,
@@ -74,18 +66,8 @@ class Extraction:
         images = split_images(index, split)
         target = self.folder / name
         with publish(target, self.folder / "state") as staging:
-            return scene_graphs.build(
-                self.root,
-                listed,
-                images,
-                self.folder / masks,
-                self.extractor,
-                self.data,
-                staging,
-                target,
-                self.source,
-                emit,
-            )
+            partition = Partition(self.root, images, self.data, staging, target, self.source, emit)
+            return scene_graphs.build(partition, listed, self.folder / masks, self.extractor)
 
     def rows(self, name: str = "masks") -> list[dict]:
         """All rows of an artifact, shard by shard."""

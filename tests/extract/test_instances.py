@@ -100,6 +100,7 @@ def test_rows_are_ordered_and_masks_numbered_within_their_image(tiny):
         ([[2, 2, 22, 2, 22, 20, 3]], "a polygon needs three corners or more, as x, y pairs"),
         ([[2, 2, None, 2, 22, 20]], "a polygon's coordinate is no number"),
         ([[2, 2, [9], 2, 22, 20]], "a polygon's coordinate is no number"),
+        ([[2, 2, 10**400, 2, 22, 20]], "a polygon's coordinate is no number"),
         ([], "no polygon"),
         ([[5, 5, 5, 5, 5, 5]], "empty"),
         ({"size": [30, 40], "counts": [1200]}, "empty"),
@@ -114,6 +115,7 @@ def test_rows_are_ordered_and_masks_numbered_within_their_image(tiny):
         ({"counts": [0, 1200]}, "its RLE's size is None, the image's [30, 40]"),
         ({"size": [30, 40], "counts": "P"}, "its RLE string is malformed"),
         ({"size": [30, 40], "counts": "é"}, "its RLE string is malformed"),
+        ({"size": [30, 40], "counts": "\ud800"}, "its RLE string is malformed"),
         (
             {"size": [30, 40], "counts": [-10, 1210]},
             "its RLE's counts are neither a string nor a list of run lengths",

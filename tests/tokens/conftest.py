@@ -17,7 +17,7 @@ from semtok.extract import rle
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.params import DataSettings
-from semtok.sharding import assign
+from semtok.sharding import Partition, assign
 from semtok.tables import read_table, write_table
 from semtok.tokens import shards, tokenize
 from semtok.tokens.rows import Regions, TokenSet, pack
@@ -135,9 +135,8 @@ class Line:
         images = read_table(self.root / "images.parquet", IMAGES)
         extraction = self.root / "masks", self.root / "scene_graphs"
         with publish(target, self.root / "state") as staging:
-            return tokenize.build(
-                self.root, images, self.tokenizer, extraction, self.data, staging, target, "", emit
-            )
+            partition = Partition(self.root, images, self.data, staging, target, "", emit)
+            return tokenize.build(partition, self.tokenizer, extraction)
 
     def write(self) -> None:
         """Write the images and the tables of what was found in them."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import semtok.tokens
 from semtok.data.index import IMAGES
 from semtok.errors import SemtokError
-from semtok.sharding import shard_of
+from semtok.sharding import Partition, shard_of
 from semtok.tables import REJECTED, read_table
 from semtok.tokens import tokenize
 from semtok.tokens.pixels import decode
@@ -135,23 +135,23 @@ import os, signal, sys
 from pathlib import Path
 from semtok.data.index import IMAGES
 from semtok.params import DataSettings
+from semtok.sharding import Partition
 from semtok.tables import read_table
 from semtok.tokens import tokenize
 from semtok.workspace import publish
 
 root, target = map(Path, sys.argv[1:])
 with publish(target, root / "state") as staging:
-    tokenize.build(
+    partition = Partition(
         root,
         read_table(root / "images.parquet", IMAGES),
-        {"scheme": "grid", "image_size": 8},
-        None,
         DataSettings("tiny", "coco", "", 3, 0.5),
         staging,
         target,
         "",
         lambda event: event.done and os.kill(os.getpid(), signal.SIGKILL),
     )
+    tokenize.build(partition, {"scheme": "grid", "image_size": 8}, None)
 """
 
 
@@ -246,7 +246,8 @@ def test_semantic_tokens_need_an_extraction(line, target):
     with pytest.raises(
         SemtokError, match=r"made of masks; let token_shards\.semantic-train\.reads"
     ):
-        tokenize.build(line.root, images, line.tokenizer, None, line.data, line.root, target, "")
+        partition = Partition(line.root, images, line.data, line.root, target, "")
+        tokenize.build(partition, line.tokenizer, None)
 
 
 MEAN = """

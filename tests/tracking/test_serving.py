@@ -231,6 +231,8 @@ def test_paths_are_not_accepted(semantic, row, tmp_path, jpeg):
         ({"image": base64.b64encode(b"BM" + bytes(60)).decode()}, "row 0: not a readable JPEG"),
         ({"texts": "a caption"}, "texts"),
         ({"texts": [1]}, "texts"),
+        ({"texts": ["\ud800"]}, "surrogates not allowed"),
+        ({"masks": [[[10**400, 0, 99, 0, 99, 9]]]}, "row 0: masks[0]: a polygon's coordinate"),
         ({"masks": "all"}, "row 0: masks: give a list"),
         ({"masks": [[[0, 0, 99, 0, 99, 9]]]}, "row 0: masks[0]: outside its image"),
         ({"relations": [[0, "on", 2]]}, "row 0: relations[0]: give [subject, predicate, object]"),

@@ -245,6 +245,16 @@ def test_a_checkpoint_whose_input_changed_since_is_left_out(vit, mlflow_server):
     assert runs_of(mlflow_server, vit) == []
 
 
+def test_a_damaged_training_is_left_out_and_the_others_go_on(vit, mlflow_server):
+    other = vit.output("checkpoint", "damaged")
+    shutil.copytree(vit.output("checkpoint", "vit"), other)
+    (other / "provenance.json").write_text("{")
+    heard = []
+    assert list(sync(vit, heard.append, mlflow_server).versions) == ["vit seed 0"]
+    (message,) = (each.text for each in heard if isinstance(each, Message))
+    assert message.startswith("checkpoint@damaged: left out")
+
+
 def test_scores_of_another_checkpoint_are_left_out(vit, mlflow_server):
     scored(vit, digest(vit.output("checkpoint", "vit")), "0" * 32)
     heard = []

@@ -86,6 +86,7 @@ def arguments(data) -> Callable[..., dict[str, Any]]:
             "text": TextSettings("scratch", vocabulary=300, context=48, width=16, depth=1, heads=2),
             "settings": TrainSettings(**changed),
             "seed": 3,
+            "source": "source",
             "provenance": {"commit": "abc", "dirty": False},
         }
 

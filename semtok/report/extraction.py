@@ -1,0 +1,44 @@
+"""What a partition of masks or scene graphs holds, at a glance."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from semtok.extract.masks import MASKS
+from semtok.extract.scene_graphs import SCENE_GRAPHS
+from semtok.report import overlay
+from semtok.report.summary import Summary, preview
+from semtok.sharding import Partition
+from semtok.tables import TableSchema, read_table
+
+#: Images on a contact sheet.
+_PICTURED = 8
+
+_PICTURE = "preview.png"
+
+
+def draw(partition: Partition, masks: Path, scene_graphs: Path | None) -> Summary:
+    """Draw the first images of a partition with what was found in them, into its staging folder.
+
+    Args:
+        masks: their artifact, or the folder that is to become it.
+        scene_graphs: likewise; None before there are any.
+    """
+    found = _rows(masks, MASKS)
+    relations = _rows(scene_graphs, SCENE_GRAPHS) if scene_graphs else None
+    overlay.draw(
+        partition.images.slice(0, _PICTURED),
+        partition.root,
+        found,
+        SCENE_GRAPHS.columns.empty_table() if relations is None else relations,
+        partition.staging / _PICTURE,
+    )
+    numbers = {"images": partition.images.num_rows, "masks": found.num_rows}
+    if relations is not None:
+        numbers["relations"] = relations.num_rows
+    return Summary(numbers, preview(found if relations is None else relations), (_PICTURE,))
+
+
+def _rows(folder: Path, schema: TableSchema) -> pa.Table:
+    shards = sorted(folder.glob("[0-9]*.parquet"))
+    return pa.concat_tables(read_table(path, schema) for path in shards)

@@ -1,0 +1,80 @@
+"""The code that a result depends on, of the files that `dvc.yaml` names.
+
+DVC watches whole folders, so that no import can be forgotten. A fingerprint looks closer: only the
+modules that did the work, and what they import. A new backend beside them makes DVC run the stage,
+which finds everything as it should be, and nothing further down the line runs.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from semtok.workspace import digest, fingerprint
+
+
+def source_fingerprint(root: Path, files: Iterable[Path]) -> str:
+    """Identify some source files of the project in `root`."""
+    return fingerprint(*(f"{each.relative_to(root).as_posix()} {digest(each)}" for each in files))
+
+
+def used_files(root: Path, listed: Iterable[str], modules: Iterable[str]) -> list[Path]:
+    """The listed files that some modules are made of.
+
+    Args:
+        root: the project's folder.
+        listed: files and folders of Python files, relative to it; others do not count.
+        modules: dotted names of those that do the work.
+    """
+    return sorted(closure(root, modules) & set(listed_files(root, listed)))
+
+
+def listed_files(root: Path, listed: Iterable[str]) -> list[Path]:
+    """The files among the given ones, and every Python file below the folders."""
+    paths: list[Path] = []
+    for each in listed:
+        path = root / each
+        paths += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    return paths
+
+
+def closure(root: Path, modules: Iterable[str]) -> set[Path]:
+    """The files of some modules and of all that they import, here and in their functions.
+
+    What is imported by a name that is known at run time alone (a backend) must be among `modules`.
+    """
+    found: set[Path] = set()
+    queue = list(modules)
+    seen: set[str] = set()
+    while queue:
+        module = queue.pop()
+        if module in seen:
+            continue
+        seen.add(module)
+        if path := _file(root, module):
+            found.add(path)
+            queue += _imports(path, module)
+    return found
+
+
+def _file(root: Path, module: str) -> Path | None:
+    """The file of a module of the project; None for another package, and for a function."""
+    base = root / module.replace(".", "/")
+    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _imports(path: Path, module: str) -> Iterator[str]:
+    package = module.partition(".")[0]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        match node:
+            case ast.Import(names):
+                imported = [each.name for each in names]
+            case ast.ImportFrom(str(source), names, 0):
+                imported = [source, *(f"{source}.{each.name}" for each in names)]
+            case _:
+                continue
+        for name in imported:
+            if name.partition(".")[0] == package:
+                # Importing a module runs its packages first.
+                parts = name.split(".")
+                yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
