@@ -140,6 +140,7 @@ def _checkpoint(context: Context) -> Summary:
 
 def _scores(context: Context) -> Summary:
     from semtok.bench import cases, scoring
+    from semtok.data import index
 
     bench = context.params.bench
     tokenizer = context.params.variants[context.partition].tokenizer
@@ -147,7 +148,7 @@ def _scores(context: Context) -> Summary:
     table = scoring.score(
         checkpoint,
         {split: context.input("token_shards", f"{tokenizer}-{split}") for split in bench.splits},
-        _captions(context),
+        index.annotations(context.input("index")),
         bench.benchmarks,
         context.staging,
         context.emit,

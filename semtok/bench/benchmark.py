@@ -6,10 +6,12 @@ from importlib.util import find_spec
 from typing import Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from semtok.bench.embedding import Model
+from semtok.data.index import Annotations
 from semtok.errors import SemtokError
 from semtok.events import Emit
 from semtok.tokens.shards import TokenShards
@@ -24,27 +26,29 @@ class SplitData:
         images: the images' token sets.
         captions: columns caption_id, image_id, caption; those of `images` alone, by caption_id;
             each image has one at least.
+        truth: columns caption_id, image_id: each of `captions` and each of `images` that it is
+            true of, its own included; None where the data set does not say.
     """
 
     name: str
     images: TokenShards
     captions: pa.Table
+    truth: pa.Table | None
 
 
 class Benchmark(Protocol):
-    """The interface of a benchmark's module.
+    """The interface of a benchmark's module."""
 
-    Attributes:
-        TASKS: names of the questions that it asks.
-    """
-
-    TASKS: tuple[str, ...]
+    def case_ids(self, data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
+        """The cases of each task; a task that the data set cannot be asked is left out."""
+        ...
 
     def score(self, model: Model, data: SplitData, emit: Emit) -> pa.Table:
         """Score a model on one split.
 
         Returns:
-            The columns task, case_id, cluster_id, rank and candidates of `cases.CASES`.
+            The columns task, case_id, cluster_id, rank, candidates, answers and truths of
+            `cases.CASES`.
         """
         ...
 
@@ -57,27 +61,34 @@ def find(name: str) -> Benchmark:
     """
     path = f"semtok.bench.{name}"
     module = import_module(path) if name.isidentifier() and find_spec(path) else None
-    if not hasattr(module, "TASKS"):
+    if not hasattr(module, "case_ids"):
         raise SemtokError(f"bench.benchmarks: {name!r} is no benchmark of semtok/bench")
     return cast(Benchmark, module)
 
 
-def split_data(name: str, images: TokenShards, captions: pa.Table) -> SplitData:
-    """Join the images and captions of a split.
+def split_data(name: str, images: TokenShards, annotations: Annotations) -> SplitData:
+    """Join the images of a split with what the index says of them.
 
     Args:
         name: of the split.
         images: their token shards.
-        captions: caption_id, image_id, caption; of any images.
+        annotations: of any images, these included.
 
     Raises:
         SemtokError: an image has no caption.
     """
-    kept = captions.filter(pc.is_in(captions["image_id"], pa.array(images.image_ids)))
-    missing = np.setdiff1d(images.image_ids, kept["image_id"].to_numpy())
+    image_ids = pa.array(images.image_ids)
+    captions = annotations.captions.filter(pc.is_in(annotations.captions["image_id"], image_ids))
+    missing = np.setdiff1d(images.image_ids, captions["image_id"].to_numpy())
     if len(missing):
         raise SemtokError(
             f"{images.folder}: {len(missing)} images have no caption, the first is image "
             f"{missing[0]}; leave such images out of the index"
         )
-    return SplitData(name, images, kept.sort_by("caption_id"))
+    truth = annotations.truth.filter(
+        pc.and_(
+            pc.is_in(annotations.truth["image_id"], image_ids),
+            pc.is_in(annotations.truth["caption_id"], captions["caption_id"].combine_chunks()),
+        )
+    )
+    return SplitData(name, images, captions.sort_by("caption_id"), truth if len(truth) else None)

@@ -16,7 +16,7 @@ from semtok.tables import TableSchema
 #: 1 = best; wrong answers of equal similarity stand before it.
 CASES = TableSchema(
     "cases",
-    1,
+    2,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -27,6 +27,8 @@ CASES = TableSchema(
             ("cluster_id", pa.int64()),  # cases of one cluster are resampled together
             ("rank", pa.int32()),
             ("candidates", pa.int32()),
+            ("answers", pa.int32()),  # how many of the candidates are right
+            ("truths", pa.int32()),  # how many are true, asked for or not; null: nobody knows
         ]
     ),
 )
@@ -53,7 +55,10 @@ class Ranks:
         ranks: [S, N] int64, from 1; one row a seed.
         case_ids: [N] int64, ascending.
         clusters: [N] int64, 0..C-1, each used; numbered in the order of the cluster ids.
-        candidates: [N] int64, how many answers each case had to choose from.
+        candidates: [N] int64, how many each case had to choose from.
+        answers: [N] int64, how many of them are right.
+        truths: [N] int64, how many of them are true of the image, the right ones included; None
+            where the data set does not say.
         seeds: S of them, ascending.
     """
 
@@ -61,6 +66,8 @@ class Ranks:
     case_ids: npt.NDArray[np.int64]
     clusters: npt.NDArray[np.int64]
     candidates: npt.NDArray[np.int64]
+    answers: npt.NDArray[np.int64]
+    truths: npt.NDArray[np.int64] | None
     seeds: tuple[int, ...]
 
 
@@ -123,7 +130,8 @@ def check_same_cases(named: Mapping[str, Mapping[Task, Ranks]]) -> None:
         named: name of a variant -> its cases.
 
     Raises:
-        SemtokError: tasks, cases, clusters or numbers of candidates differ; counts the difference.
+        SemtokError: tasks, cases, clusters or numbers of candidates or of right answers differ;
+            counts the difference.
     """
     (first, wanted), *others = named.items()
     for name, found in others:
@@ -147,6 +155,8 @@ def _difference(one: Ranks, other: Ranks) -> str:
         return "the cases are clustered differently"
     if changed := int((one.candidates != other.candidates).sum()):
         return f"{changed} cases had other numbers of candidates"
+    if changed := int((one.answers != other.answers).sum()):
+        return f"{changed} cases had other numbers of right answers"
     return ""
 
 
@@ -167,10 +177,13 @@ def _ranks(task: Task, rows: pa.Table) -> Ranks:
     if (case_ids != case_ids[0]).any():
         raise SemtokError(f"cases: {' '.join(task)}: the seeds were scored on different cases")
     clusters = rows["cluster_id"].to_numpy().reshape(shape)[0]
+    first = rows.slice(0, counts[0])
     return Ranks(
         ranks=rows["rank"].to_numpy().reshape(shape).astype(np.int64),
         case_ids=case_ids[0],
         clusters=np.unique(clusters, return_inverse=True)[1],
-        candidates=rows["candidates"].to_numpy().reshape(shape)[0].astype(np.int64),
+        candidates=first["candidates"].to_numpy().astype(np.int64),
+        answers=first["answers"].to_numpy().astype(np.int64),
+        truths=None if first["truths"].null_count else first["truths"].to_numpy().astype(np.int64),
         seeds=tuple(seeds.tolist()),
     )

@@ -1,13 +1,14 @@
 """Variants against a baseline on the same cases: points, relative gains, paired intervals."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import protocol
+from semtok.bench import guessing, protocol
 from semtok.bench.cases import METRICS, Task, by_task, check_same_cases, higher_is_better
+from semtok.bench.guessing import Bounds
 from semtok.bench.intervals import Interval, Resampled, resample
 from semtok.errors import SemtokError
 from semtok.params import SPLITS
@@ -50,6 +51,7 @@ class Comparison:
         baseline: the variant that the others are compared with.
         seeds: variant -> its number of trainings, the baseline first.
         cases: task -> its number of cases.
+        bounds: task -> between what its metrics lie.
         rows: by task, metric and variant, in this order.
         resamples: of each interval.
         confidence: of each interval, 0..1.
@@ -60,6 +62,7 @@ class Comparison:
     baseline: str
     seeds: Mapping[str, int]
     cases: Mapping[Task, int]
+    bounds: Mapping[Task, Bounds]
     rows: tuple[Row, ...]
     resamples: int
     confidence: float
@@ -68,8 +71,13 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON."""
-        cases = [{**task._asdict(), "cases": count} for task, count in self.cases.items()]
-        return {**asdict(self), "cases": cases}
+        cases = [
+            {**task._asdict(), "cases": count, **asdict(self.bounds[task])}
+            for task, count in self.cases.items()
+        ]
+        rest = asdict(replace(self, cases={}, bounds={}))
+        rest.pop("bounds")
+        return {**rest, "cases": cases}
 
 
 def compare(
@@ -108,6 +116,7 @@ def compare(
         baseline=baseline,
         seeds=seeds,
         cases={task: len(each.case_ids) for task, each in tasks[baseline].items()},
+        bounds={task: guessing.bounds(each) for task, each in tasks[baseline].items()},
         rows=tuple(rows),
         resamples=resamples,
         confidence=confidence,

@@ -18,7 +18,7 @@ NAME = "leaderboard.parquet"
 #: One row a task, metric and variant; null where a number is undefined or the baseline's own.
 LEADERBOARD = TableSchema(
     "leaderboard",
-    1,
+    2,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -37,6 +37,11 @@ LEADERBOARD = TableSchema(
             ("relative_low", pa.float64()),
             ("relative_high", pa.float64()),
             ("verdict", pa.string()),  # baseline, better, worse, undecided
+            ("chance", pa.float64()),  # the metric of one who guesses
+            (
+                "ceiling",
+                pa.float64(),
+            ),  # of a perfect observer; null where nobody knows what is true
             ("cases", pa.int64()),
             ("seeds", pa.int32()),
             ("tokens_per_image", pa.float64()),
@@ -97,6 +102,7 @@ def write(board: Leaderboard, folder: Path) -> None:
 
 def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
     comparison, cost = board.comparison, board.costs[row.variant]
+    bounds = comparison.bounds[row.of]
     parameters = asdict(cost.parameters)
     parameters.pop("scale")
     return {
@@ -110,6 +116,8 @@ def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
         **_ends("points", row.points),
         **_ends("relative", row.relative),
         "verdict": row.verdict,
+        "chance": bounds.chance[row.metric],
+        "ceiling": bounds.ceiling[row.metric] if bounds.ceiling else None,
         "cases": comparison.cases[row.of],
         "seeds": comparison.seeds[row.variant],
         "tokens_per_image": cost.tokens_per_image,

@@ -1,10 +1,15 @@
 """Image-text retrieval: of all captions find one of the image's own; of all images the caption's.
 
 The task of COCO retrieval (Karpathy and Fei-Fei 2015): similarities are dot products of unit
-vectors; for an image, the best placed of its captions counts.
+vectors; for an image, the best placed of its captions counts. Where the data set knows every
+caption that is true of an image, both are asked a second time with all of these for right answers.
 """
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
 
@@ -13,7 +18,8 @@ from semtok.bench.embedding import Model
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 
-TASKS = ("image_to_text", "text_to_image")
+#: What is added to the name of a task where every true candidate is a right answer.
+ANY_TRUE = "_any_true"
 
 #: Bytes of similarities held at once.
 BLOCK = 64 * 2**20
@@ -23,90 +29,162 @@ BLOCK = 64 * 2**20
 TIE = 1e-12
 
 
+def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
+    """A case an image and a case a caption, by task; any true candidate where truth is known."""
+    image_ids, caption_ids = data.images.image_ids, data.captions["caption_id"].to_numpy()
+    ways = ("",) if data.truth is None else ("", ANY_TRUE)
+    return {
+        name + way: ids
+        for way in ways
+        for name, ids in (("image_to_text", image_ids), ("text_to_image", caption_ids))
+    }
+
+
 def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split: a case an image and a case a caption, clustered by image."""
     images = model.embed_images(data.images, emit)
     texts = model.embed_texts(data.captions["caption"].to_pylist(), emit)
-    image_ids, owners = data.images.image_ids, data.captions["image_id"].to_numpy()
-    order = np.argsort(image_ids)
-    place = order[np.searchsorted(image_ids, owners, sorter=order)]
-    of_images, of_texts = ranks(images, texts, torch.from_numpy(place), emit=emit)
-    caption_ids = data.captions["caption_id"]
-    return pa.concat_tables(
-        [
-            _cases("image_to_text", image_ids, image_ids, of_images, len(texts)),
-            _cases("text_to_image", caption_ids, owners, of_texts, len(images)),
-        ]
-    )
+    own = _pairs(data, data.captions)
+    true = None if data.truth is None else _pairs(data, data.truth)
+    tables = _cases(data, "", own, true, ranks(images, texts, own, emit=emit))
+    if true is not None:
+        tables += _cases(data, ANY_TRUE, true, true, ranks(images, texts, true, emit=emit))
+    return pa.concat_tables(tables)
+
+
+def _pairs(data: SplitData, table: pa.Table) -> torch.Tensor:
+    """[R, 2] places of captions and images, from the columns caption_id and image_id."""
+    image_ids, caption_ids = data.images.image_ids, data.captions["caption_id"].to_numpy()
+    order = np.argsort(image_ids)  # captions are ordered by id, images as their shards are
+    texts = np.searchsorted(caption_ids, table["caption_id"].to_numpy())
+    images = order[np.searchsorted(image_ids, table["image_id"].to_numpy(), sorter=order)]
+    return torch.from_numpy(np.stack([texts, images], axis=1))
 
 
 def ranks(
     images: torch.Tensor,
     texts: torch.Tensor,
-    image_of_text: torch.Tensor,
+    right: torch.Tensor,
     block: int = BLOCK,
     emit: Emit = ignore,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Rank all texts for each image, and all images for each text.
 
-    Ties count against the model: every wrong candidate as similar as the right one stands before
-    it, so that a constant model is last everywhere. Compared in float64.
+    A rank is the place of the best right candidate. Ties count against the model: every wrong
+    candidate as similar as that stands before it, so that a constant model is last everywhere.
+    Compared in float64.
 
     Args:
         images: [I, P] float, unit rows.
         texts: [T, P] float, unit rows, on the same device.
-        image_of_text: [T] int64, the image (0..I-1) that each text belongs to; each image has one
-            at least.
+        right: [R, 2] int64, each pair of a text (0..T-1) and an image (0..I-1) that belong
+            together, once; each text and each image is in one at least.
         block: bytes of similarities held at once.
 
     Returns:
-        [I] int64 rank of each image's best placed text, 1..T, and [T] int64 rank of each text's
-        image, 1..I; both on the CPU.
+        [I] int64 rank of each image's best placed right text, from 1, and [T] int64 the same of
+        each text's images; both on the CPU.
 
     Raises:
-        SemtokError: an embedding is not finite, or an image has no text.
+        SemtokError: an embedding is not finite, or an image or a text has nothing that is right.
     """
     if not (torch.isfinite(images).all() and torch.isfinite(texts).all()):
         raise SemtokError("retrieval: an embedding is not finite; the model's training diverged")
-    images, image_of_text = images.double(), image_of_text.to(images.device)
-    rows = max(1, block // (8 * max(images.shape)))
-    starts = range(0, len(texts), rows)
+    right = right[right[:, 0].argsort()].to(images.device)
+    for column, rows, fault in (
+        (1, images, "an image has no caption; leave it out of the split"),
+        (0, texts, "a caption has no image; leave it out of the split"),
+    ):
+        if not _count(right[:, column], len(rows)).all():
+            raise SemtokError(f"retrieval: {fault}")
+    best_of_image = torch.full((len(images),), -torch.inf, dtype=torch.float64).to(images.device)
+    best_of_text = torch.full((len(texts),), -torch.inf, dtype=torch.float64).to(images.device)
+    for each in _blocks(images, texts, right, block):
+        best_of_text.scatter_reduce_(0, each.pairs[:, 0], each.of_pairs, "amax")
+        best_of_image.scatter_reduce_(0, each.pairs[:, 1], each.of_pairs, "amax")
 
-    right = torch.cat(
-        [
-            (images[image_of_text[start : start + rows]] * texts[start : start + rows]).sum(dim=1)
-            for start in starts
-        ]
-    )
-    best = right.new_full((len(images),), -torch.inf)
-    best = best.scatter_reduce(0, image_of_text, right, "amax")
-    if torch.isinf(best).any():
-        raise SemtokError("retrieval: an image has no caption; leave it out of the split")
-
-    before_image = torch.zeros_like(best, dtype=torch.int64)
-    of_texts = []
-    for start in starts:
-        emit(Progress("retrieval", start, len(texts)))
-        here = slice(start, start + rows)
-        similarities = texts[here].double() @ images.T
-        of_texts.append((similarities >= right[here, None] - TIE).sum(dim=1))
-        before_image += (similarities >= best - TIE).sum(dim=0)
+    # Counted are all candidates as similar as the best right one, less the right ones among them.
+    before_image = torch.zeros_like(best_of_image, dtype=torch.int64)
+    before_text = torch.zeros_like(best_of_text, dtype=torch.int64)
+    least_of_image, least_of_text = best_of_image - TIE, best_of_text - TIE
+    for each in _blocks(images, texts, right, block):
+        emit(Progress("retrieval", each.start, len(texts)))
+        here = slice(each.start, each.start + len(each.similarities))
+        before_text[here] = (each.similarities >= least_of_text[here, None]).sum(dim=1)
+        before_image += (each.similarities >= least_of_image).sum(dim=0)
+        text, image = each.pairs.T
+        before_text -= _count(text[each.of_pairs >= least_of_text[text]], len(texts))
+        before_image -= _count(image[each.of_pairs >= least_of_image[image]], len(images))
     emit(Progress("retrieval", len(texts), len(texts)))
-    # Among its own texts an image has no order: the best one stands right behind the wrong ones.
-    own = right >= best[image_of_text] - TIE
-    before_image -= torch.bincount(image_of_text[own], minlength=len(images))
-    return (before_image + 1).cpu(), torch.cat(of_texts).cpu()
+    return (before_image + 1).cpu(), (before_text + 1).cpu()
+
+
+class _Block(NamedTuple):
+    """Some texts against all images.
+
+    Attributes:
+        start: the first text.
+        similarities: [b, I] float64.
+        pairs: [r, 2] the right pairs of these texts.
+        of_pairs: [r] their similarities.
+    """
+
+    start: int
+    similarities: torch.Tensor
+    pairs: torch.Tensor
+    of_pairs: torch.Tensor
+
+
+def _blocks(
+    images: torch.Tensor, texts: torch.Tensor, right: torch.Tensor, block: int
+) -> Iterator[_Block]:
+    """All texts in their order; the right pairs are ordered by text."""
+    images = images.double()
+    rows = max(1, block // (8 * max(images.shape)))
+    owners = right[:, 0].contiguous()
+    for start in range(0, len(texts), rows):
+        similarities = texts[start : start + rows].double() @ images.T
+        first, last = torch.searchsorted(owners, owners.new_tensor([start, start + rows])).tolist()
+        pairs = right[first:last]
+        yield _Block(start, similarities, pairs, similarities[pairs[:, 0] - start, pairs[:, 1]])
+
+
+def _count(places: torch.Tensor, length: int) -> torch.Tensor:
+    return torch.bincount(places, minlength=length)
 
 
 def _cases(
-    task: str, case_ids: object, cluster_ids: object, found: torch.Tensor, candidates: int
-) -> pa.Table:
-    return pa.table(
-        {
-            "task": pa.repeat(task, len(found)),
-            "case_id": case_ids,
-            "cluster_id": cluster_ids,
-            "rank": found.to(torch.int32).numpy(),
-            "candidates": pa.repeat(pa.scalar(candidates, pa.int32()), len(found)),
-        }
-    )
+    data: SplitData,
+    way: str,
+    right: torch.Tensor,
+    true: torch.Tensor | None,
+    found: tuple[torch.Tensor, torch.Tensor],
+) -> list[pa.Table]:
+    """The cases of both directions, of the ranks that `ranks` found."""
+    captions = data.captions
+    image_ids, owners = data.images.image_ids, captions["image_id"]
+    counts = {1: len(image_ids), 0: len(captions)}
+    return [
+        pa.table(
+            {
+                "task": pa.repeat(task + way, counts[column]),
+                "case_id": ids,
+                "cluster_id": clusters,
+                "rank": of_cases.to(torch.int32).numpy(),
+                "candidates": np.full(counts[column], counts[1 - column], np.int32),
+                "answers": _per_case(right, column, counts[column]),
+                "truths": pa.nulls(counts[column], pa.int32())
+                if true is None
+                else _per_case(true, column, counts[column]),
+            }
+        )
+        for task, column, ids, clusters, of_cases in (
+            ("image_to_text", 1, image_ids, image_ids, found[0]),
+            ("text_to_image", 0, captions["caption_id"], owners, found[1]),
+        )
+    ]
+
+
+def _per_case(pairs: torch.Tensor, column: int, length: int) -> npt.NDArray[np.int32]:
+    """How many pairs each text (column 0) or image (column 1) is in."""
+    return _count(pairs[:, column], length).numpy().astype(np.int32)

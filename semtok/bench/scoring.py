@@ -8,6 +8,7 @@ import pyarrow as pa
 from semtok.bench import benchmark, costs
 from semtok.bench.cases import CASES
 from semtok.bench.embedding import Model
+from semtok.data.index import Annotations
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.tables import write_table
@@ -16,7 +17,7 @@ from semtok.tables import write_table
 def score(
     checkpoint: Path,
     shards: Mapping[str, Path],
-    captions: pa.Table,
+    annotations: Annotations,
     benchmarks: Sequence[str],
     staging: Path,
     emit: Emit = ignore,
@@ -26,7 +27,7 @@ def score(
     Args:
         checkpoint: the variant's artifact, with a folder `seed-S` for each training.
         shards: split -> token shards of the variant's tokenizer.
-        captions: the index's captions: caption_id, image_id, caption; of these splits at least.
+        annotations: what the index says of the images of these splits at least.
         benchmarks: names of modules of semtok/bench.
         staging: folder to write into.
         emit: told of progress.
@@ -44,7 +45,7 @@ def score(
     for seed, folder in trainings.items():
         model = Model(folder)
         for split, path in shards.items():
-            data = benchmark.split_data(split, model.open_shards(path), captions)
+            data = benchmark.split_data(split, model.open_shards(path), annotations)
             for name, module in found.items():
                 cases = module.score(model, data, emit)
                 parts.append(_label(cases, {"benchmark": name, "split": split, "seed": seed}))

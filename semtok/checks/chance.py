@@ -2,8 +2,8 @@
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from semtok.bench import guessing
 from semtok.bench.cases import RECALLS, Task
 
 _GROUP = [*Task._fields, "seed"]
@@ -11,10 +11,6 @@ _GROUP = [*Task._fields, "seed"]
 
 def against_chance(cases: pl.DataFrame) -> pl.DataFrame:
     """Compare every recall with that of a model that ranks at random.
-
-    A random rank is within K with chance 1 - C(N - r, K) / C(N, K) for N candidates, of which r
-    are right: K / N where one is. In image_to_text an image has as many right captions as there
-    are captions to an image.
 
     Args:
         cases: columns of `CASES`.
@@ -26,12 +22,10 @@ def against_chance(cases: pl.DataFrame) -> pl.DataFrame:
     """
     from scipy.stats import binom
 
-    per_image = pl.col("candidates") / pl.len().over(_GROUP)
-    right = pl.when(pl.col("task") == "image_to_text").then(per_image).otherwise(1.0)
-    cases = cases.with_columns(right=right.clip(lower_bound=1.0))
+    candidates, answers = (cases[name].to_numpy() for name in ("candidates", "answers"))
     frames = []
     for name, limit in RECALLS.items():
-        chance = _chance(cases["candidates"].to_numpy(), cases["right"].to_numpy(), limit)
+        chance = guessing.reached(candidates, answers, limit)
         frames.append(
             cases.with_columns(chance=pl.Series(chance))
             .group_by(_GROUP, maintain_order=True)
@@ -67,14 +61,3 @@ def clearest(rows: pl.DataFrame) -> pl.DataFrame:
         .sort("chance_p_value", maintain_order=True)
         .unique(_GROUP, keep="first", maintain_order=True)
     )
-
-
-def _chance(
-    candidates: NDArray[np.int32], right: NDArray[np.float64], limit: int
-) -> NDArray[np.float64]:
-    """The chance that the best of `right` among `candidates` in random order is within `limit`."""
-    missed = np.ones(len(candidates))
-    for place in range(limit):
-        left = np.maximum(candidates - place, 1)
-        missed *= np.clip(1 - right / left, 0, None)
-    return 1 - missed

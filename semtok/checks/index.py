@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from semtok.checks.rejected import REJECTED_RULE, count_rejected
-from semtok.checks.rules import Rule, Suite, among, at_least, beside, count, none
+from semtok.checks.rules import Rule, Suite, among, at_least, beside, count, none, there
 from semtok.checks.subject import Subject
 from semtok.data.files import FILES
-from semtok.data.index import CAPTIONS, IMAGES, SPLITS
+from semtok.data.index import CAPTIONS, IMAGES, SPLITS, TRUTH
 from semtok.params import SPLITS as SPLIT_NAMES
 from semtok.tables import read_table
 
@@ -45,6 +45,23 @@ _OF_A_CAPTION = (
         pl.col("caption").str.strip_chars().str.len_chars() == 0,
     ),
     Rule("captions_without_image", "every caption's image exists", ~pl.col("has_image")),
+    Rule(
+        "captions_untrue_of_their_image",
+        "where a split says what is true, every caption is true of its own image",
+        pl.col("judged") & ~pl.col("there"),
+    ),
+)
+_OF_A_TRUTH = (
+    Rule(
+        "duplicate_truths",
+        "a caption is said once to be true of an image",
+        pl.struct("caption_id", "image_id").is_duplicated(),
+    ),
+    Rule(
+        "truths_of_nothing",
+        "what is true are a caption and an image of one split",
+        pl.col("caption_split").ne_missing(pl.col("image_split")) | pl.col("image_split").is_null(),
+    ),
 )
 _OF_A_SPLIT_ROW = (
     Rule("images_split_twice", "every image has one split", pl.col("image_id").is_duplicated()),
@@ -65,6 +82,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     images = pl.DataFrame(read_table(subject.artifact / "images.parquet", IMAGES))
     captions = pl.DataFrame(read_table(subject.artifact / "captions.parquet", CAPTIONS))
     splits = pl.DataFrame(read_table(subject.artifact / "splits.parquet", SPLITS))
+    truth = pl.DataFrame(read_table(subject.artifact / "truth.parquet", TRUTH))
     files = pl.DataFrame(read_table(subject.input("images") / "files.parquet", FILES))
     listed = files.select("path", listed="sha256").unique("path")
     hashes = (
@@ -82,10 +100,11 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
         "tables": beside(
             count(images, _OF_AN_IMAGE, ["image_id", "path"]),
             count(
-                captions.with_columns(has_image=among(images)),
+                _judged(captions, truth, splits).with_columns(has_image=among(images)),
                 _OF_A_CAPTION,
                 ["caption_id", "image_id"],
             ),
+            count(_split(truth, captions, splits), _OF_A_TRUTH, ["caption_id", "image_id"]),
             count(
                 splits.with_columns(has_image=among(images)),
                 _OF_A_SPLIT_ROW,
@@ -103,8 +122,41 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
 def suite(settings: Settings) -> Suite:
     """What must hold."""
     return {
-        "tables": none(*_OF_AN_IMAGE, *_OF_A_CAPTION, *_OF_A_SPLIT_ROW, *_OF_A_HASH, REJECTED_RULE),
+        "tables": none(
+            *_OF_AN_IMAGE,
+            *_OF_A_CAPTION,
+            *_OF_A_TRUTH,
+            *_OF_A_SPLIT_ROW,
+            *_OF_A_HASH,
+            REJECTED_RULE,
+        ),
         "splits": [
             at_least("images_per_split", settings.images_per_split, "every split has images")
         ],
     }
+
+
+def _judged(captions: pl.DataFrame, truth: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Captions, whether their split says what is true, and whether they are true of their image."""
+    own = there(captions.select("caption_id", "image_id").unique(), truth)
+    split_of = splits.unique("image_id", maintain_order=True)
+    says = truth.join(split_of, on="image_id")["split"].unique().implode()
+    return (
+        captions.join(own, on=["caption_id", "image_id"], how="left", maintain_order="left")
+        .join(split_of, on="image_id", how="left", maintain_order="left")
+        .with_columns(judged=pl.col("split").is_in(says).fill_null(False))
+    )
+
+
+def _split(truth: pl.DataFrame, captions: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """What is true, with the splits of both."""
+    split_of = splits.unique("image_id", maintain_order=True)
+    owners = captions.unique("caption_id", maintain_order=True).join(split_of, on="image_id")
+    return truth.join(
+        split_of.rename({"split": "image_split"}), on="image_id", how="left", maintain_order="left"
+    ).join(
+        owners.select("caption_id", caption_split="split"),
+        on="caption_id",
+        how="left",
+        maintain_order="left",
+    )

@@ -9,7 +9,7 @@ from semtok.bench.cases import CASES, Task
 from semtok.checks.chance import against_chance, clearest
 from semtok.checks.rules import Rule, Suite, at_most, beside, count, none, there
 from semtok.checks.subject import Subject
-from semtok.data.index import CAPTIONS
+from semtok.data.index import annotations
 from semtok.tables import read_table
 from semtok.tokens.shards import TokenShards
 
@@ -29,12 +29,18 @@ _OF_A_CASE = (
         "ranks lie in 1..candidates",
         ~pl.col("rank").is_between(1, pl.col("candidates")),
     ),
+    Rule(
+        "answers_out_of_range",
+        "of the candidates some are right, and what is right is true",
+        ~pl.col("answers").is_between(1, pl.col("candidates"))
+        | ~pl.col("truths").is_between(pl.col("answers"), pl.col("candidates")).fill_null(True),
+    ),
     Rule("duplicate_cases", "every case occurs once", pl.struct(_CASE).is_duplicated()),
 )
 _OF_A_WANTED_CASE = (
     Rule(
         "missing_cases",
-        "every seed was scored on every image and caption of the splits that have tokens",
+        "every seed was scored on every case of the splits that have tokens",
         ~pl.col("there"),
     ),
 )
@@ -64,19 +70,13 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     paid |= {f"parameters_{role}": number for role, number in paid.pop("parameters").items()}
     # A variant may have no bias tables, but nothing works without the others.
     paid.pop("parameters_bias")
+    wanted = _wanted(subject).join(seeds, how="cross")
+    tasks = wanted.select(*Task._fields, "seed").unique(maintain_order=True)
     return {
         "cases": beside(
-            count(cases, _OF_A_CASE, [*_CASE, "rank", "candidates"]),
-            count(
-                there(_of_retrieval(subject).join(seeds, how="cross"), cases),
-                _OF_A_WANTED_CASE,
-                _CASE,
-            ),
-            count(
-                there(_tasks(subject).join(seeds, how="cross"), cases),
-                _OF_A_TASK,
-                [*Task._fields, "seed"],
-            ),
+            count(cases, _OF_A_CASE, [*_CASE, "rank", "candidates", "answers", "truths"]),
+            count(there(wanted, cases), _OF_A_WANTED_CASE, _CASE),
+            count(there(tasks, cases), _OF_A_TASK, [*Task._fields, "seed"]),
             count(
                 pl.DataFrame(
                     {"cost": list(paid), "value": [float(each) for each in paid.values()]}
@@ -103,33 +103,22 @@ def suite(settings: Settings) -> Suite:
     }
 
 
-def _tasks(subject: Subject) -> pl.DataFrame:
-    """Every benchmark and split that was asked for, with each task of the benchmark."""
+def _wanted(subject: Subject) -> pl.DataFrame:
+    """Every case of every benchmark and split that was asked for."""
     bench = subject.params["bench"]
-    rows = [
-        Task(name, split, task)
-        for name in bench["benchmarks"]
-        for split in bench["splits"]
-        for task in benchmark.find(name).TASKS
-    ]
-    return pl.DataFrame(rows, schema=dict.fromkeys(Task._fields, pl.String), orient="row")
-
-
-def _of_retrieval(subject: Subject) -> pl.DataFrame:
-    """The cases of retrieval: the images of each split that have tokens, and their captions."""
-    bench = subject.params["bench"]
-    captions = pl.DataFrame(read_table(subject.input("index") / "captions.parquet", CAPTIONS))
+    known = annotations(subject.input("index"))
     frames = [pl.DataFrame(schema={**dict.fromkeys(Task._fields, pl.String), "case_id": pl.Int64})]
-    for split in bench["splits"] if "retrieval" in bench["benchmarks"] else ():
-        images = pl.Series(TokenShards(subject.input("token_shards", split)).image_ids)
-        texts = captions.filter(pl.col("image_id").is_in(images.implode()))["caption_id"]
-        frames += [
-            pl.DataFrame({"case_id": ids}).select(
-                benchmark=pl.lit("retrieval"),
-                split=pl.lit(split),
-                task=pl.lit(task),
-                case_id="case_id",
-            )
-            for task, ids in (("image_to_text", images), ("text_to_image", texts))
-        ]
+    for split in bench["splits"]:
+        shards = TokenShards(subject.input("token_shards", split))
+        data = benchmark.split_data(split, shards, known)
+        for name in bench["benchmarks"]:
+            frames += [
+                pl.DataFrame({"case_id": ids}, schema={"case_id": pl.Int64}).select(
+                    benchmark=pl.lit(name),
+                    split=pl.lit(split),
+                    task=pl.lit(task),
+                    case_id="case_id",
+                )
+                for task, ids in benchmark.find(name).case_ids(data).items()
+            ]
     return pl.concat(frames)

@@ -7,6 +7,7 @@ annotations/panoptic_{train,val}2017.json        segments; their PNGs in a folde
 annotations/psg.json                             relations among panoptic segments (PSG)
 annotations/dataset_coco.json                    Karpathy's splits, or
 annotations/coco_karpathy_{val,test}.json        the same as lists of captioned images
+annotations/truth_{train,val}2017.json           every image that each caption is true of (`scenes`)
 """
 
 import json
@@ -23,7 +24,7 @@ _IMAGES = (".jpg", ".jpeg", ".png")
 _ANNOTATIONS = (
     *(
         f"annotations/{kind}_{folder}.json"
-        for kind in ("captions", "instances")
+        for kind in ("captions", "instances", "truth")
         for folder in FOLDERS
     ),
     *(f"annotations/panoptic_{folder}{what}" for folder in FOLDERS for what in (".json", "/*.png")),
@@ -107,6 +108,24 @@ def check_rows(path: Path, table: str, rows: list[Any], fields: Fields) -> list[
         if not all(_fits(value, kinds[name]) for value in values):
             raise SemtokError(_blame(path, table, rows, kinds))
     return found
+
+
+def integers(path: Path, document: Mapping[str, Any], table: str, width: int) -> list[list[int]]:
+    """The rows of one of a document's lists, each a list of `width` integers.
+
+    Raises:
+        SemtokError: names the file and the row that is something else.
+    """
+    rows = document.get(table)
+    if not isinstance(rows, list):
+        raise SemtokError(f"{path}: {table}: expected a list; is this the file that its name says?")
+    for number, row in enumerate(rows):
+        if type(row) is not list or len(row) != width or not all(_fits(x, (int,)) for x in row):
+            raise SemtokError(
+                f"{path}: {table}[{number}]: {repr(row)[:40]} is not {width} integers of 64 bits; "
+                "correct it or the file"
+            )
+    return rows
 
 
 def categories(path: Path, document: Mapping[str, Any]) -> dict[int, str]:

@@ -1,5 +1,6 @@
 """The tables of the stage `index`, for those who read them; `indexing` builds them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,7 +26,31 @@ CAPTIONS = TableSchema(
     1,
     pa.schema([("caption_id", pa.int64()), ("image_id", pa.int64()), ("caption", pa.string())]),
 )
+#: Every caption and image of one split that it is true of, its own image included; no rows where
+#: the data set does not say.
+TRUTH = TableSchema("truth", 1, pa.schema([("caption_id", pa.int64()), ("image_id", pa.int64())]))
 SPLITS = TableSchema("splits", 1, pa.schema([("image_id", pa.int64()), ("split", pa.string())]))
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What the index says of its images.
+
+    Attributes:
+        captions: schema `CAPTIONS`.
+        truth: schema `TRUTH`.
+    """
+
+    captions: pa.Table
+    truth: pa.Table
+
+
+def annotations(index: Path) -> Annotations:
+    """Read what the artifact of `index` says of its images."""
+    return Annotations(
+        captions=read_table(index / "captions.parquet", CAPTIONS),
+        truth=read_table(index / "truth.parquet", TRUTH),
+    )
 
 
 def split_images(index: Path, split: str) -> pa.Table:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from PIL import Image
 
 from semtok.data import coco, rejects
-from semtok.data.index import CAPTIONS, IMAGES, SPLITS
+from semtok.data.index import CAPTIONS, IMAGES, SPLITS, TRUTH
 from semtok.events import Emit, Progress, ignore
 from semtok.params import DataSettings
 from semtok.tables import REJECTED, write_table
@@ -22,7 +22,7 @@ _BATCH = 64
 def build(
     root: Path, files: pa.Table, settings: DataSettings, staging: Path, emit: Emit = ignore
 ) -> None:
-    """Write `images`, `captions`, `splits` and `rejected.parquet`.
+    """Write `images`, `captions`, `truth`, `splits` and `rejected.parquet`.
 
     Set aside are images that are missing, unreadable, of another size than the annotations say,
     without a caption or without a split; captions that are empty or have no image; and every
@@ -56,9 +56,11 @@ def build(
         rejects.enforce(rows.to_arrow(), kept.height, settings.rejected_share, what, root)
     images = images.rename({"file": "path"}).sort("image_id")
     captions = captions.rename({"source_id": "caption_id"}).sort("image_id", "caption_id")
+    truth = _truth(root, images, captions)
     for name, frame, schema in (
         ("images", images, IMAGES),
         ("captions", captions, CAPTIONS),
+        ("truth", truth, TRUTH),
         ("splits", images, SPLITS),
         ("rejected", bad, REJECTED),
     ):
@@ -133,6 +135,26 @@ def _listed_captions(root: Path) -> pl.DataFrame:
             )
         )
     return pl.concat(frames)
+
+
+def _truth(root: Path, images: pl.DataFrame, captions: pl.DataFrame) -> pl.DataFrame:
+    """What is true of what, among the images and captions that are kept, within a split."""
+    frames = [pl.DataFrame(schema={"caption_id": pl.Int64, "image_id": pl.Int64})]
+    for folder in coco.FOLDERS:
+        path = root / f"annotations/truth_{folder}.json"
+        if path.exists():
+            pairs = coco.integers(path, coco.read_json(path), "pairs", 2)
+            frames.append(pl.DataFrame(pairs, schema=frames[0].schema, orient="row"))
+    split_of = images.select("image_id", "split")
+    owners = captions.select("caption_id", "image_id").join(split_of, on="image_id")
+    return (
+        pl.concat(frames)
+        .join(split_of, on="image_id")
+        .join(owners.select("caption_id", "split"), on=["caption_id", "split"])
+        .select("caption_id", "image_id")
+        .unique()
+        .sort("caption_id", "image_id")
+    )
 
 
 def _sound_images(

@@ -69,7 +69,10 @@ def _title(board: Leaderboard, task: Task) -> str:
 def _quality(board: Leaderboard, task: Task) -> list[list[Sequence[str]]]:
     """For each metric the cells of all variants."""
     rows = [row for row in board.comparison.rows if row.of == task]
-    return [[_cells(row) for row in rows if row.metric == metric] for metric in METRICS]
+    return [
+        [_cells(row) for row in rows if row.metric == metric] + _bounds(board, task, metric)
+        for metric in METRICS
+    ]
 
 
 def _cells(row: Row) -> Sequence[str]:
@@ -81,6 +84,17 @@ def _cells(row: Row) -> Sequence[str]:
         _interval(row.relative, "{:+.0f}"),
         row.verdict,
     )
+
+
+def _bounds(board: Leaderboard, task: Task, metric: str) -> list[Sequence[str]]:
+    """What stands below the variants: between what their values can lie."""
+    bounds = board.comparison.bounds[task]
+    known = {"chance": bounds.chance, "perfect observer": bounds.ceiling}
+    return [
+        (_SHORT.get(metric, metric), name, f"{values[metric]:.1f}", "", "", "")
+        for name, values in known.items()
+        if values is not None
+    ]
 
 
 def _interval(interval: Interval | None, form: str) -> str:

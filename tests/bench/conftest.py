@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from semtok.bench.cases import CASES
+from semtok.data.index import TRUTH, Annotations
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText
@@ -33,6 +34,8 @@ def cases_of(
     candidates=1000,
     split="test",
     task="text_to_image",
+    answers=1,
+    truths=None,
 ):
     rows = [
         {
@@ -44,6 +47,8 @@ def cases_of(
             "cluster_id": (clusters or range(len(values)))[number],
             "rank": rank,
             "candidates": candidates,
+            "answers": answers,
+            "truths": truths,
         }
         for seed, values in ranks.items()
         for number, rank in enumerate(values)
@@ -65,6 +70,7 @@ class Variant:
     checkpoint: Path
     shards: dict[str, Path]  # by split
     captions: pa.Table
+    annotations: Annotations
 
 
 def save_variant(folder, seeds):
@@ -113,4 +119,5 @@ def save_variant(folder, seeds):
         }
         made = checkpoint.Checkpoint(model, tokenizer, tokens, Collate(patch_size=4))
         checkpoint.save(target, made, [(1, "loss", 3.0)], facts)
-    return Variant(folder / "checkpoint", folders, captions)
+    unknown = Annotations(captions, TRUTH.columns.empty_table())
+    return Variant(folder / "checkpoint", folders, captions, unknown)

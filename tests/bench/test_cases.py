@@ -50,6 +50,7 @@ def test_broken_tables_are_refused(make_cases, ranks, case_ids, reason):
         ({"case_ids": [1, 2, 4]}, "2 cases are in one of them only, 2 in both"),
         ({"clusters": [1, 1, 3]}, "the cases are clustered differently"),
         ({"candidates": 99}, "3 cases had other numbers of candidates"),
+        ({"answers": 2}, "3 cases had other numbers of right answers"),
         ({"split": "val"}, "only a has retrieval test text_to_image"),
     ],
 )

@@ -60,9 +60,13 @@ def test_what_the_interval_leaves_open_is_undecided(make_cases):
 
 def test_it_turns_into_json(three):
     text = json.dumps(three.as_dict(), allow_nan=False)
-    assert json.loads(text)["cases"] == [
-        {"benchmark": "retrieval", "split": "test", "task": "text_to_image", "cases": 50}
-    ]
+    (case,) = json.loads(text)["cases"]
+    bounds = {"chance": case.pop("chance"), "ceiling": case.pop("ceiling")}
+    assert case == {"benchmark": "retrieval", "split": "test", "task": "text_to_image", "cases": 50}
+    assert bounds == {
+        "chance": pytest.approx({"R@1": 0.1, "R@5": 0.5, "R@10": 1, "median_rank": 500}),
+        "ceiling": None,
+    }
 
 
 @pytest.mark.parametrize(("seeds", "label"), [(1, "smoke run (1 seed; a claim needs 5)"), (5, "")])

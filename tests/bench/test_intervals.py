@@ -16,6 +16,8 @@ def of(ranks, clusters=None):
         case_ids=np.arange(count),
         clusters=np.arange(count) if clusters is None else np.asarray(clusters),
         candidates=np.full(count, 1000),
+        answers=np.ones(count, np.int64),
+        truths=None,
         seeds=tuple(range(len(ranks))),
     )
 

@@ -40,7 +40,9 @@ def test_quality_stands_beside_cost(scores, tmp_path):
         "parameters_bias": 8,
         "flops_per_image": 3e6,
         "training_seconds": 60.0,
-        "protocol": "0.1",
+        "chance": pytest.approx(0.1),
+        "ceiling": None,
+        "protocol": "0.2",
         "label": "smoke run (1 seed; a claim needs 5)",
     }
     assert {name: row[name] for name in expected} == expected

@@ -16,7 +16,7 @@ from semtok.errors import SemtokError
 from semtok.events import Progress
 
 
-def by_full_sort(images, texts, owners):
+def by_full_sort(images, texts, pairs):
     """The definition, one case at a time: sort all candidates, of equal ones the wrong first."""
     similarities = images.astype(np.float64) @ texts.astype(np.float64).T
     similarities = similarities.round(9)  # equal up to the order of summation is equal
@@ -25,12 +25,16 @@ def by_full_sort(images, texts, owners):
         order = np.lexsort((right, -scores))
         return 1 + np.flatnonzero(right[order])[0]
 
-    of_images = [place(row, owners == image) for image, row in enumerate(similarities)]
-    of_texts = [
-        place(similarities[:, text], np.arange(len(images)) == owner)
-        for text, owner in enumerate(owners)
-    ]
+    belong = np.zeros(similarities.shape, bool)
+    belong[pairs[:, 1], pairs[:, 0]] = True
+    of_images = [place(*each) for each in zip(similarities, belong, strict=True)]
+    of_texts = [place(*each) for each in zip(similarities.T, belong.T, strict=True)]
     return of_images, of_texts
+
+
+def belonging(owners):
+    """Pairs of a text and an image, where each text belongs to one image."""
+    return torch.stack([torch.arange(len(owners)), owners], dim=1)
 
 
 def unit(values):
@@ -48,14 +52,15 @@ def cases(draw):
     extra = draw(st.lists(st.integers(0, count - 1), max_size=8))
     owners = draw(st.permutations([*range(count), *extra]))
     texts = draw(arrays.arrays(np.int64, (len(owners), 3), elements=st.integers(1, 3)))
-    return unit(images), unit(texts), np.array(owners)
+    more = draw(st.sets(st.tuples(*(st.integers(0, n - 1) for n in (len(owners), count)))))
+    pairs = draw(st.permutations(sorted({*enumerate(owners), *more})))
+    return unit(images), unit(texts), np.array(pairs)
 
 
 @given(cases(), st.sampled_from([1, 100, 2**20]))
 def test_ranks_are_those_of_a_full_sort(case, block):
-    images, texts, owners = case
     found = ranks(*map(torch.from_numpy, case), block=block)
-    assert tuple(each.tolist() for each in found) == by_full_sort(images, texts, owners)
+    assert tuple(each.tolist() for each in found) == by_full_sort(*case)
 
 
 def test_ranks_of_many_random_vectors_are_those_of_a_full_sort():
@@ -63,14 +68,15 @@ def test_ranks_of_many_random_vectors_are_those_of_a_full_sort():
     images = unit(random.normal(size=(60, 16)))
     owners = random.permutation(np.arange(60).repeat(5))
     texts = unit(images[owners] + random.normal(size=(300, 16)))
-    found = ranks(*map(torch.from_numpy, (images, texts, owners)), block=4096)
-    assert tuple(each.tolist() for each in found) == by_full_sort(images, texts, owners)
+    case = images, texts, belonging(torch.from_numpy(owners)).numpy()
+    found = ranks(*map(torch.from_numpy, case), block=4096)
+    assert tuple(each.tolist() for each in found) == by_full_sort(*case)
 
 
 def test_a_perfect_model_is_first_everywhere():
     images = torch.eye(7)
     owners = torch.arange(7).repeat_interleave(5)
-    of_images, of_texts = ranks(images, images[owners], owners)
+    of_images, of_texts = ranks(images, images[owners], belonging(owners))
     assert set(of_images.tolist()) == set(of_texts.tolist()) == {1}
 
 
@@ -78,7 +84,9 @@ def test_a_perfect_model_is_first_everywhere():
 def test_a_constant_model_is_last_everywhere(width):
     vector = torch.nn.functional.normalize(torch.linspace(-1, 2, width), dim=0)
     owners = torch.arange(40).repeat_interleave(5)
-    of_images, of_texts = ranks(vector.expand(40, -1), vector.expand(200, -1), owners, block=9999)
+    of_images, of_texts = ranks(
+        vector.expand(40, -1), vector.expand(200, -1), belonging(owners), block=9999
+    )
     assert set(of_images.tolist()) == {1 + 200 - 5}  # behind every caption of another image
     assert set(of_texts.tolist()) == {40}
 
@@ -86,7 +94,7 @@ def test_a_constant_model_is_last_everywhere(width):
 def test_an_equal_caption_of_another_image_stands_before_its_own():
     images = torch.eye(3)
     texts = torch.stack([images[0], images[0], images[1], images[2]])
-    of_images, of_texts = ranks(images, texts, torch.tensor([0, 1, 1, 2]))
+    of_images, of_texts = ranks(images, texts, belonging(torch.tensor([0, 1, 1, 2])))
     assert of_images.tolist() == [2, 1, 1]
     assert of_texts.tolist() == [1, 3, 1, 1]
 
@@ -99,7 +107,7 @@ def test_similarities_held_at_once_stay_within_the_block():
         assert isinstance(event, Progress)
         starts.append(event.done)
 
-    ranks(images, images[owners], owners, block=8 * 10 * 7, emit=emit)
+    ranks(images, images[owners], belonging(owners), block=8 * 10 * 7, emit=emit)
     assert starts == [*range(0, 100, 7), 100]
 
 
@@ -111,8 +119,9 @@ from semtok.bench.retrieval import ranks
 torch.set_num_threads(1)
 images = torch.nn.functional.normalize(torch.randn(5000, 8), dim=1)
 owners = torch.arange(5000).repeat_interleave(5)
+right = torch.stack([torch.arange(25000), owners], dim=1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-ranks(images, images[owners], owners)
+ranks(images, images[owners], right)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -123,9 +132,11 @@ def test_what_is_not_finite_is_refused():
     images = torch.eye(3)
     images[1, 1] = torch.nan
     with pytest.raises(SemtokError, match="not finite"):
-        ranks(images, torch.eye(3), torch.arange(3))
+        ranks(images, torch.eye(3), belonging(torch.arange(3)))
 
 
 def test_an_image_without_captions_is_refused():
-    with pytest.raises(SemtokError, match="no caption"):
-        ranks(torch.eye(3), torch.eye(3)[:2], torch.arange(2))
+    with pytest.raises(SemtokError, match="an image has no caption"):
+        ranks(torch.eye(3), torch.eye(3)[:2], belonging(torch.arange(2)))
+    with pytest.raises(SemtokError, match="a caption has no image"):
+        ranks(torch.eye(3), torch.eye(3), torch.tensor([[0, 0], [0, 1], [0, 2], [1, 1]]))

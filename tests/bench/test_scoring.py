@@ -2,14 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
+from semtok.bench import retrieval
 from semtok.bench.benchmark import split_data
 from semtok.bench.cases import CASES, Task, by_task
+from semtok.bench.embedding import Model
 from semtok.bench.scoring import score, seed_folders
+from semtok.data.index import TRUTH
 from semtok.errors import SemtokError
 from semtok.tables import read_table
 from semtok.tokens.shards import TokenShards
@@ -20,7 +25,7 @@ from semtok.workspace import digest
 @pytest.fixture(scope="module")
 def scores(trained, tmp_path_factory):
     staging = tmp_path_factory.mktemp("scores")
-    score(trained.checkpoint, trained.shards, trained.captions, ["retrieval"], staging)
+    score(trained.checkpoint, trained.shards, trained.annotations, ["retrieval"], staging)
     return staging
 
 
@@ -59,6 +64,66 @@ def test_cases_are_those_of_a_plain_loop(trained, scores):
                 assert of_images.ranks[number, place] == rank
 
 
+def test_any_true_cases_are_those_of_a_plain_loop(trained, tmp_path):
+    """Beside the paired ones, which stay as they are."""
+    random = np.random.default_rng(1)
+    val = TokenShards(trained.shards["val"]).image_ids.tolist()
+    rows = trained.captions.to_pylist()
+    own = {(row["caption_id"], row["image_id"]) for row in rows}
+    true = {
+        *((caption, image) for caption, image in own if image in val),
+        *((row["caption_id"], random.choice(val).item()) for row in rows if row["image_id"] in val),
+    }
+    pairs = pa.Table.from_pylist(
+        [{"caption_id": c, "image_id": i} for c, i in sorted(true)], schema=TRUTH.columns
+    )
+    known = replace(trained.annotations, truth=pairs)
+    data = split_data("val", TokenShards(trained.shards["val"]), known)
+    model = Model(trained.checkpoint / "seed-0")
+    images, texts = (
+        model.embed_images(data.images),
+        model.embed_texts(data.captions["caption"].to_pylist()),
+    )
+    similar = (texts.double() @ images.double().T).numpy()
+    captions, order = data.captions["caption_id"].to_pylist(), data.images.image_ids.tolist()
+    right = np.array([[(c, i) in true for i in order] for c in captions])
+
+    def case(scores, right):
+        best = scores[right].max()
+        return 1 + int((scores[~right] >= best).sum()), int(right.sum()), int(right.sum())
+
+    wanted = {
+        ("text_to_image_any_true", c): case(*each)
+        for c, *each in zip(captions, similar, right, strict=True)
+    }
+    wanted |= {
+        ("image_to_text_any_true", i): case(*each)
+        for i, *each in zip(order, similar.T, right.T, strict=True)
+    }
+    found = retrieval.score(model, data).to_pylist()
+    assert {
+        (row["task"], row["case_id"]): (row["rank"], row["answers"], row["truths"])
+        for row in found
+        if row["task"].endswith("any_true")
+    } == wanted
+    paired = {(row["task"], row["case_id"]): row for row in found}
+    for row in retrieval.score(model, replace(data, truth=None)).to_pylist():
+        same = paired[row["task"], row["case_id"]]
+        assert row["truths"] is None
+        assert row == {**same, "truths": None}
+        assert same["truths"] == wanted[row["task"] + "_any_true", row["case_id"]][2]
+    ids = retrieval.case_ids(data)
+    assert {(task, case) for task in ids for case in ids[task].tolist()} == set(paired)
+
+
+def test_a_split_without_truth_is_asked_no_more(trained):
+    val, test = (TokenShards(trained.shards[name]) for name in ("val", "test"))
+    first = trained.captions.filter(np.asarray(trained.captions["image_id"]) == val.image_ids[0])
+    known = replace(trained.annotations, truth=first.select(["caption_id", "image_id"]))
+    assert len(split_data("val", val, known).truth) == len(first)
+    assert split_data("test", test, known).truth is None
+
+
 def test_a_caption_is_clustered_with_its_image(trained, scores):
     table = read_table(scores / "cases.parquet", CASES).to_pylist()
     owner = {row["caption_id"]: row["image_id"] for row in trained.captions.to_pylist()}
@@ -77,14 +142,14 @@ def test_costs_are_means_over_seeds(scores):
 
 
 def test_the_same_inputs_give_the_same_bytes(trained, scores, tmp_path):
-    score(trained.checkpoint, trained.shards, trained.captions, ["retrieval"], tmp_path)
+    score(trained.checkpoint, trained.shards, trained.annotations, ["retrieval"], tmp_path)
     assert digest(tmp_path) == digest(scores)
 
 
 @pytest.mark.parametrize("name", ["aro", "intervals", "../retrieval", "scoring"])
 def test_an_unknown_benchmark_is_refused(trained, tmp_path, name):
     with pytest.raises(SemtokError, match="is no benchmark"):
-        score(trained.checkpoint, trained.shards, trained.captions, [name], tmp_path)
+        score(trained.checkpoint, trained.shards, trained.annotations, [name], tmp_path)
 
 
 def test_a_model_that_diverged_is_refused_by_name(trained, tmp_path):
@@ -94,7 +159,7 @@ def test_a_model_that_diverged_is_refused_by_name(trained, tmp_path):
         made.model.vision.norm.weight.fill_(torch.nan)
     checkpoint.save(tmp_path / "broken/seed-1", made, [], {})
     with pytest.raises(SemtokError, match="broken/seed-1: embeds images"):
-        score(tmp_path / "broken", trained.shards, trained.captions, ["retrieval"], tmp_path)
+        score(tmp_path / "broken", trained.shards, trained.annotations, ["retrieval"], tmp_path)
 
 
 def test_an_image_without_captions_is_refused(trained):
@@ -103,7 +168,7 @@ def test_an_image_without_captions_is_refused(trained):
     captions = trained.captions
     captions = captions.filter(np.asarray(captions["image_id"]) != first)
     with pytest.raises(SemtokError, match=f"1 images have no caption, the first is image {first}"):
-        split_data("test", images, captions)
+        split_data("test", images, replace(trained.annotations, captions=captions))
 
 
 def test_a_checkpoint_without_trainings_is_refused(tmp_path):

@@ -10,7 +10,9 @@ from semtok.checks.chance import against_chance, clearest
 LIMITS = {"R@1": 1, "R@5": 5, "R@10": 10}
 
 
-def cases(task: str, ranks: list[int], candidates: int, seed: int = 0) -> pl.DataFrame:
+def cases(
+    task: str, ranks: list[int], candidates: int, answers: int = 1, seed: int = 0
+) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "benchmark": "retrieval",
@@ -20,6 +22,7 @@ def cases(task: str, ranks: list[int], candidates: int, seed: int = 0) -> pl.Dat
             "case_id": range(len(ranks)),
             "rank": ranks,
             "candidates": candidates,
+            "answers": answers,
         }
     )
 
@@ -32,7 +35,10 @@ def test_chance_is_the_hypergeometric_one_and_the_tail_binomial(
     task: str, number: int, candidates: int, right: int
 ) -> None:
     ranks = np.random.default_rng(0).integers(1, candidates + 1, number).tolist()
-    rows = {row["metric"]: row for row in against_chance(cases(task, ranks, candidates)).to_dicts()}
+    rows = {
+        row["metric"]: row
+        for row in against_chance(cases(task, ranks, candidates, right)).to_dicts()
+    }
     assert set(rows) == set(LIMITS)
     for metric, limit in LIMITS.items():
         chance = 1 - hypergeom.pmf(0, candidates, right, limit)

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from semtok.bench import costs, leaderboard
 from semtok.bench.cases import CASES
 from semtok.data.files import FILES
-from semtok.data.index import CAPTIONS, IMAGES, SPLITS
+from semtok.data.index import CAPTIONS, IMAGES, SPLITS, TRUTH
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
@@ -175,6 +175,7 @@ def _index(folder: Path, images: Path) -> None:
     splits = [{"image_id": image_id, "split": split} for image_id, split in SPLIT_OF.items()]
     _write(folder / "images.parquet", IMAGES, rows)
     _write(folder / "captions.parquet", CAPTIONS, captions)
+    _write(folder / "truth.parquet", TRUTH, [])
     _write(folder / "splits.parquet", SPLITS, splits)
     _write(folder / "rejected.parquet", REJECTED, [])
 
@@ -321,6 +322,8 @@ def _scores(folder: Path, misses: int) -> None:
                     "cluster_id": image,
                     "rank": 7 if number < misses else 1,
                     "candidates": 2 * len(VAL) if task == "image_to_text" else len(VAL),
+                    "answers": 2 if task == "image_to_text" else 1,
+                    "truths": None,
                 }
                 for number, (case, image) in enumerate(cases)
             ]

@@ -28,6 +28,8 @@ class Index:
         self.captions = read_table(folder / "captions.parquet", index.CAPTIONS).to_pylist()
         rows = read_table(folder / "splits.parquet", index.SPLITS).to_pylist()
         self.splits = {row["image_id"]: row["split"] for row in rows}
+        rows = read_table(folder / "truth.parquet", index.TRUTH).to_pylist()
+        self.truth = [(row["caption_id"], row["image_id"]) for row in rows]
         self.rejected = read_table(folder / "rejected.parquet", REJECTED).to_pylist()
 
     @property
@@ -208,3 +210,27 @@ def test_progress_ends_at_the_number_of_images(tiny_coco):
     events: list[Event] = []
     build(tiny_coco, emit=events.append)
     assert (events[-1].done, events[-1].total) == (9, 9)
+
+
+def true(root: Path, *pairs: object) -> None:
+    text = json.dumps({"pairs": pairs})
+    (root / "annotations/truth_val2017.json").write_text(text)
+
+
+def test_truth_stays_among_what_is_kept_and_within_a_split(tiny_coco):
+    splits = build(tiny_coco).splits
+    assert build(tiny_coco).truth == []
+    val, test = (next(i for i in splits if splits[i] == name) for name in ("val", "test"))
+    also = next(i for i in splits if splits[i] == "val" and i != val)
+    kept = [[1000 * val, val], [1000 * val, also], [1000 * test, test]]
+    gone = [[1000 * val, test], [1000 * val, 9_999], [5, val], [1000 * val, 1]]
+    true(tiny_coco, *kept[::-1], *gone, kept[0])
+    assert build(tiny_coco).truth == sorted(map(tuple, kept))
+    assert "annotations/truth_val2017.json" in files.list_files(tiny_coco)["path"].to_pylist()
+
+
+@pytest.mark.parametrize("row", [[1], [1, 2, 3], [1, "2"], [1, True], [1, 2**63], {"a": 1}, 7])
+def test_a_broken_row_of_truth_is_named(tiny_coco, row):
+    true(tiny_coco, [1000, 1], row)
+    with pytest.raises(SemtokError, match=r"truth_val2017.json: pairs\[1\]: .* is not 2 integers"):
+        build(tiny_coco)

@@ -28,6 +28,8 @@ def board():
                         "cluster_id": number * 20 // count,
                         "rank": 1 + int(rank),
                         "candidates": 1000,
+                        "answers": 1,
+                        "truths": 2,
                     }
                     for number, rank in enumerate(ranks)
                 ]

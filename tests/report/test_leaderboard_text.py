@@ -24,7 +24,7 @@ def test_it_fits_into_100_columns(board):
 def test_it_starts_with_what_it_is(board):
     lines = shown(board).splitlines()
     assert lines[0] == "Smoke run (1 seed; a claim needs 5)."
-    assert lines[1].startswith("Protocol 0.1.")
+    assert lines[1].startswith("Protocol 0.2.")
 
 
 def test_it_shows_points_gains_intervals_and_costs(board):
@@ -37,6 +37,12 @@ def test_it_shows_points_gains_intervals_and_costs(board):
     assert all(number in text for number in ("810,000", "100,000", "64.0", "55", "81 s"))
 
 
+def test_it_shows_between_what_a_value_can_lie(board):
+    lines = [" ".join(line.split()) for line in shown(board).splitlines()]
+    assert lines.count("chance 0.1") == 2  # R@1 of both tasks: one answer among 1000 candidates
+    assert lines.count("perfect observer 50.0") == 2  # one answer among two that are true
+
+
 def test_the_terminal_shows_the_final_split_and_markdown_all(board, tmp_path):
     write(board, tmp_path / "leaderboard.md")
     markdown = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
@@ -44,5 +50,5 @@ def test_the_terminal_shows_the_final_split_and_markdown_all(board, tmp_path):
     assert "## retrieval, val: image to text, 20 cases" in markdown
     assert "## retrieval, test: image to text, 20 cases" in markdown
     rows = [line for line in markdown.splitlines() if line.startswith("| R@1 |")]
-    assert len(rows) == 2 * 2 * 3
+    assert len(rows) == 2 * 2 * 5
     assert {line.count("|") for line in rows} == {7}

@@ -9,6 +9,8 @@ random streams of their own, come
 - the captions: sampled by a grammar from everything that holds in the picture, also what no
   annotation says (attributes, counts, left and right, relations that the annotators left out).
 
+A caption may be true of other pictures too: `annotations/truth_val2017.json` lists all of these.
+
 So captions are NOT written from the graph that semantic tokens are given. The two still share
 much, as real ones do: about half of the relations that captions mention are annotated, while
 fewer than one caption in ten says nothing but categories and annotated relations (tested).

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from semtok.data.scenes.annotations import (
 from semtok.data.scenes.captions import captions
 from semtok.data.scenes.catalogue import THINGS
 from semtok.data.scenes.compose import scene
-from semtok.data.scenes.observation import observe
+from semtok.data.scenes.facts import Fact
+from semtok.data.scenes.observation import Observation, observe
 from semtok.data.scenes.render import render
+from semtok.data.scenes.truth import truth
 from semtok.data.scenes.vocabulary import PREDICATES, STUFF
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
@@ -55,11 +58,13 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
     done, total = 0, settings.train + settings.val
     for split in _SPLITS:
         records: dict[str, list[Record]] = {kind: [] for kind in ("images", *_KINDS)}
+        # Only what is scored needs its truth, and a large train2017 would not fit into memory.
+        claims = _Claims({}, {}) if split == "val2017" else None
         for folder in (root / split, root / "annotations" / f"panoptic_{split}"):
             folder.mkdir(parents=True, exist_ok=True)
         for image_id in image_ids(split, settings):
             emit(Progress("scenes", done, total))
-            graphs.append(_add_image(root, split, image_id, settings, records))
+            graphs.append(_add_image(root, split, image_id, settings, records, claims))
             done += 1
         for kind, kept in _KINDS.items():
             document = {
@@ -75,6 +80,11 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
                     if each["isthing"] or "isthing" in kept
                 ]
             _write_json(root / "annotations" / f"{kind}_{split}.json", document)
+        if claims is not None:
+            pairs = _true_pairs(claims)
+            _write_json(
+                root / "annotations" / f"truth_{split}.json", {"info": _INFO, "pairs": pairs}
+            )
     emit(Progress("scenes", done, total))
     psg = {
         "data": graphs,
@@ -92,8 +102,32 @@ def image_ids(split: str, settings: Settings) -> range:
     return range(first, first + 2 * count, 2)
 
 
+@dataclass(frozen=True)
+class _Claims:
+    """What the captions of a split claim, and what its pictures show."""
+
+    facts: dict[int, Fact]  # by caption id
+    observations: dict[int, Observation]  # by image id
+
+
+def _true_pairs(claims: _Claims) -> list[list[int]]:
+    """[caption id, image id] wherever the caption is true of the image, its own one included."""
+    image_ids = list(claims.observations)
+    found = truth(list(claims.facts.values()), list(claims.observations.values()))
+    return [
+        [caption_id, image_ids[place]]
+        for caption_id, places in zip(claims.facts, found, strict=True)
+        for place in places
+    ]
+
+
 def _add_image(
-    root: Path, split: str, image_id: int, settings: Settings, records: dict[str, list[Record]]
+    root: Path,
+    split: str,
+    image_id: int,
+    settings: Settings,
+    records: dict[str, list[Record]],
+    claims: _Claims | None,
 ) -> Record:
     """Write one image and its panoptic picture; note its records and return its scene graph."""
     composed = scene(settings.seed, image_id, settings.size)
@@ -110,12 +144,18 @@ def _add_image(
     )
     records["instances"] += instances(observation, ids, image_id)
     records["panoptic"].append(panoptic(observation, image_id, f"{name}.png"))
-    records["captions"] += [
-        {"id": image_id * _CAPTIONS + place, "image_id": image_id, "caption": caption.text}
-        for place, caption in enumerate(
-            captions(observation, _stream("captions", settings, image_id))
+    said = dict(
+        enumerate(
+            captions(observation, _stream("captions", settings, image_id)), image_id * _CAPTIONS
         )
+    )
+    records["captions"] += [
+        {"id": number, "image_id": image_id, "caption": caption.text}
+        for number, caption in said.items()
     ]
+    if claims is not None:
+        claims.observations[image_id] = observation
+        claims.facts.update({number: caption.fact for number, caption in said.items()})
     annotators = _stream("relations", settings, image_id)
     return scene_graph(observation, image_id, f"{split}/{name}.jpg", panoptic_file, annotators)
 

@@ -1,14 +1,22 @@
-from semtok.data.index import CAPTIONS, IMAGES, SPLITS
+from semtok.data.index import CAPTIONS, IMAGES, SPLITS, TRUTH
 from tests.checks.planted import Fault, editing, rejecting, repeating, setting
 from tests.checks.tiny_line import Row
 
 _IMAGES = ("images.parquet", IMAGES)
 _CAPTIONS = ("captions.parquet", CAPTIONS)
+_TRUTH = ("truth.parquet", TRUTH)
 _SPLITS = ("splits.parquet", SPLITS)
 
 
 def _without(image_id: int) -> object:
     return lambda rows: [row for row in rows if row["image_id"] != image_id]
+
+
+def _true(*pairs: tuple[int, int]) -> object:
+    """In train every caption is true of its own image; and so are these pairs."""
+    own = [(10 * image_id + n, image_id) for image_id in (1, 2, 3, 4) for n in range(2)]
+    names = TRUTH.columns.names
+    return lambda rows: [dict(zip(names, pair, strict=True)) for pair in (*own, *pairs)]
 
 
 def _copy_of_1_in_val(rows: list[Row]) -> None:
@@ -27,6 +35,24 @@ FAULTS = [
     Fault("index", "empty_captions", setting(*_CAPTIONS, 3, caption=" \t"), "caption_id=21 "),
     Fault("index", "empty_captions", setting(*_CAPTIONS, 3, caption=None), "caption_id=21 "),
     Fault("index", "captions_without_image", setting(*_CAPTIONS, 1, image_id=77), "image_id=77"),
+    Fault(
+        "index",
+        "captions_untrue_of_their_image",
+        editing(*_TRUTH, lambda rows: rows.append({"caption_id": 10, "image_id": 1})),
+        "caption_id=11 image_id=1",
+    ),
+    Fault(
+        "index", "duplicate_truths", editing(*_TRUTH, _true((21, 2))), "caption_id=21 image_id=2"
+    ),
+    Fault(
+        "index",
+        "truths_of_nothing",
+        editing(*_TRUTH, _true((21, 101))),
+        "image_id=101",
+        {"captions_untrue_of_their_image"},
+    ),
+    Fault("index", "truths_of_nothing", editing(*_TRUTH, _true((21, 77))), "image_id=77"),
+    Fault("index", "truths_of_nothing", editing(*_TRUTH, _true((77, 2))), "caption_id=77"),
     Fault("index", "images_split_twice", repeating(*_SPLITS), "image_id=1 split=train"),
     Fault("index", "unknown_splits", setting(*_SPLITS, 1, split="dev"), "image_id=2 split=dev"),
     Fault(
