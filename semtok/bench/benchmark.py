@@ -28,12 +28,20 @@ class SplitData:
             each image has one at least.
         truth: columns caption_id, image_id: each of `captions` and each of `images` that it is
             true of, its own included; None where the data set does not say.
+        siblings: schema `index.SIBLINGS`: pairs of `images`; no rows where the data set has none.
     """
 
     name: str
     images: TokenShards
     captions: pa.Table
     truth: pa.Table | None
+    siblings: pa.Table
+
+    def clusters(self, image_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The cluster of each image: its own id, of siblings the smaller one."""
+        ends = (self.siblings[f"{end}_image_id"].to_pylist() for end in ("second", "first"))
+        first_of = dict(zip(*ends, strict=True))
+        return np.array([first_of.get(each, each) for each in image_ids.tolist()], np.int64)
 
 
 class Benchmark(Protocol):
@@ -91,4 +99,11 @@ def split_data(name: str, images: TokenShards, annotations: Annotations) -> Spli
             pc.is_in(annotations.truth["caption_id"], captions["caption_id"].combine_chunks()),
         )
     )
-    return SplitData(name, images, captions.sort_by("caption_id"), truth if len(truth) else None)
+    siblings = annotations.siblings.filter(
+        pc.and_(
+            pc.is_in(annotations.siblings["first_image_id"], image_ids),
+            pc.is_in(annotations.siblings["second_image_id"], image_ids),
+        )
+    )
+    captions = captions.sort_by("caption_id")
+    return SplitData(name, images, captions, truth if len(truth) else None, siblings)

@@ -41,7 +41,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
 
 
 def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
-    """Score a model on one split: a case an image and a case a caption, clustered by image."""
+    """Score a model on one split: a case an image and a case a caption, clustered by siblings."""
     images = model.embed_images(data.images, emit)
     texts = model.embed_texts(data.captions["caption"].to_pylist(), emit)
     own = _pairs(data, data.captions)
@@ -162,14 +162,14 @@ def _cases(
 ) -> list[pa.Table]:
     """The cases of both directions, of the ranks that `ranks` found."""
     captions = data.captions
-    image_ids, owners = data.images.image_ids, captions["image_id"]
+    image_ids, owners = data.images.image_ids, captions["image_id"].to_numpy()
     counts = {1: len(image_ids), 0: len(captions)}
     return [
         pa.table(
             {
                 "task": pa.repeat(task + way, counts[column]),
                 "case_id": ids,
-                "cluster_id": clusters,
+                "cluster_id": data.clusters(clustered),
                 "rank": of_cases.to(torch.int32).numpy(),
                 "candidates": np.full(counts[column], counts[1 - column], np.int32),
                 "answers": _per_case(right, column, counts[column]),
@@ -178,7 +178,7 @@ def _cases(
                 else _per_case(true, column, counts[column]),
             }
         )
-        for task, column, ids, clusters, of_cases in (
+        for task, column, ids, clustered, of_cases in (
             ("image_to_text", 1, image_ids, image_ids, found[0]),
             ("text_to_image", 0, captions["caption_id"], owners, found[1]),
         )

@@ -8,7 +8,7 @@ from semtok.checks.rejected import REJECTED_RULE, count_rejected
 from semtok.checks.rules import Rule, Suite, among, at_least, beside, count, none, there
 from semtok.checks.subject import Subject
 from semtok.data.files import FILES
-from semtok.data.index import CAPTIONS, IMAGES, SPLITS, TRUTH
+from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
 from semtok.params import SPLITS as SPLIT_NAMES
 from semtok.tables import read_table
 
@@ -63,6 +63,34 @@ _OF_A_TRUTH = (
         pl.col("caption_split").ne_missing(pl.col("image_split")) | pl.col("image_split").is_null(),
     ),
 )
+_OF_SIBLINGS = (
+    Rule(
+        "siblings_apart",
+        "siblings are images of one split",
+        pl.col("first_split").ne_missing(pl.col("second_split")) | pl.col("first_split").is_null(),
+    ),
+    Rule(
+        "siblings_out_of_order",
+        "the first of two siblings has the smaller id",
+        pl.col("first_image_id") >= pl.col("second_image_id"),
+    ),
+    Rule(
+        "siblings_of_many",
+        "an image has one sibling at most",
+        pl.col("first_image_id").is_duplicated()
+        | pl.col("second_image_id").is_duplicated()
+        | pl.col("first_image_id").is_in(pl.col("second_image_id").implode()),
+    ),
+    Rule(
+        "siblings_told_alike",
+        "siblings have two different captions",
+        pl.any_horizontal(
+            pl.col(name).str.strip_chars().str.len_chars() == 0
+            for name in ("kind", "first_caption", "second_caption")
+        )
+        | (pl.col("first_caption") == pl.col("second_caption")),
+    ),
+)
 _OF_A_SPLIT_ROW = (
     Rule("images_split_twice", "every image has one split", pl.col("image_id").is_duplicated()),
     Rule("unknown_splits", "there are train, val and test", ~pl.col("split").is_in(SPLIT_NAMES)),
@@ -83,6 +111,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     captions = pl.DataFrame(read_table(subject.artifact / "captions.parquet", CAPTIONS))
     splits = pl.DataFrame(read_table(subject.artifact / "splits.parquet", SPLITS))
     truth = pl.DataFrame(read_table(subject.artifact / "truth.parquet", TRUTH))
+    siblings = pl.DataFrame(read_table(subject.artifact / "siblings.parquet", SIBLINGS))
     files = pl.DataFrame(read_table(subject.input("images") / "files.parquet", FILES))
     listed = files.select("path", listed="sha256").unique("path")
     hashes = (
@@ -106,6 +135,9 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
             ),
             count(_split(truth, captions, splits), _OF_A_TRUTH, ["caption_id", "image_id"]),
             count(
+                _with_splits(siblings, splits), _OF_SIBLINGS, ["first_image_id", "second_image_id"]
+            ),
+            count(
                 splits.with_columns(has_image=among(images)),
                 _OF_A_SPLIT_ROW,
                 ["image_id", "split"],
@@ -126,6 +158,7 @@ def suite(settings: Settings) -> Suite:
             *_OF_AN_IMAGE,
             *_OF_A_CAPTION,
             *_OF_A_TRUTH,
+            *_OF_SIBLINGS,
             *_OF_A_SPLIT_ROW,
             *_OF_A_HASH,
             REJECTED_RULE,
@@ -160,3 +193,12 @@ def _split(truth: pl.DataFrame, captions: pl.DataFrame, splits: pl.DataFrame) ->
         how="left",
         maintain_order="left",
     )
+
+
+def _with_splits(siblings: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Siblings, with the splits of both."""
+    split_of = splits.unique("image_id", maintain_order=True)
+    for end in ("first", "second"):
+        named = split_of.rename({"image_id": f"{end}_image_id", "split": f"{end}_split"})
+        siblings = siblings.join(named, on=f"{end}_image_id", how="left", maintain_order="left")
+    return siblings

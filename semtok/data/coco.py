@@ -8,6 +8,7 @@ annotations/psg.json                             relations among panoptic segmen
 annotations/dataset_coco.json                    Karpathy's splits, or
 annotations/coco_karpathy_{val,test}.json        the same as lists of captioned images
 annotations/truth_{train,val}2017.json           every image that each caption is true of (`scenes`)
+annotations/siblings_{train,val}2017.json        pairs of images that one exchange tells apart (")
 """
 
 import json
@@ -24,7 +25,7 @@ _IMAGES = (".jpg", ".jpeg", ".png")
 _ANNOTATIONS = (
     *(
         f"annotations/{kind}_{folder}.json"
-        for kind in ("captions", "instances", "truth")
+        for kind in ("captions", "instances", "truth", "siblings")
         for folder in FOLDERS
     ),
     *(f"annotations/panoptic_{folder}{what}" for folder in FOLDERS for what in (".json", "/*.png")),

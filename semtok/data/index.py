@@ -29,6 +29,21 @@ CAPTIONS = TableSchema(
 #: Every caption and image of one split that it is true of, its own image included; no rows where
 #: the data set does not say.
 TRUTH = TableSchema("truth", 1, pa.schema([("caption_id", pa.int64()), ("image_id", pa.int64())]))
+#: Two images of one split that a swap tells apart, the one of the smaller id first, and a caption
+#: of each that is false of the other.
+SIBLINGS = TableSchema(
+    "siblings",
+    1,
+    pa.schema(
+        [
+            ("first_image_id", pa.int64()),
+            ("second_image_id", pa.int64()),
+            ("kind", pa.string()),  # of the swap
+            ("first_caption", pa.string()),
+            ("second_caption", pa.string()),
+        ]
+    ),
+)
 SPLITS = TableSchema("splits", 1, pa.schema([("image_id", pa.int64()), ("split", pa.string())]))
 
 
@@ -39,10 +54,12 @@ class Annotations:
     Attributes:
         captions: schema `CAPTIONS`.
         truth: schema `TRUTH`.
+        siblings: schema `SIBLINGS`.
     """
 
     captions: pa.Table
     truth: pa.Table
+    siblings: pa.Table
 
 
 def annotations(index: Path) -> Annotations:
@@ -50,6 +67,7 @@ def annotations(index: Path) -> Annotations:
     return Annotations(
         captions=read_table(index / "captions.parquet", CAPTIONS),
         truth=read_table(index / "truth.parquet", TRUTH),
+        siblings=read_table(index / "siblings.parquet", SIBLINGS),
     )
 
 

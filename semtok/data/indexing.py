@@ -10,7 +10,7 @@ import pyarrow as pa
 from PIL import Image
 
 from semtok.data import coco, rejects
-from semtok.data.index import CAPTIONS, IMAGES, SPLITS, TRUTH
+from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
 from semtok.events import Emit, Progress, ignore
 from semtok.params import DataSettings
 from semtok.tables import REJECTED, write_table
@@ -22,7 +22,7 @@ _BATCH = 64
 def build(
     root: Path, files: pa.Table, settings: DataSettings, staging: Path, emit: Emit = ignore
 ) -> None:
-    """Write `images`, `captions`, `truth`, `splits` and `rejected.parquet`.
+    """Write `images`, `captions`, `truth`, `siblings`, `splits` and `rejected.parquet`.
 
     Set aside are images that are missing, unreadable, of another size than the annotations say,
     without a caption or without a split; captions that are empty or have no image; and every
@@ -39,7 +39,8 @@ def build(
     """
     sieve = _Sieve()
     listed = _listed_images(root)
-    images = _sound_images(root, listed, files, sieve, emit)
+    siblings = _listed_siblings(root)
+    images = _sound_images(root, listed, siblings, files, sieve, emit)
     captions = sieve.drop(_listed_captions(root), _repeats("source_id"), "repeats a caption id")
     captions = sieve.drop(captions, ~_known(listed), "no image of that id")
     captions = sieve.drop(captions, ~_known(images), rejects.FOLLOWS)
@@ -61,6 +62,7 @@ def build(
         ("images", images, IMAGES),
         ("captions", captions, CAPTIONS),
         ("truth", truth, TRUTH),
+        ("siblings", _kept_siblings(siblings, images), SIBLINGS),
         ("splits", images, SPLITS),
         ("rejected", bad, REJECTED),
     ):
@@ -157,8 +159,35 @@ def _truth(root: Path, images: pl.DataFrame, captions: pl.DataFrame) -> pl.DataF
     )
 
 
+def _listed_siblings(root: Path) -> pl.DataFrame:
+    ids = {"first_image_id": int, "second_image_id": int}
+    fields = {**ids, "kind": str, "first_caption": str, "second_caption": str}
+    schema = {name: pl.Int64 if kind is int else pl.String for name, kind in fields.items()}
+    frames = [pl.DataFrame(schema=schema)]
+    for folder in coco.FOLDERS:
+        path = root / f"annotations/siblings_{folder}.json"
+        if path.exists():
+            found = coco.columns(path, coco.read_json(path), "pairs", fields)
+            frames.append(pl.DataFrame(dict(zip(fields, found, strict=True)), schema=schema))
+    return pl.concat(frames)
+
+
+def _kept_siblings(siblings: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
+    """Those of which both images are kept, in one split."""
+    split_of = images.select("image_id", "split")
+    for end in ("first", "second"):
+        named = split_of.rename({"image_id": f"{end}_image_id", "split": f"{end}_split"})
+        siblings = siblings.join(named, on=f"{end}_image_id")
+    return siblings.filter(first_split=pl.col("second_split")).sort("first_image_id")
+
+
 def _sound_images(
-    root: Path, listed: pl.DataFrame, files: pa.Table, sieve: _Sieve, emit: Emit
+    root: Path,
+    listed: pl.DataFrame,
+    siblings: pl.DataFrame,
+    files: pa.Table,
+    sieve: _Sieve,
+    emit: Emit,
 ) -> pl.DataFrame:
     """The images that can be read and have a split, with the size in their header."""
     images = sieve.drop(listed, _repeats("image_id"), "repeats an image id")
@@ -173,7 +202,7 @@ def _sound_images(
     sizes = ("width", "height", "listed_width", "listed_height")
     reason = pl.format("is {} x {} pixels, the annotations say {} x {}", *sizes)
     images = sieve.drop(images, differs, reason)
-    images = images.hstack([_splits(root, images)])
+    images = images.hstack([_splits(root, images, siblings)])
     return sieve.drop(images, pl.col("split").is_null(), "in none of Karpathy's splits")
 
 
@@ -202,14 +231,16 @@ def _header(path: Path) -> tuple[int, int, str | None]:
     return width, height, None
 
 
-def _splits(root: Path, images: pl.DataFrame) -> pl.Series:
-    """Karpathy's splits where the root has them, else those of the folders."""
+def _splits(root: Path, images: pl.DataFrame, siblings: pl.DataFrame) -> pl.Series:
+    """Karpathy's splits where the root has them, else those of the folders; siblings together."""
     karpathy = coco.karpathy_splits(root)
     if karpathy:
         found = [karpathy.splits.get(each, karpathy.others) for each in images["image_id"]]
     else:
+        ids = (siblings[f"{end}_image_id"].to_list() for end in ("second", "first"))
+        first_of = dict(zip(*ids, strict=True))
         found = [
-            "train" if folder == "train2017" else _half(image_id)
+            "train" if folder == "train2017" else _half(first_of.get(image_id, image_id))
             for folder, image_id in zip(images["folder"], images["image_id"], strict=True)
         ]
     return pl.Series("split", found, dtype=pl.String)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from semtok.bench.cases import CASES
-from semtok.data.index import TRUTH, Annotations
+from semtok.data.index import SIBLINGS, TRUTH, Annotations
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText
@@ -119,5 +119,5 @@ def save_variant(folder, seeds):
         }
         made = checkpoint.Checkpoint(model, tokenizer, tokens, Collate(patch_size=4))
         checkpoint.save(target, made, [(1, "loss", 3.0)], facts)
-    unknown = Annotations(captions, TRUTH.columns.empty_table())
+    unknown = Annotations(captions, TRUTH.columns.empty_table(), SIBLINGS.columns.empty_table())
     return Variant(folder / "checkpoint", folders, captions, unknown)

@@ -14,7 +14,7 @@ from semtok.bench.benchmark import split_data
 from semtok.bench.cases import CASES, Task, by_task
 from semtok.bench.embedding import Model
 from semtok.bench.scoring import score, seed_folders
-from semtok.data.index import TRUTH
+from semtok.data.index import SIBLINGS, TRUTH
 from semtok.errors import SemtokError
 from semtok.tables import read_table
 from semtok.tokens.shards import TokenShards
@@ -132,6 +132,25 @@ def test_a_caption_is_clustered_with_its_image(trained, scores):
         assert row["cluster_id"] == expected
     candidates = {(r["split"], r["task"], r["candidates"]) for r in table}
     assert ("test", "text_to_image", 30) in candidates
+
+
+def test_siblings_are_one_cluster(trained):
+    shards = TokenShards(trained.shards["val"])
+    first, second, third = sorted(shards.image_ids.tolist())[:3]
+    elsewhere = TokenShards(trained.shards["test"]).image_ids[0].item()
+    rows = [
+        (first, third, "roles", "a on b", "b on a"),
+        (second, elsewhere, "roles", "a on b", "b on a"),
+    ]
+    names = SIBLINGS.columns.names
+    pairs = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
+    data = split_data("val", shards, replace(trained.annotations, siblings=pairs))
+    assert len(data.siblings) == 1
+    assert data.clusters(np.array([third, second, first])).tolist() == [first, second, first]
+    owner = {row["caption_id"]: row["image_id"] for row in trained.captions.to_pylist()}
+    for row in retrieval.score(Model(trained.checkpoint / "seed-0"), data).to_pylist():
+        image = owner.get(row["case_id"], row["case_id"])
+        assert row["cluster_id"] == (first if image == third else image)
 
 
 def test_costs_are_means_over_seeds(scores):

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from semtok.bench import costs, leaderboard
 from semtok.bench.cases import CASES
 from semtok.data.files import FILES
-from semtok.data.index import CAPTIONS, IMAGES, SPLITS, TRUTH
+from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
@@ -176,8 +176,20 @@ def _index(folder: Path, images: Path) -> None:
     _write(folder / "images.parquet", IMAGES, rows)
     _write(folder / "captions.parquet", CAPTIONS, captions)
     _write(folder / "truth.parquet", TRUTH, [])
+    _write(folder / "siblings.parquet", SIBLINGS, [siblings(first) for first in VAL[::2]])
     _write(folder / "splits.parquet", SPLITS, splits)
     _write(folder / "rejected.parquet", REJECTED, [])
+
+
+def siblings(first: int) -> Row:
+    """An image and the next one."""
+    return {
+        "first_image_id": first,
+        "second_image_id": first + 1,
+        "kind": "roles",
+        "first_caption": "one on other",
+        "second_caption": "other on one",
+    }
 
 
 def _masks(folder: Path) -> None:

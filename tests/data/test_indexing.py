@@ -30,6 +30,7 @@ class Index:
         self.splits = {row["image_id"]: row["split"] for row in rows}
         rows = read_table(folder / "truth.parquet", index.TRUTH).to_pylist()
         self.truth = [(row["caption_id"], row["image_id"]) for row in rows]
+        self.siblings = read_table(folder / "siblings.parquet", index.SIBLINGS).to_pylist()
         self.rejected = read_table(folder / "rejected.parquet", REJECTED).to_pylist()
 
     @property
@@ -233,4 +234,46 @@ def test_truth_stays_among_what_is_kept_and_within_a_split(tiny_coco):
 def test_a_broken_row_of_truth_is_named(tiny_coco, row):
     true(tiny_coco, [1000, 1], row)
     with pytest.raises(SemtokError, match=r"truth_val2017.json: pairs\[1\]: .* is not 2 integers"):
+        build(tiny_coco)
+
+
+def relate(root: Path, *pairs: tuple[int, int]) -> None:
+    rows = [
+        {
+            "first_image_id": first,
+            "second_image_id": second,
+            "kind": "roles",
+            "first_caption": f"{first} on {second}",
+            "second_caption": f"{second} on {first}",
+        }
+        for first, second in pairs
+    ]
+    (root / "annotations/siblings_val2017.json").write_text(json.dumps({"pairs": rows}))
+
+
+def test_siblings_fall_into_the_split_of_the_first(tiny_coco):
+    alone = build(tiny_coco)
+    assert alone.siblings == []
+    held_out = [image for image, split in alone.splits.items() if split != "train"]
+    val, test = (next(i for i in held_out if alone.splits[i] == s) for s in ("val", "test"))
+    relate(tiny_coco, (val, test))
+    found = build(tiny_coco)
+    assert found.splits == alone.splits | {test: "val"}
+    (row,) = found.siblings
+    assert (row["first_image_id"], row["second_image_id"], row["kind"]) == (val, test, "roles")
+    relate(tiny_coco, (test, val))
+    assert build(tiny_coco).splits == alone.splits | {val: "test"}
+
+
+def test_siblings_of_different_splits_or_unknown_images_are_dropped(tiny_coco):
+    held_out = [i for i, split in build(tiny_coco).splits.items() if split != "train"]
+    relate(tiny_coco, (1, held_out[0]), (held_out[1], 999))
+    assert build(tiny_coco).siblings == []
+
+
+def test_a_broken_pair_of_siblings_is_named(tiny_coco):
+    relate(tiny_coco, (1, "2"))
+    with pytest.raises(
+        SemtokError, match=r"siblings_val2017.json: pairs\[0\].second_image_id: '2'"
+    ):
         build(tiny_coco)

@@ -1,7 +1,9 @@
 """`scenes`: an embedded, procedural data set in the official COCO layout.
 
 Every picture is a pure function of (seed, image id): `compose.scene` composes it, `render.render`
-draws it, `observation.observe` says what of it can be seen. From what can be seen, and from two
+draws it, `observation.observe` says what of it can be seen. The pictures of val2017 come in
+siblings: the same things on the same backdrop, but for one exchange (`swaps.py`, `siblings.py`).
+From what can be seen, and from two
 random streams of their own, come
 
 - the annotations: exact visible pixels, and in `psg.json` an incomplete set of relations, as
@@ -10,6 +12,8 @@ random streams of their own, come
   annotation says (attributes, counts, left and right, relations that the annotators left out).
 
 A caption may be true of other pictures too: `annotations/truth_val2017.json` lists all of these.
+`annotations/siblings_val2017.json` has two sentences of the same words for each pair of siblings,
+each true of one of them alone.
 
 So captions are NOT written from the graph that semantic tokens are given. The two still share
 much, as real ones do: about half of the relations that captions mention are annotated, while
@@ -39,7 +43,8 @@ def write(root: Path, settings: Settings, emit: Emit = ignore) -> None:
     """Write the data set in COCO's layout, with PSG's relations in `annotations/psg.json`.
 
     Image ids are odd in train2017 and even in val2017, and an image depends on the seed, its id
-    and the size alone: growing one split changes no other image.
+    and the size alone: growing one split changes no other image. Images 4k + 2 and 4k + 4 of
+    val2017 are siblings.
 
     Args:
         root: an empty or missing folder.

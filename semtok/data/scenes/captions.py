@@ -15,7 +15,7 @@ from semtok.data.scenes.catalogue import THING
 from semtok.data.scenes.facts import Description, Fact
 from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.scene import Relation
-from semtok.data.scenes.vocabulary import ACTIONS, CAPTION_PREDICATES, SPATIAL_PREDICATES
+from semtok.data.scenes.vocabulary import ACTIONS, CAPTION_PREDICATES, SPATIAL_PREDICATES, STUFF
 
 _COUNT = 5  # captions of an image
 _TRIALS = 40  # to make them differ
@@ -58,12 +58,46 @@ def captions(observation: Observation, rng: random.Random) -> list[Caption]:
     for trial in range(_TRIALS):
         teller = _Teller(observation, rng)
         text = rng.choices(_FORMS, _WEIGHTS)[0](teller) or _listing(teller)
-        text = f"{text[0].upper()}{text[1:]}."
+        text = _as_sentence(text)
         if trial >= _TRIALS - _COUNT or all(text != other.text for other in said):
             said.append(Caption(text, teller.fact()))
         if len(said) == _COUNT:
             break
     return said
+
+
+def sentence(fact: Fact, rng: random.Random) -> str:
+    """Say a fact whose relations each lead from one of its descriptions to the next.
+
+    The choice of words depends on the random numbers alone: two facts with the same predicates are
+    said alike.
+    """
+    predicates = {each.object: each.predicate for each in fact.relations}
+    text = rng.choice(_OPENINGS) + noun(fact.described[0])
+    for place, description in enumerate(fact.described[1:], 1):
+        if place in predicates:
+            text = f"{text} {_done_to(noun(description), predicates[place], rng)}"
+        else:
+            # The comma keeps what is there as well from being held, too.
+            text = f"{text}{',' if predicates else ''} and {noun(description)}"
+    return _as_sentence(text)
+
+
+def noun(description: Description) -> str:
+    """A thing or stuff with its article and its attributes."""
+    if description.name in STUFF:
+        return f"the {description.name}"
+    words = _phrase(description, THING[description.name].singular or description.name)
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def _done_to(noun: str, predicate: str, rng: random.Random) -> str:
+    words = rng.choice(_WORDS.get(predicate, (predicate,)))
+    return words.format(noun) if "{}" in words else f"{words} {noun}"
+
+
+def _as_sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 class _Teller:
@@ -105,8 +139,9 @@ class _Teller:
         self._mentioned[place] = len(self._described)
         thing, rng = segment.thing, self.rng
         if thing is None:
-            self._described.append(Description(segment.name))
-            return f"the {segment.name}"
+            description = Description(segment.name)
+            self._described.append(description)
+            return noun(description)
         description = Description(
             segment.name,
             colour=thing.colour if rng.random() < 0.55 else None,
@@ -114,8 +149,7 @@ class _Teller:
             size=thing.size if thing.size != "medium" and rng.random() < 0.35 else None,
         )
         self._described.append(description)
-        words = _phrase(description, THING[segment.name].singular or segment.name)
-        return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+        return noun(description)
 
     def relate(self, relation: Relation) -> str:
         """Say what the subject, already mentioned, does to the object."""

@@ -17,12 +17,12 @@ _COVERED = 0.4  # share of a thing's box that another group may cover, where the
 _TRIALS = 16  # places tried for a group
 
 
-def scene(seed: int, index: int, size: int) -> Scene:
+def scene(seed: int, index: int | str, size: int) -> Scene:
     """Compose the scene of an image: a pure function of its arguments.
 
     Args:
         seed: the data set's.
-        index: the image id.
+        index: the image id, or whatever else the scene is of.
         size: pixels a side. Nothing in the scene but its field `size` depends on it.
     """
     rng = random.Random(f"scene {seed} {index}")

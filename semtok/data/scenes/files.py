@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,9 @@ from semtok.data.scenes.captions import captions
 from semtok.data.scenes.catalogue import THINGS
 from semtok.data.scenes.compose import scene
 from semtok.data.scenes.facts import Fact
-from semtok.data.scenes.observation import Observation, observe
-from semtok.data.scenes.render import render
+from semtok.data.scenes.observation import Observation
+from semtok.data.scenes.picture import Picture, picture
+from semtok.data.scenes.siblings import pair
 from semtok.data.scenes.truth import truth
 from semtok.data.scenes.vocabulary import PREDICATES, STUFF
 from semtok.errors import SemtokError
@@ -62,12 +63,13 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
         claims = _Claims({}, {}) if split == "val2017" else None
         for folder in (root / split, root / "annotations" / f"panoptic_{split}"):
             folder.mkdir(parents=True, exist_ok=True)
-        for image_id in image_ids(split, settings):
+        relatives: list[Record] = []
+        for image_id, seen in _pictures(split, settings, relatives):
             emit(Progress("scenes", done, total))
-            graphs.append(_add_image(root, split, image_id, settings, records, claims))
+            graphs.append(_add_image(root, split, image_id, seen, settings, records, claims))
             done += 1
         for kind, kept in _KINDS.items():
-            document = {
+            document: dict[str, Any] = {
                 "info": _INFO,
                 "licenses": [],
                 "images": records["images"],
@@ -81,10 +83,9 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
                 ]
             _write_json(root / "annotations" / f"{kind}_{split}.json", document)
         if claims is not None:
-            pairs = _true_pairs(claims)
-            _write_json(
-                root / "annotations" / f"truth_{split}.json", {"info": _INFO, "pairs": pairs}
-            )
+            for kind, pairs in (("truth", _true_pairs(claims)), ("siblings", relatives)):
+                document = {"info": _INFO, "pairs": pairs}
+                _write_json(root / "annotations" / f"{kind}_{split}.json", document)
     emit(Progress("scenes", done, total))
     psg = {
         "data": graphs,
@@ -100,6 +101,34 @@ def image_ids(split: str, settings: Settings) -> range:
     """The ids of a split's images: odd in train2017, even in val2017."""
     first, count = (1, settings.train) if split == "train2017" else (2, settings.val)
     return range(first, first + 2 * count, 2)
+
+
+def _pictures(
+    split: str, settings: Settings, relatives: list[Record]
+) -> Iterator[tuple[int, Picture]]:
+    """The split's images; those of val2017 come in siblings, which are noted in `relatives`.
+
+    The last image of an odd number of them has no sibling.
+    """
+    ids = image_ids(split, settings)
+    if split == "train2017":
+        for image_id in ids:
+            yield image_id, picture(scene(settings.seed, image_id, settings.size))
+        return
+    for index, image_id in enumerate(ids[::2]):
+        made = pair(settings.seed, index, settings.size)
+        yield image_id, made.first
+        if image_id + 2 in ids:
+            yield image_id + 2, made.second
+            relatives.append(
+                {
+                    "first_image_id": image_id,
+                    "second_image_id": image_id + 2,
+                    "kind": made.kind,
+                    "first_caption": made.first_caption,
+                    "second_caption": made.second_caption,
+                }
+            )
 
 
 @dataclass(frozen=True)
@@ -125,18 +154,17 @@ def _add_image(
     root: Path,
     split: str,
     image_id: int,
+    seen: Picture,
     settings: Settings,
     records: dict[str, list[Record]],
     claims: _Claims | None,
 ) -> Record:
     """Write one image and its panoptic picture; note its records and return its scene graph."""
-    composed = scene(settings.seed, image_id, settings.size)
-    image, ids = render(composed)
-    observation = observe(composed, ids)
+    observation, ids = seen.observation, seen.ids
     name = f"{image_id:012d}"
     panoptic_file = f"panoptic_{split}/{name}.png"
     segments = panoptic_picture(observation, ids, image_id)
-    _write_image(root / split / f"{name}.jpg", image, _JPEG)
+    _write_image(root / split / f"{name}.jpg", seen.image, _JPEG)
     _write_image(root / "annotations" / panoptic_file, segments, _PNG)
     side = settings.size
     records["images"].append(

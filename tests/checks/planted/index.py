@@ -1,10 +1,11 @@
-from semtok.data.index import CAPTIONS, IMAGES, SPLITS, TRUTH
+from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
 from tests.checks.planted import Fault, editing, rejecting, repeating, setting
 from tests.checks.tiny_line import Row
 
 _IMAGES = ("images.parquet", IMAGES)
 _CAPTIONS = ("captions.parquet", CAPTIONS)
 _TRUTH = ("truth.parquet", TRUTH)
+_SIBLINGS = ("siblings.parquet", SIBLINGS)
 _SPLITS = ("splits.parquet", SPLITS)
 
 
@@ -53,6 +54,25 @@ FAULTS = [
     ),
     Fault("index", "truths_of_nothing", editing(*_TRUTH, _true((21, 77))), "image_id=77"),
     Fault("index", "truths_of_nothing", editing(*_TRUTH, _true((77, 2))), "caption_id=77"),
+    Fault("index", "siblings_apart", setting(*_SIBLINGS, 0, first_image_id=1), "first_image_id=1 "),
+    Fault("index", "siblings_apart", setting(*_SIBLINGS, 0, second_image_id=777), "_id=777"),
+    Fault(
+        "index",
+        "siblings_out_of_order",
+        setting(*_SIBLINGS, 0, first_image_id=102, second_image_id=101),
+        "first_image_id=102 ",
+    ),
+    Fault("index", "siblings_of_many", setting(*_SIBLINGS, 1, first_image_id=101), "_id=101 "),
+    Fault("index", "siblings_of_many", setting(*_SIBLINGS, 0, second_image_id=103), "_id=103"),
+    Fault(
+        "index", "siblings_told_alike", setting(*_SIBLINGS, 2, first_caption=" "), "_image_id=105 "
+    ),
+    Fault(
+        "index",
+        "siblings_told_alike",
+        setting(*_SIBLINGS, 2, first_caption="other on one"),
+        "_image_id=105 ",
+    ),
     Fault("index", "images_split_twice", repeating(*_SPLITS), "image_id=1 split=train"),
     Fault("index", "unknown_splits", setting(*_SPLITS, 1, split="dev"), "image_id=2 split=dev"),
     Fault(
