@@ -45,7 +45,14 @@ class SplitData:
 
 
 class Benchmark(Protocol):
-    """The interface of a benchmark's module."""
+    """The interface of a benchmark's module.
+
+    Attributes:
+        CLEARS_CHANCE: whether every model that has learned something does better than one who
+            guesses, in each task; the gate holds models to it.
+    """
+
+    CLEARS_CHANCE: bool
 
     def case_ids(self, data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
         """The cases of each task; a task that the data set cannot be asked is left out."""

@@ -38,6 +38,9 @@ RECALLS = {"R@1": 1, "R@5": 5, "R@10": 10}
 MEDIAN_RANK = "median_rank"
 METRICS = (*RECALLS, MEDIAN_RANK)
 
+#: Stands between the name of a task and that of a part of its cases, which is scored apart too.
+PART = "/"
+
 
 class Task(NamedTuple):
     """One question of a benchmark, e.g. retrieval, test, text_to_image."""
@@ -45,6 +48,11 @@ class Task(NamedTuple):
     benchmark: str
     split: str
     task: str
+
+    @property
+    def is_part(self) -> bool:
+        """Whether these are some of another task's cases."""
+        return PART in self.task
 
 
 @dataclass(frozen=True)
@@ -96,13 +104,23 @@ def metrics(cases: pa.Table) -> dict[str, dict[str, dict[str, dict[str, float]]]
         cases: columns of `CASES`.
 
     Returns:
-        Means over seeds; recalls in percent (0..100), median ranks from 1.
+        Means over seeds of what is `telling`; recalls in percent (0..100), median ranks from 1.
     """
     nested: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     for task, ranks in by_task(cases).items():
         values = dict(zip(METRICS, measure(ranks.ranks).mean(axis=0).tolist(), strict=True))
+        values = {metric: values[metric] for metric in telling(ranks.candidates)}
         nested.setdefault(task.benchmark, {}).setdefault(task.split, {})[task.task] = values
     return nested
+
+
+def telling(candidates: npt.NDArray[np.int64]) -> tuple[str, ...]:
+    """The metrics that say something: where there are few candidates, R@1 alone.
+
+    Args:
+        candidates: [N], of a task's cases.
+    """
+    return METRICS if candidates.max() > max(RECALLS.values()) else METRICS[:1]
 
 
 def measure(ranks: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

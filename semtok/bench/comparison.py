@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from semtok.bench import guessing, protocol
-from semtok.bench.cases import METRICS, Task, by_task, check_same_cases, higher_is_better
+from semtok.bench.cases import Task, by_task, check_same_cases, higher_is_better, telling
 from semtok.bench.guessing import Bounds
 from semtok.bench.intervals import Interval, Resampled, resample
 from semtok.errors import SemtokError
@@ -108,7 +108,7 @@ def compare(
     rows: list[Row] = []
     for task in tasks[baseline]:
         drawn = resample([tasks[name][task] for name in names], resamples, seed)
-        for metric in METRICS:
+        for metric in telling(tasks[baseline][task].candidates):
             for name, each in zip(names, drawn, strict=True):
                 rows.append(_row(task, metric, name, each[metric], drawn[0][metric], confidence))
     seeds = {name: min(len(each.seeds) for each in tasks[name].values()) for name in names}
@@ -126,10 +126,10 @@ def compare(
 
 
 def final_tasks(comparison: Comparison) -> list[Task]:
-    """The tasks of the split that final numbers are read from: test, where it was scored."""
+    """The whole tasks of the split that final numbers are read from: test, where it was scored."""
     scored = {task.split for task in comparison.cases}
     final = max(scored, key=SPLITS.index)
-    return [task for task in comparison.cases if task.split == final]
+    return [task for task in comparison.cases if task.split == final and not task.is_part]
 
 
 def _row(

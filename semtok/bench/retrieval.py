@@ -18,6 +18,8 @@ from semtok.bench.embedding import Model
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 
+CLEARS_CHANCE = True
+
 #: What is added to the name of a task where every true candidate is a right answer.
 ANY_TRUE = "_any_true"
 

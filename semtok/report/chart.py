@@ -45,19 +45,22 @@ def draw(board: Leaderboard, path: Path) -> None:
 def _draw_task(panel: Axes, found: Comparison, task: Task) -> None:
     palette = _palette(found)
     block = len(palette) + 1
-    for number, metric in enumerate(RECALLS):
+    told = {row.metric for row in found.rows if row.of == task}
+    metrics = [metric for metric in RECALLS if metric in told]
+    for number, metric in enumerate(metrics):
         rows = [row for row in found.rows if (row.of, row.metric) == (task, metric)]
         for place, row in enumerate(rows):
             _draw_row(panel, row, number * block + place, palette[row.variant], len(rows))
-    middles = [number * block + (len(palette) - 1) / 2 for number in range(len(RECALLS))]
-    panel.set_yticks(middles, list(RECALLS))
+    middles = [number * block + (len(palette) - 1) / 2 for number in range(len(metrics))]
+    panel.set_yticks(middles, metrics)
     panel.tick_params(axis="y", length=0)
     panel.grid(visible=False, axis="y")
     panel.spines["left"].set_visible(False)
     panel.invert_yaxis()
     panel.set_xlim(left=0)
     panel.set_xlabel("% of cases")
-    panel.set_title(f"{task.task.replace('_', ' ')}  ·  {task.split}, {found.cases[task]} cases")
+    name = f"{task.benchmark}: {task.task.replace('_', ' ')}"
+    panel.set_title(f"{name}  ·  {task.split}, {found.cases[task]} cases")
 
 
 def _draw_row(panel: Axes, row: Row, y: float, colour: str, variants: int) -> None:

@@ -72,6 +72,7 @@ def _quality(board: Leaderboard, task: Task) -> list[list[Sequence[str]]]:
     return [
         [_cells(row) for row in rows if row.metric == metric] + _bounds(board, task, metric)
         for metric in METRICS
+        if any(row.metric == metric for row in rows)
     ]
 
 

@@ -60,6 +60,13 @@ FAULTS = [
         "retrieval split=val task=",
         {"missing_cases", "chance_p_value"},
     ),
+    Fault(
+        _KEY,
+        "missing_tasks",
+        _without(seed=1, task="group/roles"),
+        "siblings split=val task=group/roles seed=1",
+        {"missing_cases"},
+    ),
     Fault(_KEY, "missing_costs", _cost("training_seconds", 0), "cost=training_seconds value=0"),
     Fault(_KEY, "missing_costs", _cost("flops_per_image", float("inf")), "cost=flops_per_image"),
     Fault(_KEY, "chance_p_value", editing(*_CASES, _guessing), "task="),
