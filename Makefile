@@ -13,7 +13,7 @@ help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/line  ## Run the whole line on the embedded data set and print the leaderboard
-	dvc repro --quiet
+	dvc repro
 	semtok compare
 	@echo
 	@echo "Pictures:  chart.png and curves.png in artifacts/*/leaderboard, preview.png in"
@@ -22,11 +22,12 @@ demo: $(VENV)/line  ## Run the whole line on the embedded data set and print the
 
 coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco [SET="a.b=1 c=2"]
 	@test -n "$(COCO)" || { echo "name the root: make coco COCO=/path/to/coco"; exit 2; }
-	dvc exp run --quiet -S data.name=coco -S data.format=coco -S data.source=$(abspath $(COCO)) \
+	@test -d "$(COCO)/annotations" || { echo "$(COCO): no folder 'annotations' there, so no COCO root"; exit 2; }
+	dvc exp run -S data.name=coco -S data.format=coco -S data.source=$(abspath $(COCO)) \
 	  -S extractors.annotated.masks=instances -S extractors.annotated.scene_graphs=geometry $(SET:%=-S %)
 	semtok compare
 	@echo
-	@echo "params.yaml now describes COCO; 'git checkout params.yaml' goes back to the embedded scenes"
+	@echo "params.yaml now describes COCO; 'git checkout params.yaml && dvc repro' goes back to scenes"
 
 up: $(VENV)/line  ## Start MLflow and Dagster on loopback; Ctrl-C stops both
 	python -m dagster_project.services up

@@ -1,6 +1,8 @@
 """What a benchmark reports."""
 
+import os
 import platform
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -63,11 +65,20 @@ class Result:
             "unit": self.unit,
             "command": self.command,
             "versions": {
+                "semtok": _commit(),
                 "python": platform.python_version(),
+                "machine": f"{os.cpu_count()} cores, {platform.machine()}",
                 **{name: version(name) for name in self.packages},
             },
             "note": self.note,
         }
+
+
+def _commit() -> str:
+    """The commit that was measured; a + says that files differ from it."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def _rounded(value: float | None) -> float | None:

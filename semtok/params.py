@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from annotated_types import Gt, Interval, MinLen
+from annotated_types import Ge, Gt, Interval, MinLen
 
 from semtok.errors import SemtokError
 
@@ -88,8 +88,8 @@ class TrainSettings:
     steps: Count
     batch_size: Count  # images; one random caption of each
     learning_rate: Positive
-    weight_decay: float
-    warmup: int  # steps of linear warm-up before the cosine
+    weight_decay: Annotated[float, Ge(0)]
+    warmup: Annotated[int, Ge(0)]  # steps of linear warm-up before the cosine
     clip_norm: Positive
     seeds: Annotated[tuple[int, ...], MinLen(1)]  # one training each
     log_every: Count  # steps between two metrics events
@@ -112,10 +112,10 @@ class VariantSettings:
 class BenchSettings:
     """How scores and intervals are computed."""
 
-    benchmarks: tuple[str, ...]  # modules of semtok/bench
+    benchmarks: Annotated[tuple[str, ...], MinLen(1)]  # modules of semtok/bench
     splits: tuple[str, ...]
     bootstrap: Count  # resamples of an interval
-    confidence: Share
+    confidence: Annotated[float, Interval(gt=0, lt=1)]
     baseline: str  # the variant that the others are compared with
 
 
@@ -237,5 +237,9 @@ def _check_names(params: Params, path: Path) -> None:
             raise SemtokError(f"{path}: {name}.heads: must divide {name}.width, {block.width}")
     if min(params.train.seeds) < 0 or len(set(params.train.seeds)) < len(params.train.seeds):
         raise SemtokError(f"{path}: train.seeds: must be different numbers from 0 up")
+    if params.train.warmup >= params.train.steps:
+        raise SemtokError(
+            f"{path}: train.warmup: must end before train.steps, {params.train.steps}"
+        )
     if params.bench.baseline not in params.variants:
         raise SemtokError(f"{path}: bench.baseline: {params.bench.baseline!r} is no variant")

@@ -17,7 +17,7 @@ from semtok.extract import rle
 from semtok.extract.polygons import rasterise
 from semtok.tokens import tokenize
 from semtok.tokens.extraction import Extraction
-from semtok.tokens.pixels import decode
+from semtok.tokens.pixels import UnreadableImageError, decode
 from semtok.tokens.rows import TokenSet, pack
 from semtok.train import checkpoint
 
@@ -165,7 +165,10 @@ class Predictor:
                     "polygons or RLE, and the relations among them if there are any ([] for none)"
                 )
             extractions.append(_extraction(name, height, width, masks, relations or ()))
-        pixels = decode(image, self._settings.image_size)
+        try:
+            pixels = decode(image, self._settings.image_size)
+        except UnreadableImageError as error:
+            raise SemtokError(f"{name}: {error.reason}; give another file") from None
         return self._tokenizer.tokenize([pixels], extractions, self._settings)[0]
 
 

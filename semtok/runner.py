@@ -1,5 +1,7 @@
 """The one way in which every stage is run: gates of the inputs, work, own gate, publication."""
 
+import importlib
+import importlib.util
 import json
 import shutil
 from collections.abc import Mapping
@@ -14,6 +16,7 @@ from semtok.checks.gate import Gate
 from semtok.checks.verdict import require, write_verdict
 from semtok.errors import SemtokError
 from semtok.events import Message, tell_all
+from semtok.params import Params
 from semtok.report import summary
 from semtok.source import source_fingerprint, used_files
 from semtok.tables import read_table
@@ -38,8 +41,7 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
     """
     params = settings.load(root / "params.yaml")
     stage, partition = pipeline.parse_key(key, params)
-    if unknown := sorted(set(params.checks) - set(pipeline.stages())):
-        raise SemtokError(f"{root / 'params.yaml'}: checks.{unknown[0]}: there is no such stage")
+    _check_settings(params, root / "params.yaml")
     workspace = Workspace(root, params.data.name, root / ".semtok/scratch" if scratch else None)
     target = workspace.output(stage.name, partition)
     red = workspace.state("red") / f"{key}.json"
@@ -93,6 +95,24 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
     if stage.name == "scores":
         _publish_metrics(workspace, str(partition), target)
     return target
+
+
+def _check_settings(params: Params, path: Path) -> None:
+    """Find what is wrong in the settings of later stages before the first one has worked.
+
+    Raises:
+        SemtokError: a gate's setting, or a backend that no module of semtok is named after.
+    """
+    if unknown := sorted(set(params.checks) - set(pipeline.stages())):
+        raise SemtokError(f"{path}: checks.{unknown[0]}: there is no such stage")
+    for name in pipeline.stages():
+        suite = importlib.import_module(f"semtok.checks.{name}")
+        settings.parse(suite.Settings, params.checks.get(name, {}), f"{path}: checks.{name}")
+    for name, partition in pipeline.all_keys(params):
+        for module in pipeline.stages()[name].modules(params, partition):
+            if importlib.util.find_spec(module) is None:
+                key = stage_key(name, partition)
+                raise SemtokError(f"{path}: {key} is to be made by {module}, which there is not")
 
 
 def _publish_metrics(workspace: Workspace, variant: str, scores: Path) -> None:

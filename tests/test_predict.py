@@ -260,7 +260,7 @@ def test_a_faulty_image_is_named(models, tmp_path, content):
 
 
 def test_a_truncated_image_is_named(models, images):
-    with pytest.raises(SemtokError, match="image"):
+    with pytest.raises(SemtokError, match="image 0: unreadable image"):
         predict(models["grid"], [images[0].read_bytes()[:-200]], TEXTS)
 
 

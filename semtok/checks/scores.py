@@ -4,14 +4,12 @@ from dataclasses import asdict, dataclass
 
 import polars as pl
 
-from semtok.bench import benchmark, costs
 from semtok.bench.cases import CASES, Task
 from semtok.checks.chance import against_chance, clearest
 from semtok.checks.rules import Rule, Suite, at_most, beside, count, none, there
 from semtok.checks.subject import Subject
 from semtok.data.index import annotations
 from semtok.tables import read_table
-from semtok.tokens.shards import TokenShards
 
 _CASE = [*Task._fields, "seed", "case_id"]
 
@@ -62,6 +60,8 @@ _OF_A_COST = (
 
 def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     """Count the faults of a variant's cases, and set each task's clearest recall against chance."""
+    from semtok.bench import benchmark, costs  # torch, which settings alone do not need
+
     cases = pl.DataFrame(read_table(subject.artifact / "cases.parquet", CASES))
     trainings = subject.input("checkpoint").glob("seed-*")
     numbers = sorted(int(each.name.removeprefix("seed-")) for each in trainings)
@@ -107,6 +107,9 @@ def suite(settings: Settings) -> Suite:
 
 def _wanted(subject: Subject) -> pl.DataFrame:
     """Every case of every benchmark and split that was asked for."""
+    from semtok.bench import benchmark
+    from semtok.tokens.shards import TokenShards
+
     bench = subject.params["bench"]
     known = annotations(subject.input("index"))
     frames = [pl.DataFrame(schema={**dict.fromkeys(Task._fields, pl.String), "case_id": pl.Int64})]

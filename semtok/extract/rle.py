@@ -252,23 +252,6 @@ def _decompress_some(
     return Runs(runs.counts, starts(lengths)), some
 
 
-def compress(runs: Runs) -> list[bytes]:
-    """Write compressed strings, the same that pycocotools writes."""
-    values = runs.counts.copy()
-    values[2:] -= np.where(positions(runs.offsets)[2:] > 2, runs.counts[:-2], 0)
-    # As many groups of 5 bits as a signed number of that size needs.
-    limits = 1 << (5 * np.arange(1, _LONGEST) - 1)
-    magnitude = np.where(values < 0, ~values, values)
-    digits = 1 + np.searchsorted(limits, magnitude, side="right")
-    first = starts(digits)
-    place = positions(first)
-    code = (np.repeat(values, digits) >> (5 * place)) & 0x1F
-    code |= np.where(place < np.repeat(digits, digits) - 1, _MORE, 0)
-    text = (code + 48).astype(np.uint8).tobytes()
-    cuts = first[runs.offsets]
-    return [text[a:b] for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)]
-
-
 def _undo_differences(values: Int, offsets: Int) -> Int:
     """From the fourth run on, a run is stored less the run two before it."""
     # So a mask is its first run and two laced chains of sums, which start behind it.

@@ -78,6 +78,11 @@ def create_version(
     )
 
 
+def mark_protocol(client: "MlflowClient", version: "ModelVersion") -> None:
+    """Say of a version, whose scores were renewed, by which protocol."""
+    client.set_model_version_tag(version.name, version.version, PROTOCOL, protocol.VERSION)
+
+
 def comparison_page(address: str, data: str, compared: Iterable["ModelVersion"]) -> str:
     """Where MLflow shows versions side by side."""
     runs = {each.version: each.run_id for each in compared}
@@ -104,9 +109,9 @@ def lineage(data: str, version: str, address: str | None = None) -> dict[str, An
     with server.talking_to(address), TemporaryDirectory() as folder:
         found = champion(client, data) if version == CHAMPION else _numbered(client, data, version)
         if found is None:
+            hint = "promote` sets it" if version == CHAMPION else "sync` lists what there is"
             raise SemtokError(
-                f"{address}: {model_name(data)} has no version {version}; `semtok sync` lists "
-                "those of this workspace"
+                f"{address}: {model_name(data)} has no version {version}; `semtok {hint}"
             )
         return read_json(Path(client.download_artifacts(str(found.run_id), LINEAGE, folder)))
 

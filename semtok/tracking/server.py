@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: Where `make up` starts the server, unless SEMTOK_MLFLOW_PORT names another port.
 _HOST, _PORT = "127.0.0.1", "5000"
 
+#: Of a server, and of the databases that MLflow can use without one.
+_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
+
 #: MLflow waits 120 s for an answer, tries 7 times and is talkative. What the user has set stays.
 _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -53,8 +56,13 @@ def client(server: str) -> "MlflowClient":
     """A client of the tracking server and its registry.
 
     Raises:
-        SemtokError: the server does not answer.
+        SemtokError: that is no address of a server, or it does not answer.
     """
+    scheme, separator, _ = server.partition("://")
+    if not separator or scheme.partition("+")[0] not in _SCHEMES:
+        raise SemtokError(
+            f"MLFLOW_TRACKING_URI: {server!r} is no address of a server; it starts with http://"
+        )
     if not answers(server):
         raise SemtokError(
             f"{server}: no MLflow server answers there; start it with `make up`, "

@@ -99,6 +99,8 @@ def _bring_up_to_date(client: "MlflowClient", address: str, item: Published) -> 
     if version is None:
         model_id = serving.log_model(address, run_id, item.folder, item.training.name)
         version = registry.create_version(client, run_id, model_id, item)
+    else:
+        registry.mark_protocol(client, version)
     client.set_terminated(run_id, "FINISHED")
     client.set_tag(run_id, UPLOADED, item.content)
     return state, version.version

@@ -2,9 +2,11 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -111,15 +113,41 @@ def test_by_hand_a_stage_leaves_the_outputs_of_dvc_alone(project: Project) -> No
     assert (project.root / ".semtok/scratch/artifacts/scenes/leaderboard/chart.png").exists()
 
 
-def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            lambda p: p["train"].update(stepz=3),
+            "train.stepz: unknown key; remove it or check its spelling",
+        ),
+        # Of stages that come after the training: said before anything is done.
+        (
+            lambda p: p["checks"]["scores"].update(chance=1),
+            "checks.scores: chance: unknown key; remove it or check its spelling",
+        ),
+        (
+            lambda p: p["bench"].update(benchmarks=["nope"]),
+            "scores@vit is to be made by semtok.bench.nope, which there is not",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_one_line(
+    tmp_path: Path, change: Callable[[dict], None], fault: str
+) -> None:
     project = new_project(tmp_path / "new")
-    project.set_params(lambda p: p["train"].update(stepz=3))
+    project.set_params(change)
     done = project.run("semtok", "run", "images", check=False)
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines() == [
-        f"error: {project.root}/params.yaml: train.stepz: "
-        "unknown key; remove it or check its spelling"
-    ]
+    assert done.stderr.strip().splitlines() == [f"error: {project.root}/params.yaml: {fault}"]
+
+
+def test_make_demo_says_what_stops_dvc(project: Project) -> None:
+    project.set_params(lambda p: p["token_shards"]["grid-val"].update(reads="extraction/none-val"))
+    shown = project.run("make", "--dry-run", "demo").stdout
+    command = next(line for line in shown.splitlines() if line.startswith("dvc repro"))
+    done = project.run(*shlex.split(command), check=False)
+    assert done.returncode
+    assert "none-val" in done.stdout + done.stderr
 
 
 def test_two_runs_at_once_on_one_artifact(project: Project) -> None:

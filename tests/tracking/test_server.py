@@ -37,6 +37,12 @@ def test_a_database_needs_no_server():
     assert server.answers("sqlite:///mlflow.db")
 
 
+@pytest.mark.parametrize("address", ["localhost:5000", "127.0.0.1:5000", "ftp://x", "mlflow"])
+def test_what_is_no_address_is_named(address):
+    with pytest.raises(SemtokError, match=r"MLFLOW_TRACKING_URI.*starts with http://"):
+        server.client(address)
+
+
 def test_no_client_without_a_server_and_the_error_says_how_to_start_it(free_address):
     with pytest.raises(SemtokError, match=f"{free_address}.*make up.*MLFLOW_TRACKING_URI"):
         server.client(free_address)
