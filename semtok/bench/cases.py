@@ -54,6 +54,11 @@ class Task(NamedTuple):
         """Whether these are some of another task's cases."""
         return PART in self.task
 
+    @property
+    def whole(self) -> "Task":
+        """The task whose cases these are."""
+        return self._replace(task=self.task.partition(PART)[0])
+
 
 @dataclass(frozen=True)
 class Ranks:

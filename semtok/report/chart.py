@@ -24,9 +24,15 @@ def draw(board: Leaderboard, path: Path) -> None:
     tasks = final_tasks(found)
     columns = min(2, len(tasks))
     rows = -(-len(tasks) // columns)
-    height = 0.9 + 0.26 * len(RECALLS) * (len(found.seeds) + 1)
-    with picture(path, 5.4 * columns, height * rows + 0.9) as figure:
-        axes = figure.subplots(rows, columns, squeeze=False, sharex="row")
+    told = [len(_recalls(found, task)) for task in tasks]
+    heights = [
+        0.9 + 0.26 * max(told[row * columns : (row + 1) * columns]) * (len(found.seeds) + 1)
+        for row in range(rows)
+    ]
+    with picture(path, 5.4 * columns, sum(heights) + 0.9) as figure:
+        axes = figure.subplots(
+            rows, columns, squeeze=False, sharex="row", gridspec_kw={"height_ratios": heights}
+        )
         for panel, task in zip(axes.ravel(), tasks, strict=False):
             _draw_task(panel, found, task)
         for panel in axes.ravel()[len(tasks) :]:
@@ -45,8 +51,7 @@ def draw(board: Leaderboard, path: Path) -> None:
 def _draw_task(panel: Axes, found: Comparison, task: Task) -> None:
     palette = _palette(found)
     block = len(palette) + 1
-    told = {row.metric for row in found.rows if row.of == task}
-    metrics = [metric for metric in RECALLS if metric in told]
+    metrics = _recalls(found, task)
     for number, metric in enumerate(metrics):
         rows = [row for row in found.rows if (row.of, row.metric) == (task, metric)]
         for place, row in enumerate(rows):
@@ -61,6 +66,11 @@ def _draw_task(panel: Axes, found: Comparison, task: Task) -> None:
     panel.set_xlabel("% of cases")
     name = f"{task.benchmark}: {task.task.replace('_', ' ')}"
     panel.set_title(f"{name}  ·  {task.split}, {found.cases[task]} cases")
+
+
+def _recalls(found: Comparison, task: Task) -> list[str]:
+    told = {row.metric for row in found.rows if row.of == task}
+    return [metric for metric in RECALLS if metric in told]
 
 
 def _draw_row(panel: Axes, row: Row, y: float, colour: str, variants: int) -> None:

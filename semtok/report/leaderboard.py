@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from semtok.bench.cases import METRICS, Task
+from semtok.bench.cases import METRICS, PART, Task
 from semtok.bench.comparison import Row, final_tasks
 from semtok.bench.intervals import Interval
 from semtok.bench.leaderboard import Leaderboard
@@ -42,8 +42,11 @@ def write(board: Leaderboard, path: Path) -> None:
     """Write the leaderboard of all splits as Markdown."""
     parts = ["# Leaderboard", *_notes(board)]
     for task in board.comparison.cases:
-        rows = [row for block in _quality(board, task) for row in block]
-        parts += [f"## {_title(board, task)}", _markdown(_QUALITY, rows)]
+        if not task.is_part:
+            rows = [row for block in _quality(board, task) for row in block]
+            parts += [f"## {_title(board, task)}", _markdown(_QUALITY, rows)]
+            if rows := _of_parts(board, task):
+                parts += ["By part:", _markdown(_QUALITY, rows)]
     parts += ["## Costs", _markdown(_COSTS, list(_costs(board))), _COSTS_MEAN]
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -74,6 +77,17 @@ def _quality(board: Leaderboard, task: Task) -> list[list[Sequence[str]]]:
         for metric in METRICS
         if any(row.metric == metric for row in rows)
     ]
+
+
+def _of_parts(board: Leaderboard, whole: Task) -> list[Sequence[str]]:
+    """The cells of a task's parts; the first says which part, how many cases and which metric."""
+    rows: list[Sequence[str]] = []
+    for task, cases in board.comparison.cases.items():
+        if task.is_part and task.whole == whole:
+            name = f"{task.task.removeprefix(whole.task + PART)} ({cases})"
+            cells = [row for block in _quality(board, task) for row in block]
+            rows += [(f"{name} {metric}", *rest) for metric, *rest in cells]
+    return rows
 
 
 def _cells(row: Row) -> Sequence[str]:

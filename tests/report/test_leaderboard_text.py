@@ -2,8 +2,13 @@
 
 import io
 
+import pyarrow as pa
 from rich.console import Console
 
+from semtok.bench import costs
+from semtok.bench.cases import CASES
+from semtok.bench.comparison import compare
+from semtok.bench.leaderboard import Leaderboard
 from semtok.report.leaderboard import render, write
 
 
@@ -52,3 +57,37 @@ def test_the_terminal_shows_the_final_split_and_markdown_all(board, tmp_path):
     rows = [line for line in markdown.splitlines() if line.startswith("| R@1 |")]
     assert len(rows) == 2 * 2 * 5
     assert {line.count("|") for line in rows} == {7}
+
+
+def test_markdown_lists_the_parts_below_their_whole_and_the_terminal_leaves_them_out(tmp_path):
+    rows = [
+        {
+            "benchmark": "siblings",
+            "split": "test",
+            "task": task,
+            "seed": 0,
+            "case_id": number,
+            "cluster_id": number,
+            "rank": 1,
+            "candidates": 4,
+            "answers": 1,
+            "truths": 1,
+        }
+        for task, count in (("text", 5), ("text/roles", 2), ("text/size", 3))
+        for number in range(count)
+    ]
+    cases = pa.Table.from_pylist(rows, schema=CASES.columns)
+    cost = costs.Costs(costs.Parameters(1, 1, 1, 1, 1), 1.0, 1.0, 1.0)
+    small = Leaderboard(compare({"vit": cases}, "vit", 10, 0.95), {"vit": cost})
+    write(small, tmp_path / "leaderboard.md")
+    lines = (tmp_path / "leaderboard.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("## ")] == [
+        "## siblings, test: text, 5 cases",
+        "## Costs",
+    ]
+    whole, part = lines.index("## siblings, test: text, 5 cases"), lines.index("By part:")
+    named = [line.split("|")[1].strip() for line in lines if "| vit | 100.0" in line]
+    assert named == ["R@1", "roles (2) R@1", "size (3) R@1"]
+    assert whole < part < next(n for n, line in enumerate(lines) if "roles (2)" in line)
+    assert "roles" not in shown(small)
+    assert "R@5" not in "".join(shown(small).splitlines()[3:])  # four candidates: R@1 alone tells
