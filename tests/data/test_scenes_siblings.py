@@ -3,13 +3,14 @@
 import json
 import zlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from semtok.data.scenes import Settings, write
-from semtok.data.scenes.scene import Thing
+from semtok.data.scenes.scene import Relation, Scene, Thing
 from semtok.data.scenes.siblings import Pair, pair
 from semtok.data.scenes.swaps import KINDS, swaps
 from semtok.errors import SemtokError
@@ -99,6 +100,42 @@ def test_every_swap_is_of_two_different_things() -> None:
         i, j = swap.places
         assert swap.scene.things[i].category != swap.scene.things[j].category
         assert all(one != other for one, other in swap.facts)
+
+
+def _scene(names: tuple[str, ...], *relations: Relation, **look: object) -> Scene:
+    plain = {"colour": "red", "second": "blue", "texture": "plain", "size": "medium"}
+    things = tuple(
+        Thing(name, **(plain | look), x=0.3 + 0.3 * n, y=0.8, scale=0.2)  # type: ignore[arg-type]
+        for n, name in enumerate(names)
+    )
+    return Scene(64, (), things, relations, light=0)
+
+
+def test_roles_are_exchanged_by_those_that_can_play_both() -> None:
+    chase, hold = Relation(0, "chasing", 1), Relation(0, "holding", 1)
+    (swap,) = swaps("roles", _scene(("dog", "cow"), chase))
+    assert [thing.category for thing in swap.scene.things] == ["cow", "dog"]
+    assert not swaps("roles", _scene(("dog", "suitcase"), chase))
+    assert not swaps("roles", _scene(("dog", "dog"), chase))
+    (swap,) = swaps("roles", _scene(("boy", "apple", "girl"), hold))
+    assert swap.places == (0, 2)
+    assert not swaps("roles", _scene(("man", "apple", "girl"), hold))  # of another size
+    assert not swaps("roles", _scene(("boy", "apple", "girl")))  # nobody does anything
+
+
+def test_places_and_sizes_are_exchanged_where_nothing_else_depends_on_them() -> None:
+    alone, held = _scene(("dog", "cow")), _scene(("boy", "dog"), Relation(0, "holding", 1))
+    assert len(swaps("places", alone)) == 1
+    assert not swaps("places", held)
+    assert not swaps("size", alone)  # both are medium
+    small = replace(alone.things[0], size="small")
+    large = replace(alone.things[1], size="large")
+    (swap,) = swaps("size", replace(alone, things=(small, large)))
+    assert [thing.size for thing in swap.scene.things] == ["large", "small"]
+    grown = [
+        now.scale / was.scale for now, was in zip(swap.scene.things, (small, large), strict=True)
+    ]
+    assert grown == pytest.approx([1.34 / 0.74, 0.74 / 1.34])
 
 
 def test_what_is_too_small_to_show_siblings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,11 +78,11 @@ def _sizes(scene: Scene, i: int, j: int) -> Iterator[Swap]:
 
 def _roles(scene: Scene, i: int, j: int) -> Iterator[Swap]:
     """Who does something, and who has it done or does something else, exchange their parts."""
-    if any(Relation(*ends) in scene.relations for ends in ((i, "chasing", j), (j, "chasing", i))):
-        yield _chase(scene, i, j)
-        return
     a, b = category_of(scene.things[i]), category_of(scene.things[j])
-    if a.hands and b.hands and max(a.extent, b.extent) <= _ALIKE * min(a.extent, b.extent):
+    if any(Relation(*ends) in scene.relations for ends in ((i, "chasing", j), (j, "chasing", i))):
+        if a.harness and b.harness:  # what cannot run can be chased, but cannot chase
+            yield _chase(scene, i, j)
+    elif a.hands and b.hands and max(a.extent, b.extent) <= _ALIKE * min(a.extent, b.extent):
         facts = [*_of_deeds(scene, i, j), *_of_deeds(scene, j, i)]
         if facts:
             # Size and place stay: the limbs were drawn for them.
@@ -116,14 +116,13 @@ def _places(scene: Scene, i: int, j: int) -> Iterator[Swap]:
 def _of_looks(scene: Scene, i: int, j: int, look: str) -> tuple[tuple[Fact, Fact], ...]:
     """Two things by a look of each: alone, and in every relation that they may have."""
     a, b = scene.things[i], scene.things[j]
-    one = Description(a.category), Description(b.category)
-    first = tuple(
-        replace(each, **{look: getattr(thing, look)})
-        for each, thing in zip(one, (a, b), strict=True)
-    )
-    second = tuple(
-        replace(each, **{look: getattr(thing, look)})
-        for each, thing in zip(one, (b, a), strict=True)
+    looks = getattr(a, look), getattr(b, look)
+    first, second = (
+        tuple(
+            replace(Description(thing.category), **{look: value})
+            for thing, value in zip((a, b), values, strict=True)
+        )
+        for values in (looks, looks[::-1])
     )
     arranged = [each.predicate for each in scene.relations if {each.subject, each.object} == {i, j}]
     related = [(Relation(0, predicate, 1),) for predicate in (*arranged, *_PLACES)]
