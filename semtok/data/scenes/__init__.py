@@ -19,8 +19,12 @@ So captions are NOT written from the graph that semantic tokens are given. The t
 much, as real ones do: about half of the relations that captions mention are annotated, while
 fewer than one caption in ten says nothing but categories and annotated relations (tested).
 
+An encounter (`encounter.py`) first draws who meets where, how large and how far limbs reach, and
+then, apart from it, what is done: boxes do not tell one deed of an encounter from another (tested).
+
 How to extend it: a category is a few lines of parts in a file of its kind (`catalogue.py` lists
-the files), an action one function in `actions.py`, a backdrop one function in `backdrops.py`.
+the files), a deed one function of its encounter in `actions.py` or `mounts.py`, a backdrop one
+function in `backdrops.py`.
 """
 
 from dataclasses import dataclass
@@ -37,6 +41,9 @@ class Settings:
     size: int  # pixels a side
     train: int  # images of train2017
     val: int  # images of val2017
+    light: float = 0.0  # strongest bad light, blur and noise, 0 to 1; each image draws its own
+    blur: float = 0.0
+    noise: float = 0.0
 
 
 def write(root: Path, settings: Settings, emit: Emit = ignore) -> None:

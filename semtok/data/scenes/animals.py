@@ -163,13 +163,13 @@ def _rabbit(pose: Pose) -> Parts:
 def _turtle(pose: Pose) -> Parts:
     body = (
         poly("second", (-0.42, -0.16), (-0.54, -0.08), (-0.36, -0.1)),
-        stroke("second", 0.13, (0.3, -0.2), (0.42, -0.34)),
-        oval(0.46, -0.38, 0.24, 0.21, "second"),
+        stroke("second", 0.13, (0.3, -0.2), (0.43, -0.5)),
+        oval(0.46, -0.54, 0.24, 0.21, "second"),
         dome(-0.04, -0.13, 0.84, 0.45, "main"),
         stroke("shade", 0.03, (-0.2, -0.14), (-0.12, -0.5)),
         stroke("shade", 0.03, (0.1, -0.14), (0.04, -0.53)),
         box(-0.04, -0.14, 0.88, 0.08, "shade", corner=0.5),
-        *_eye(0.49, -0.41, 0.07),
+        *_eye(0.49, -0.57, 0.07),
     )
     legs = _legs(pose, (-0.28, -0.2, 0.16, 0.25), -0.12, 0.13, "second")
     return _walker(pose, legs, body)

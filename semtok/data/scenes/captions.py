@@ -26,7 +26,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "in front of": ("in front of", "partly hiding"),
     "beside": ("beside", "next to", "close to"),
     "on": ("on", "on top of"),
-    "carrying": ("carrying {} on the head", "balancing {} on the head"),
+    "carrying": ("carrying {} in both hands", "carrying {} with both hands"),
     "looking at": ("looking at", "watching"),
     "chasing": ("chasing", "running after"),
     "left of": ("to the left of", "left of"),

@@ -75,6 +75,8 @@ def bounds(thing: Thing) -> Box:
     x0, y0, x1, y1 = category_of(thing).bounds(thing.pose)
     if thing.mirrored:
         x0, x1 = -x1, -x0
+    if thing.upturned:
+        y0, y1 = -y1, -y0
     s = thing.scale
     return thing.x + s * x0, thing.y + s * y0, thing.x + s * x1, thing.y + s * y1
 

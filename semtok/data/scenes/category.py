@@ -19,7 +19,7 @@ class Pose:
         hands: where the left and the right hand are; None: hanging.
         feet: the same for the feet; None: standing.
         gaze: unit vector that the eyes follow; (0, 0): straight at the viewer.
-        astride: legs spread over a mount or hanging from a seat.
+        astride: knees apart, as on a mount or a seat.
         running: an animal's legs in full stride.
         rope: both ends of a rope, or None.
         streak: where the trace of something thrown begins and ends, or None.
@@ -49,13 +49,13 @@ class Category:
         indoors: where it is at home; None: anywhere.
         place: the band of the backdrop it stands in: ground, sky or sea.
         stem: held by its lower end.
-        handy: can be held, thrown, carried on a head, and put on a surface.
+        handy: can be held, thrown, carried in both hands, and put on a surface.
         movable: can be pulled, pushed and kicked.
         surface: half the width and the height of a flat top that carries things.
         seat: where a figure sits on it.
         saddle: where a figure rides it.
         harness: where a rope is tied to it; what has one can pull and run.
-        worn: where a figure wears it: crown, eyes or neck.
+        worn: where a figure wears it: crown or eyes.
         worn_at: the point of its own coordinates that lies there.
         hands: has the body of a figure: acts with hands, feet and eyes.
         clothed: its colour and texture are those of its clothes.
@@ -88,8 +88,10 @@ class Category:
         return self.parts(pose) if callable(self.parts) else self.parts
 
     def bounds(self, pose: Pose = STANDING) -> tuple[float, float, float, float]:
-        """x0, y0, x1, y1 in its own coordinates."""
-        return bounds(self.parts(pose)) if callable(self.parts) else self._fixed_bounds
+        """x0, y0, x1, y1 in its own coordinates, of what belongs to it."""
+        if not callable(self.parts):
+            return self._fixed_bounds
+        return bounds(part for part in self.parts(pose) if part.paint != TRACE)
 
     @cached_property
     def _fixed_bounds(self) -> tuple[float, float, float, float]:
@@ -115,4 +117,4 @@ def rope(pose: Pose) -> tuple[Part, ...]:
         return ()
     (x0, y0), (x1, y1) = pose.rope
     middle = ((x0 + x1) / 2, (y0 + y1) / 2 + 0.04)
-    return (Part((pose.rope[0], middle, pose.rope[1]), "rope", 0.035, front=True),)
+    return (Part((pose.rope[0], middle, pose.rope[1]), "rope", 0.045, front=True),)

@@ -39,12 +39,12 @@ def scene(seed: int, index: int | str, size: int) -> Scene:
 
 
 def _groups(cast: Cast, count: int) -> list[Group]:
-    """Encounters of `count` things together; in the first one something happens."""
+    """Encounters of `count` things together; the first one is of several things."""
     encounters, weights = zip(*ENCOUNTERS, strict=True)
     groups: list[Group] = []
     while count:
         group = cast.rng.choices(encounters, weights)[0](cast)
-        if len(group.things) <= count and (groups or group.relations):
+        if len(group.things) <= count and (groups or len(group.things) > 1):
             groups.append(group)
             count -= len(group.things)
     return groups

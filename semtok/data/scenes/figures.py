@@ -6,9 +6,6 @@ from functools import partial
 from semtok.data.scenes.category import Category, Pose, rope, streaks
 from semtok.data.scenes.parts import Part, Parts, Point, box, dome, oval, poly, stroke
 
-#: Where each kind of worn thing sits on every figure: its origin, in the figure's coordinates.
-WORN_AT: dict[str, Point] = {"crown": (0.0, -0.885), "eyes": (0.0, -0.775), "neck": (0.0, -0.60)}
-
 #: Width of every head, by which worn things are sized.
 HEAD = 0.38
 
@@ -18,10 +15,12 @@ _HEAD_Y = -0.79
 
 #: Height of the hips, from where a figure sits.
 HIP = -0.29
-#: Where the eyes are, and the top of the head.
-FACE: Point = (0.0, -0.78)
-TOP = -0.97
-_ARM = 0.17  # upper arm, and forearm
+#: Where the eyes are.
+EYES: Point = (0.0, -0.775)
+#: Length of an upper arm, and of a forearm.
+ARM = 0.17
+#: Half the width of a hand.
+PALM = 0.0475
 
 
 def _figure(
@@ -58,14 +57,13 @@ def _figure(
 def _legs(pose: Pose, paint: str, shoe: str, thin: float) -> list[Part]:
     legs = []
     for side, hip, foot in zip((-1, 1), _HIPS, pose.feet, strict=True):
+        end = foot or (side * 0.085, -0.035)
+        knee = ((hip[0] + end[0]) / 2, (hip[1] + end[1]) / 2)
         if pose.astride:
-            knee, end = (side * 0.17, -0.26), (side * 0.18, -0.08)
-        else:
-            end = foot or (side * 0.085, -0.035)
-            knee = ((hip[0] + end[0]) / 2, (hip[1] + end[1]) / 2)
+            knee = (side * 0.17, -0.26)
         front = foot is not None
         legs.append(stroke(paint, 0.115 * thin, hip, knee, end, front=front))
-        tip = oval(round(end[0] + side * 0.02, 3), round(end[1], 3), 0.14 * thin, 0.07, shoe)
+        tip = oval(end[0] + side * 0.02, end[1], 0.14 * thin, 0.07, shoe)
         legs.append(Part(tip.points, shoe, front=front))
     return legs
 
@@ -77,7 +75,7 @@ def _arms(pose: Pose, sleeve: str, hand: str, thin: float) -> list[Part]:
         front = target is not None
         elbow = _elbow(shoulder, end, side)
         arms.append(stroke(sleeve, 0.085 * thin, shoulder, elbow, end, front=front))
-        palm = oval(round(end[0], 3), round(end[1], 3), 0.095, 0.095, hand)
+        palm = oval(end[0], end[1], 2 * PALM, 2 * PALM, hand)
         arms.append(Part(palm.points, hand, front=front))
     return arms
 
@@ -86,7 +84,7 @@ def _elbow(shoulder: Point, hand: Point, side: int) -> Point:
     """Where the arm bends: outwards, and not at all when it is stretched."""
     dx, dy = hand[0] - shoulder[0], hand[1] - shoulder[1]
     reach = math.hypot(dx, dy)
-    bend = math.sqrt(max(_ARM**2 - (reach / 2) ** 2, 0.0)) / max(reach, 1e-6)
+    bend = math.sqrt(max(ARM**2 - (reach / 2) ** 2, 0.0)) / max(reach, 1e-6)
     down = 1 if dx * side > 0 else -1
     return (
         (shoulder[0] + hand[0]) / 2 - side * down * dy * bend,
@@ -146,8 +144,8 @@ def _robot(pose: Pose) -> Parts:
         oval(0.05, -0.44, 0.05, 0.05, "gold"),
     )
     head = (
-        stroke("steel", 0.03, (0, -0.93), (0, -1.0)),
-        oval(0, -1.0, 0.07, 0.07, "rose"),
+        stroke("steel", 0.03, (0, -0.9), (0, -0.96)),
+        oval(0, -0.96, 0.06, 0.06, "rose"),
         box(-0.2, -0.79, 0.06, 0.12, "steel"),
         box(0.2, -0.79, 0.06, 0.12, "steel"),
         box(0, -0.785, 0.38, 0.3, "main", corner=0.12),
@@ -159,7 +157,7 @@ def _teddy(pose: Pose) -> Parts:
     ears = tuple(
         part
         for x in (-0.15, 0.15)
-        for part in (oval(x, -0.94, 0.16, 0.16, "main"), oval(x, -0.94, 0.09, 0.09, "tint"))
+        for part in (oval(x, -0.91, 0.16, 0.16, "main"), oval(x, -0.91, 0.09, 0.09, "tint"))
     )
     body = (oval(0, -0.42, 0.4, 0.42, "main"), oval(0, -0.41, 0.24, 0.27, "tint"))
     head = (*ears, oval(0, -0.79, 0.42, 0.36, "main"), oval(0, -0.7, 0.18, 0.12, "tint"))

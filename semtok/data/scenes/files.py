@@ -24,6 +24,7 @@ from semtok.data.scenes.annotations import (
 from semtok.data.scenes.captions import captions
 from semtok.data.scenes.catalogue import THINGS
 from semtok.data.scenes.compose import scene
+from semtok.data.scenes.disturbances import disturb
 from semtok.data.scenes.facts import Fact
 from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.picture import Picture, picture
@@ -164,7 +165,7 @@ def _add_image(
     name = f"{image_id:012d}"
     panoptic_file = f"panoptic_{split}/{name}.png"
     segments = panoptic_picture(observation, ids, image_id)
-    _write_image(root / split / f"{name}.jpg", seen.image, _JPEG)
+    _write_image(root / split / f"{name}.jpg", disturb(seen.image, settings, image_id), _JPEG)
     _write_image(root / "annotations" / panoptic_file, segments, _PNG)
     side = settings.size
     records["images"].append(
@@ -195,7 +196,8 @@ def _stream(purpose: str, settings: Settings, image_id: int) -> random.Random:
 
 def _check(settings: Settings) -> None:
     most = 256**3 // SEGMENTS // 2 - 1  # segment ids have 24 bits in a panoptic picture
-    for name, least, limit in (("size", 32, 4096), ("train", 1, most), ("val", 1, most)):
+    ranges = (("size", 32, 4096), ("train", 1, most), ("val", 1, most))
+    for name, least, limit in (*ranges, ("light", 0, 1), ("blur", 0, 1), ("noise", 0, 1)):
         value = getattr(settings, name)
         if not least <= value <= limit:
             raise SemtokError(

@@ -8,7 +8,7 @@ from semtok.data.scenes.parts import arc, box, dome, oval, poly, stroke
 _HAT = (
     box(0, -0.32, 0.58, 0.62, "main", corner=0.12),
     box(0, -0.14, 0.6, 0.14, "second", corner=0),
-    box(0, -0.05, 1.0, 0.11, "main", corner=0.5),
+    box(0, -0.055, 1.0, 0.11, "main", corner=0.5),
 )
 
 _CAP = (
@@ -130,7 +130,7 @@ CATEGORIES = (
         singular="pair of glasses",
         plural="pairs of glasses",
     ),
-    _wear("scarf", parts=_SCARF, worn="neck", worn_at=(0, -0.5), plural="scarves"),
+    _wear("scarf", parts=_SCARF, plural="scarves"),
     _wear("umbrella", parts=_UMBRELLA, extent=0.25, stem=True),
     _wear("handbag", parts=_HANDBAG, extent=0.17),
     _wear(

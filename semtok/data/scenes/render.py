@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from semtok.data.scenes.catalogue import THING
 from semtok.data.scenes.category import TRACE
-from semtok.data.scenes.parts import Part, Parts, bounds
+from semtok.data.scenes.parts import Part
 from semtok.data.scenes.scene import Scene, Thing
 from semtok.data.scenes.vocabulary import COLOURS, HAIRS, PAINTS, RGB, SKINS
 
@@ -43,9 +43,9 @@ def render(scene: Scene) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         if patch.stuff is not None:
             cv2.fillPoly(ids, [points], STUFF_ID + patch.stuff, shift=_SHIFT)
     drawn = [THING[thing.category].drawn(thing.pose) for thing in scene.things]
-    for thing, parts in zip(scene.things, drawn, strict=True):
+    for thing in scene.things:
         if thing.grounded:
-            _shadow(colours, thing, parts, side)
+            _shadow(colours, thing, side)
     for _, number, front in sorted(_layers(scene.things)):
         thing = scene.things[number]
         palette = _palette(thing)
@@ -123,8 +123,8 @@ def _pattern(texture: str, side: int) -> Canvas:
     return np.asarray(shows, np.uint8)
 
 
-def _shadow(colours: Canvas, thing: Thing, parts: Parts, side: int) -> None:
-    x0, _, x1, _ = bounds(parts)
+def _shadow(colours: Canvas, thing: Thing, side: int) -> None:
+    x0, _, x1, _ = THING[thing.category].bounds(thing.pose)
     half = round(0.46 * (x1 - x0) * thing.scale * side)
     middle = thing.x + (x0 + x1) / 2 * thing.scale * (-1 if thing.mirrored else 1)
     cx, cy = round(middle * side), round(thing.y * side)

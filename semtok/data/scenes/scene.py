@@ -29,6 +29,7 @@ class Thing:
     depth: float = 0.0  # painter's order: higher is nearer
     reach_depth: float = 0.0  # the same, of its parts that reach over another thing
     mirrored: bool = False  # faces left
+    upturned: bool = False  # upside down
     pose: Pose = STANDING
     light: float = 1.0  # factor on its main colour
     tone: int = 0  # which skin and hair
@@ -39,6 +40,8 @@ class Thing:
         placed = np.array(points) * self.scale
         if self.mirrored:
             placed[:, 0] = -placed[:, 0]
+        if self.upturned:
+            placed[:, 1] = -placed[:, 1]
         return np.asarray(placed + np.array((self.x, self.y)), np.float64)
 
 
