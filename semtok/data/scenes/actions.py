@@ -14,7 +14,6 @@ from semtok.data.scenes.mounts import CHASE, SADDLE, SEAT, STAND
 from semtok.data.scenes.parts import Point
 from semtok.data.scenes.poses import (
     GAP,
-    crown,
     gaze,
     held,
     lowered,
@@ -24,6 +23,7 @@ from semtok.data.scenes.poses import (
     reflected,
     rim,
     stretched,
+    top,
     with_foot,
     with_hand,
     worn,
@@ -40,8 +40,8 @@ def _beside(cast: Cast) -> Pair:
     x0, _, x1, _ = bounds(target)
     away = rng.uniform(0.36, 0.44) * figure.scale
     target = moved(target, side * away - (x0 if side > 0 else x1), rng.uniform(-0.02, 0.02))
-    top = min(0.42, (figure.y - bounds(target)[1]) / figure.scale - 0.05)
-    heights = [-rng.uniform(min(0.2, 0.6 * top), top) for _ in range(3)]
+    high = min(0.42, (figure.y - bounds(target)[1]) / figure.scale - 0.05)
+    heights = [-rng.uniform(min(0.2, 0.6 * high), high) for _ in range(3)]
     reach, height = min((rim(figure, target, side, at(figure, (0, y))[1]), y) for y in heights)
     reach += 0.01  # limbs lie over the rim that they touch
     aside = max((_clear(figure, target, side, y), y) for y in (-0.8, -0.7, -0.3, -0.2))[1]
@@ -123,7 +123,8 @@ def _carry(pair: Pair) -> Group:
     """Both hands at it, one just under the other."""
     near = bounds(pair.target)[0 if pair.side > 0 else 2] - pair.side * GAP
     beside = pair.side * seen_from(pair.figure, (near, 0.0))[0] - PALM
-    other = (pair.side * min(pair.reach - 0.01, beside), pair.height + 0.08)
+    reach = max(min(pair.reach - 0.01, beside), 0.2)  # nearer, an elbow would stick out
+    other = (pair.side * reach, pair.height + 0.08)
     return acted(pair, "carrying", with_hand(pair.figure.pose, -pair.side, other))
 
 
@@ -172,7 +173,7 @@ def _dressed(cast: Cast, figure: Thing, side: int) -> dict[str, tuple[Pose, Thin
     straight = figure.pose.gaze == (0.0, 0.0)  # glasses would hide where the eyes look
     kind = cast.pick(lambda category: category.worn and (straight or category.worn != "eyes"))
     thing = replace(cast.thing(kind, (figure.size,)), grounded=False)
-    grip = (side * 0.11, -0.725) if kind.worn == "eyes" else (side * 0.13, crown(figure) + 0.075)
+    grip = (side * 0.11, -0.725) if kind.worn == "eyes" else (side * 0.13, top(figure) + 0.06)
     holds = with_hand(figure.pose, side, grip)
     reach = outermost(figure, holds, side)
     wears = reaching(figure, side, reach, lambda x: with_hand(holds, side, lowered(side * x)))

@@ -7,8 +7,8 @@ from functools import cached_property
 
 from semtok.data.scenes.parts import Part, Parts, Point, bounds
 
-#: The paint of what is drawn over the picture and belongs to no thing.
-TRACE = "trace"
+#: The paints of what is drawn over the picture and belongs to no thing.
+TRACES = ("trace", "cord")
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Pose:
         astride: knees apart, as on a mount or a seat.
         running: an animal's legs in full stride.
         rope: both ends of a rope, or None.
+        cord: both ends of a rope between two things, which belongs to neither, or None.
         streak: where the trace of something thrown begins and ends, or None.
     """
 
@@ -31,6 +32,7 @@ class Pose:
     astride: bool = False
     running: bool = False
     rope: tuple[Point, Point] | None = None
+    cord: tuple[Point, Point] | None = None
     streak: tuple[Point, Point] | None = None
 
 
@@ -91,7 +93,7 @@ class Category:
         """x0, y0, x1, y1 in its own coordinates, of what belongs to it."""
         if not callable(self.parts):
             return self._fixed_bounds
-        return bounds(part for part in self.parts(pose) if part.paint != TRACE)
+        return bounds(part for part in self.parts(pose) if part.paint not in TRACES)
 
     @cached_property
     def _fixed_bounds(self) -> tuple[float, float, float, float]:
@@ -106,15 +108,21 @@ def streaks(pose: Pose) -> tuple[Part, ...]:
     length = max(math.hypot(x1 - x0, y1 - y0), 1e-6)
     dx, dy = -(y1 - y0) / length, (x1 - x0) / length
     return tuple(
-        Part(((x0 + k * dx, y0 + k * dy), (x1 + k * dx, y1 + k * dy)), TRACE, 0.025, front=True)
+        Part(((x0 + k * dx, y0 + k * dy), (x1 + k * dx, y1 + k * dy)), "trace", 0.02, front=True)
         for k in (-0.07, 0.0, 0.07)
     )
 
 
 def rope(pose: Pose) -> tuple[Part, ...]:
-    """The rope of a pose, sagging a little."""
-    if pose.rope is None:
-        return ()
-    (x0, y0), (x1, y1) = pose.rope
-    middle = ((x0 + x1) / 2, (y0 + y1) / 2 + 0.04)
-    return (Part((pose.rope[0], middle, pose.rope[1]), "rope", 0.045, front=True),)
+    """The ropes of a pose, sagging a little."""
+    return tuple(
+        Part(
+            (start, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.04), end),
+            paint,
+            0.045,
+            front=True,
+        )
+        for paint, ends in (("rope", pose.rope), ("cord", pose.cord))
+        if ends
+        for start, end in [ends]
+    )

@@ -46,9 +46,7 @@ def _light(image: Pixels, strength: float, rng: random.Random) -> Pixels:
 
 def _blur(image: Pixels, strength: float, rng: random.Random) -> Pixels:
     """Out of focus."""
-    sigma = strength * _BLUR * len(image)
-    if sigma < 0.1:  # narrower than the rounding of the kernel
-        return image
+    sigma = max(strength * _BLUR * len(image), 0.01)  # at 0 OpenCV would ask for the kernel's size
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
 
 

@@ -108,35 +108,37 @@ def _mounted(mounted: _Mounted, deed: str, pose: Pose) -> Group:
 
 @dataclass(frozen=True)
 class _Chase:
-    """An animal, what is before its nose or at its tail, and on which side."""
+    """An animal and what is before its nose or behind its tail.
+
+    Attributes:
+        tail: where a rope would leave the animal, in image sides.
+        tied: where it would meet the target.
+    """
 
     animal: Thing
     target: Thing
-    side: int
-    tied: Point  # where a rope would meet the target, in image sides
+    tail: Point
+    tied: Point
 
 
 def _nose_to_tail(cast: Cast) -> _Chase:
-    """Two things whose boxes touch, and whose rims touch where a rope can be tied."""
+    """An animal in full stride and something that it may run after, pull or run away from."""
     rng = cast.rng
     side = rng.choice((-1, 1))
-    for _ in range(_TRIALS):
-        animal = cast.thing(cast.pick(lambda category: category.harness))
-        target = cast.thing(cast.pick(lambda category: category.harness or category.movable))
-        animal = replace(animal, pose=Pose(running=True), mirrored=side < 0)
-        if category_of(target).harness:
-            target = replace(target, pose=Pose(running=True), mirrored=side < 0)
-        a0, top, a1, bottom = bounds(animal)
-        t0, t1 = bounds(target)[0], bounds(target)[2]
-        gap = (a1 - t0) if side > 0 else (a0 - t1)
-        target = moved(target, gap, rng.uniform(-0.02, 0.02))
-        top = max(top, bounds(target)[1])
-        heights = [top + share * (bottom - top) for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)]
-        reach, y = min((rim(animal, target, side, y), y) for y in heights)
-        end = a1 if side > 0 else a0
-        if reach * animal.scale - side * end < 0.02:
-            break
-    return _Chase(animal, target, side, (end - side * 0.025 * animal.scale, y))
+    animal = cast.thing(cast.pick(lambda category: category.harness))
+    target = cast.thing(cast.pick(lambda category: category.harness or category.movable))
+    animal = replace(animal, pose=Pose(running=True), mirrored=side < 0)
+    if category_of(target).harness:
+        target = replace(target, pose=Pose(running=True), mirrored=side < 0)
+    a0, top, a1, bottom = bounds(animal)
+    t0, _, t1, _ = bounds(target)
+    away = side * rng.uniform(0.0, 0.06) + (a1 - t0 if side > 0 else a0 - t1)
+    target = moved(target, away, rng.uniform(-0.02, 0.02))
+    top = max(top, bounds(target)[1])
+    heights = [top + share * (bottom - top) for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)]
+    reach, y = min((rim(animal, target, side, y), y) for y in heights)
+    tail = (a1 if side > 0 else a0) - side * 0.035 * animal.scale  # its rope ends within its box
+    return _Chase(animal, target, (tail, y), (animal.x + side * reach * animal.scale, y))
 
 
 def _run_after(chase: _Chase) -> Group:
@@ -146,8 +148,9 @@ def _run_after(chase: _Chase) -> Group:
 def _tow(chase: _Chase) -> Group:
     animal = _turned(chase)
     collar = category_of(animal).harness or (0.0, 0.0)
-    rope = (collar, seen_from(animal, chase.tied))
-    return _chased(chase, "pulling", replace(animal, pose=replace(animal.pose, rope=rope)))
+    tail, tied = seen_from(animal, chase.tail), seen_from(animal, chase.tied)
+    pose = replace(animal.pose, rope=(collar, tail), cord=(tail, tied))
+    return _chased(chase, "pulling", replace(animal, pose=pose))
 
 
 def _run_away(chase: _Chase) -> Group:

@@ -109,16 +109,18 @@ def held(figure: Thing, thing: Thing, hand: Point, side: int, share: float) -> T
     return moved(thing, side * (palm - rim(figure, thing, side, y) * figure.scale), 0.0)
 
 
-def crown(figure: Thing) -> float:
-    """Height at which a hat begins: it hides none of the head, nor does it upside down."""
-    return category_of(figure).bounds()[1] - GAP / figure.scale
+def top(figure: Thing) -> float:
+    """The top of a figure's head, in its own coordinates."""
+    return category_of(figure).bounds()[1]
 
 
 def worn(figure: Thing, thing: Thing, upturned: bool) -> Thing:
     """A thing where this figure wears it, in the figure's size; upside down in the same box."""
     category = category_of(thing)
     scale = 1.15 * HEAD * figure.scale
-    x, y = at(figure, EYES if category.worn == "eyes" else (0.0, crown(figure)))
+    # A hat lies on the head without a gap or an overlap, so that it hides as much upside down.
+    above = (0.0, top(figure) - GAP / figure.scale)
+    x, y = at(figure, EYES if category.worn == "eyes" else above)
     own_x, own_y = category.worn_at
     thing = replace(thing, scale=scale, x=x - own_x * scale, y=y - own_y * scale, mirrored=False)
     if not upturned:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semtok.data.scenes.catalogue import THING
-from semtok.data.scenes.category import TRACE
+from semtok.data.scenes.category import TRACES
 from semtok.data.scenes.parts import Part
 from semtok.data.scenes.scene import Scene, Thing
 from semtok.data.scenes.vocabulary import COLOURS, HAIRS, PAINTS, RGB, SKINS
@@ -80,8 +80,9 @@ def _draw(
     fill = palette[part.paint]
     edge = tuple(c // 2 for c in fill)
     line = max(1, round(_OUTLINE * side))
-    if part.paint == TRACE:
-        cv2.polylines(colours, [points], False, fill, line, shift=_SHIFT)
+    if part.paint in TRACES:
+        width = max(line, round(part.width * thing.scale * side))
+        cv2.polylines(colours, [points], False, fill, width, shift=_SHIFT)
         return
     if part.width:
         width = max(1, round(part.width * thing.scale * side))
