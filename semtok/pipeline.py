@@ -133,6 +133,7 @@ _READ_TOKENS = (
     "semtok/data/index.py",
     "semtok/tokens/batch.py",
     "semtok/tokens/collate.py",
+    "semtok/tokens/links.py",
     "semtok/tokens/loader.py",
     "semtok/tokens/permutation.py",
     "semtok/tokens/rows.py",

@@ -60,7 +60,7 @@ def predict(
         folder: one training, `artifacts/DATA/checkpoint/VARIANT/seed-S`.
         images: I files, or their bytes.
         texts: T captions.
-        masks: for each image what was found in it, which variants with a semantic tokenizer need;
+        masks: for each image what was found in it, which variants need whose tokenizer reads masks;
             an empty list: nothing was found. Those that read pixels alone ignore it.
         relations: for each image those among its masks, if there are any.
 
@@ -92,7 +92,7 @@ class Predictor:
 
     @property
     def needs_masks(self) -> bool:
-        """Whether its tokens are masks."""
+        """Whether its tokenizer reads masks."""
         return self._tokenizer.READS_EXTRACTION
 
     def embed_images(
@@ -161,7 +161,7 @@ class Predictor:
         if self.needs_masks:
             if masks is None:
                 raise SemtokError(
-                    f"{name}: this model's tokens are masks; give the image's masks, each as COCO "
+                    f"{name}: this model reads masks; give the image's masks, each as COCO "
                     "polygons or RLE, and the relations among them if there are any ([] for none)"
                 )
             extractions.append(_extraction(name, height, width, masks, relations or ()))

@@ -17,18 +17,19 @@ REPOSITORY = Path(__file__).parents[1]
 VARIANTS = ("vit", "semantic")
 
 
-def build(root: Path) -> Workspace:
+def build(root: Path, document: dict | None = None) -> Workspace:
     """Run the line on 32 little scenes, two seeds of two variants, in a few seconds.
 
     Args:
         root: the project's folder, which is created.
+        document: `params.yaml`; default: the project's own with `VARIANTS`, `shrunk`.
     """
     root.mkdir(parents=True, exist_ok=True)
     (root / "semtok").symlink_to(REPOSITORY / "semtok")
-    (root / "params.yaml").write_text(yaml.safe_dump(_params()))
+    (root / "params.yaml").write_text(yaml.safe_dump(document or shrunk(_own())))
     params = settings.load(root / "params.yaml")
     workspace = Workspace(root, params.data.name)
-    for key in pipeline.upstream(params, *(("scores", name) for name in VARIANTS)):
+    for key in pipeline.upstream(params, *(("scores", name) for name in params.variants)):
         run(root, *key)
     return workspace
 
@@ -54,16 +55,22 @@ def run(root: Path, name: str, partition: str | None) -> None:
     runner.run(stage_key(name, partition), root, scratch=False, gate_of=_Green)
 
 
-def _params() -> dict:
+def _own() -> dict:
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params["variants"] = {name: params["variants"][name] for name in VARIANTS}
+    return params
+
+
+def shrunk(params: dict) -> dict:
+    """The settings of a line that takes seconds, changed in place."""
     params["data"] |= {"shards": 1}
     params["data"]["settings"]["scenes"] |= {"size": 48, "train": 16, "val": 24}
     for tokenizer in params["tokenizers"].values():
-        tokenizer |= {"image_size": 32}
-    params["tokenizers"]["semantic"] |= {"crop_size": 8}
+        tokenizer |= {"image_size": tokenizer["image_size"] // 4}
+        for name in tokenizer.keys() & {"crop_size", "cell_size"}:
+            tokenizer[name] //= 2 if name == "crop_size" else 4
     params["encoder"] |= {"width": 16, "depth": 1, "heads": 2, "embedding": 8}
     params["text"] |= {"vocabulary": 300, "context": 16, "width": 16, "depth": 1, "heads": 2}
     params["train"] |= {"steps": 4, "batch_size": 8, "warmup": 1, "seeds": [0, 1], "log_every": 2}
-    params["variants"] = {name: params["variants"][name] for name in VARIANTS}
     params["bench"] |= {"bootstrap": 200}
     return params

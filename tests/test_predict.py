@@ -14,7 +14,7 @@ from semtok.errors import SemtokError
 from semtok.extract import rle
 from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
 from semtok.predict import Predictor, predict, read_found
-from semtok.tokens import grid, semantic, shards
+from semtok.tokens import grid, grid_relations, semantic, shards
 from semtok.tokens.extraction import Extraction
 from semtok.tokens.pixels import decode
 from semtok.tokens.rows import pack
@@ -61,6 +61,9 @@ SEMANTIC = {
 }  # fmt: skip
 
 
+GRID_RELATIONS = {"image_size": SIZE, "cell_size": 4, "max_masks": 4, "max_relations": 4}
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory, images, masks) -> dict[str, Path]:
     """A trained checkpoint of each family of tokens."""
@@ -69,12 +72,22 @@ def models(tmp_path_factory, images, masks) -> dict[str, Path]:
     settings = semantic.Settings(**SEMANTIC)
     found = extraction(masks, RELATIONS[:1])
     regions = semantic.tokenize(grids, [found] * len(grids), settings)
+    of_grid = grid_relations.Settings(**GRID_RELATIONS)
     schemes = {
         "grid": ({"image_size": SIZE}, grid.schema(grid.Settings(SIZE)), grids, ()),
         "semantic": (SEMANTIC, semantic.schema(settings), regions, ("on",)),
+        "grid_relations": (
+            GRID_RELATIONS,
+            grid_relations.schema(of_grid),
+            grid_relations.tokenize(grids, [found] * len(grids), of_grid),
+            ("on",),
+        ),
     }
     variants = {
         "grid": VariantSettings("grid", patch_size=8),
+        "grid_relations": VariantSettings(
+            "grid_relations", patch_size=8, intangible=True, relation_bias=True
+        ),
         "semantic": VariantSettings("semantic", intangible=True, relation_bias=True),
     }
     captions = pa.table(
@@ -148,6 +161,16 @@ def test_semantic_is_what_the_shards_give(models, images, masks, form):
     np.testing.assert_allclose(result.images, expected(models["semantic"], tokens), atol=1e-6)
 
 
+def test_patches_with_relations_are_what_the_shards_give(models, images, masks):
+    folder = models["grid_relations"]
+    result = predict(folder, images[:1], TEXTS, [as_rle(masks)], [RELATIONS])
+    settings = grid_relations.Settings(**GRID_RELATIONS)
+    tokens = grid_relations.tokenize([decode(images[0], SIZE)], [extraction(masks)], settings)
+    np.testing.assert_allclose(result.images, expected(folder, tokens), atol=1e-6)
+    unrelated = predict(folder, images[:1], TEXTS, [as_rle(masks)])
+    assert np.abs(result.images - unrelated.images).max() > 1e-4
+
+
 def test_bytes_are_the_same_as_files(models, images, masks):
     for name, found in (("grid", None), ("semantic", [as_rle(masks)] * 2)):
         one = predict(models[name], images, TEXTS, found)
@@ -184,7 +207,7 @@ def test_pixels_alone_need_no_masks_and_ignore_them(models, images, masks):
 
 def test_semantic_without_masks_says_what_it_needs(models, images):
     assert Predictor(models["semantic"]).needs_masks
-    with pytest.raises(SemtokError, match=r"one.jpg: this model's tokens are masks; give.*RLE"):
+    with pytest.raises(SemtokError, match=r"one.jpg: this model reads masks; give.*RLE"):
         predict(models["semantic"], images, TEXTS)
 
 

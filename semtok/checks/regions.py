@@ -1,4 +1,4 @@
-"""Rules about the regions family of token shards: geometry, neighbours and relations."""
+"""Rules about the regions of token shards: geometry, neighbours and relations."""
 
 from typing import Any
 
@@ -98,13 +98,17 @@ def summarise(table: pa.Table, settings: dict[str, Any]) -> tuple[pl.DataFrame, 
     """Count the faults of one shard.
 
     Args:
-        table: of `regions_schema`.
+        table: of `regions_schema` or `related_pixels_schema`.
         settings: of the tokenizer, as the shard names them.
 
     Returns:
         One row an image (image_id, regions, relations), and the counts in one row.
     """
-    lists = {name: _Lists(table[name]) for name in table.column_names if name != "image_id"}
+    lists = {
+        name: _Lists(table[name])
+        for name in table.column_names
+        if name not in ("image_id", "pixels")
+    }
     # A tokenizer without such a setting has no limit.
     endless = np.iinfo(np.int64).max
     images = pl.DataFrame(
@@ -139,7 +143,9 @@ def summarise(table: pa.Table, settings: dict[str, Any]) -> tuple[pl.DataFrame, 
 def blank(table: pa.Table) -> pl.DataFrame:
     """The regions of a shard whose features their mask does not reach: image_id, region."""
     features = _Lists(table["features"])
-    covered = features.vectors()[:, 3::4].max(axis=1)
+    # Where there are pixels beside the regions, these are nothing but their coverage.
+    channel = slice(None) if "pixels" in table.column_names else slice(3, None, 4)
+    covered = features.vectors()[:, channel].max(axis=1)
     images = pl.DataFrame(table.select(["image_id"]))
     return _rows(features, images, "region").filter(pl.Series(covered == 0, dtype=pl.Boolean))
 

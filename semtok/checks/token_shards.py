@@ -128,14 +128,17 @@ class _Shard:
     @classmethod
     def of(cls, path: Path, settings: dict[str, Any]) -> "_Shard":
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        images, faults = pl.DataFrame(table.select(["image_id"])), None
+        tokens, blank = pl.lit(0), []
         if "pixels" in table.column_names:
-            images = pl.DataFrame(table.select(["image_id"])).with_columns(tokens=pl.lit(1))
-            blank, faults = images.select("image_id").filter(_one_grey(table["pixels"])), None
-        else:
+            tokens += 1
+            blank.append(images.filter(_one_grey(table["pixels"])))
+        if "features" in table.column_names:
             images, faults = regions.summarise(table, settings)
-            images = images.with_columns(tokens="regions")
-            blank = regions.blank(table)
-        return cls(images.with_columns(shard=pl.lit(path.name)), blank, faults)
+            tokens += pl.col("regions")
+            blank.append(regions.blank(table))
+        images = images.with_columns(tokens=tokens, shard=pl.lit(path.name))
+        return cls(images, pl.concat(blank, how="diagonal"), faults)
 
 
 def _one_grey(pixels: pa.ChunkedArray) -> pl.Series:

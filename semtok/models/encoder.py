@@ -22,7 +22,7 @@ class VisionConfig:
     Attributes:
         feature_dim: bytes of a token's features, D of `TokenBatch`.
         patches: patches of an image, each with a learned position; None: no grid.
-        geometry: whether tokens carry geometry.
+        geometry: whether there are tokens with geometry: all but patches have it.
         predicates: vocabulary of the training shards; predicate id i is `predicates[i - 1]`, and
             0 is unknown.
         intangible: whether there are intangible tokens.
@@ -122,10 +122,17 @@ class TokenEmbedding(nn.Module):
         """Embed B token sets of N tokens: [B, N+1, width], [CLS] first."""
         x = self._content(batch) + F.embedding(batch.kind, self.kind)
         if self.position is not None:
-            x = x + self.position
+            # Patches come first. A token behind them stands for a relation, which has no place in
+            # the grid.
+            x = x + F.pad(self.position, (0, 0, 0, x.shape[1] - len(self.position)))
         if self.geometry is not None:
-            x = x + self.geometry(batch.geometry.to(self.kind.dtype))
+            placed = self.geometry(batch.geometry[:, self._patches :].to(self.kind.dtype))
+            x = x + F.pad(placed, (0, 0, self._patches, 0))
         return torch.cat([self.cls.expand(len(x), 1, -1), x], dim=1)
+
+    @property
+    def _patches(self) -> int:
+        return 0 if self.position is None else len(self.position)
 
     def _content(self, batch: TokenBatch) -> Tensor:
         """Embedded pixels, or the embedded predicate of an intangible token: [B, N, width]."""
@@ -147,7 +154,8 @@ class TokenEmbedding(nn.Module):
         """As `VisualTokenEncoder.flops`, of the embedding alone."""
         width = self.features.out_features
         geometry = 2 * width * (_GEOMETRY + width) if self.geometry is not None else 0
-        return 2 * self.features.in_features * width * (tokens - intangible) + geometry * tokens
+        pixels = 2 * self.features.in_features * width
+        return pixels * (tokens - intangible) + geometry * (tokens - self._patches)
 
 
 def _predicate_of_token(batch: TokenBatch) -> Tensor:

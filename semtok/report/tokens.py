@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.patheffects import withStroke
 
 from semtok.report.style import picture
-from semtok.tokens.rows import PixelRows, RegionRows
+from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
 from semtok.tokens.shards import TokenShards
 
 _TILES = 16  # region crops in a row of the picture
@@ -31,6 +31,8 @@ def draw(shards: TokenShards, path: Path, images: int = 4, patch_size: int | Non
     rows = shards.rows(np.arange(min(images, len(shards))))
     if isinstance(rows, PixelRows):
         _draw_pixels(rows, patch_size, path)
+    elif isinstance(rows, RelatedPixelRows):
+        _draw_related(rows, shards.predicates, path)
     else:
         _draw_regions(rows, shards.predicates, path)
 
@@ -71,16 +73,41 @@ def _draw_pixels(rows: PixelRows, patch_size: int | None, path: Path) -> None:
             panel.set_axis_off()
 
 
-def _draw_regions(rows: RegionRows, predicates: tuple[str, ...], path: Path) -> None:
-    tiles = region_tiles(rows.features)
-    regions = np.split(tiles, np.cumsum(rows.region_counts)[:-1])
+def _draw_related(rows: RelatedPixelRows, predicates: tuple[str, ...], path: Path) -> None:
+    """Each image with its regions' numbers at their centres, and its relations below."""
+    texts = _relations(rows.regions, predicates)
+    geometry = np.split(rows.regions.geometry, np.cumsum(rows.regions.region_counts)[:-1])
+    halo = withStroke(linewidth=2, foreground="white")
+    with picture(path, 3.4 * len(texts), 3.4 + 0.2 * max(map(len, texts))) as figure:
+        axes = figure.subplots(1, len(texts), squeeze=False)[0]
+        for panel, image_id, image, places, text in zip(
+            axes, rows.image_ids, rows.pixels, geometry, texts, strict=True
+        ):
+            panel.imshow(image)
+            panel.set_title(f"{image_id}  ·  relations: {len(text)}")
+            panel.set_axis_off()
+            panel.set_anchor("N")
+            for number, (x, y) in enumerate(places[:, :2] * len(image)):
+                panel.text(x, y, str(number), fontsize=8, ha="center", path_effects=[halo])
+            lines = "\n".join(text)
+            panel.text(0, -0.04, lines, transform=panel.transAxes, fontsize=8, va="top")
+
+
+def _relations(rows: RegionRows, predicates: tuple[str, ...]) -> list[list[str]]:
+    """The relations of each image, in words."""
     edges = np.cumsum(rows.edge_counts)[:-1]
     ends, names = np.split(rows.edge_ends, edges), np.split(rows.edge_predicate, edges)
     known = ("unknown", *predicates)
-    texts = [
+    return [
         [f"{s} {known[p]} {o}" for (s, o), p in zip(pair, name, strict=True)]
         for pair, name in zip(ends, names, strict=True)
     ]
+
+
+def _draw_regions(rows: RegionRows, predicates: tuple[str, ...], path: Path) -> None:
+    tiles = region_tiles(rows.features)
+    regions = np.split(tiles, np.cumsum(rows.region_counts)[:-1])
+    texts = _relations(rows, predicates)
     heights = [
         0.3 + 0.7 * -(-len(crops) // _TILES) + 0.2 * -(-len(text) // _LINE)
         for crops, text in zip(regions, texts, strict=True)

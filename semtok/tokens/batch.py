@@ -13,13 +13,15 @@ PATCH, SUPERPIXEL, TANGIBLE, INTANGIBLE = range(4)
 class TokenBatch:
     """The token sets of B images, padded to N tokens, E edges and K neighbours.
 
-    Tangible tokens come first, so that a region's index in the token shard is its token's position;
-    the image's intangible tokens follow, one per edge and in the order of `edges`. Whatever lies
-    behind an image's own tokens is padding: `valid` is False there, all other fields are 0 or -1.
+    Patches or tangible tokens come first, so that a region's index in the token shard is its
+    tangible token's position, and patches lie in reading order; the image's intangible tokens
+    follow, one per relation and in the order of relations. Whatever lies behind an image's own
+    tokens is padding: `valid` is False there, all other fields are 0 or -1.
 
     Attributes:
-        features: [B, N, D] uint8. A patch: its pixels, p x p x RGB. A tangible token: the masked
-            box, k x k x (RGB times coverage, coverage). An intangible token: 0.
+        features: [B, N, D] uint8. A patch: its pixels, p x p x RGB or p x p x (RGB, mask map). A
+            tangible token: the masked box, k x k x (RGB times coverage, coverage). An intangible
+            token: 0.
         geometry: [B, N, 5] float32, centre x, centre y, width, height, area, all relative to the
             image (0..1). A tangible token's area is its mask's; an intangible token holds the union
             of its ends' boxes and that union's area.
@@ -27,7 +29,8 @@ class TokenBatch:
         valid: [B, N] bool, False for padding.
         edges: [B, E, 4] int64, position of the subject's token, of the object's token, predicate id
             (0 = unknown, i = the i-th predicate of the vocabulary), position of the relation's own
-            intangible token or -1. Several edges may join one pair. Padding rows are all -1.
+            intangible token. -1: no such end. Several edges may join one pair, and a relation
+            whose ends are several patches has several edges. Padding rows are all -1.
         neighbours: [B, N, K] int64, positions of the K nearest tangible tokens, -1 = none.
     """
 

@@ -1,15 +1,18 @@
 """Rows of token shards -> padded batch."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
 from semtok.tokens.batch import INTANGIBLE, PATCH, TANGIBLE, TokenBatch
+from semtok.tokens.links import edges_of_patches
 from semtok.tokens.permutation import permute
-from semtok.tokens.rows import Int, PixelRows, RegionRows, Rows
+from semtok.tokens.rows import Int, PixelRows, RegionRows, RelatedPixelRows, Rows, UInt8
 
 
 @dataclass(frozen=True)
@@ -31,33 +34,67 @@ class Collate:
     def __call__(self, rows: Rows) -> TokenBatch:
         """Collate the rows of B images."""
         if isinstance(rows, PixelRows):
-            return _patches(rows, self.patch_size)
-        if self.permute_relations:
-            rows = permute(rows, self.seed)
-        return _regions(rows, self.intangible)
+            return _patches(rows.pixels, self.patch_size)
+        if isinstance(rows, RelatedPixelRows):
+            patches = _patches(rows.pixels, self.patch_size)
+            return _relate(patches, self._permuted(rows.regions), self.intangible)
+        return _regions(self._permuted(rows), self.intangible)
+
+    def _permuted(self, rows: RegionRows) -> RegionRows:
+        return permute(rows, self.seed) if self.permute_relations else rows
 
 
-def _patches(rows: PixelRows, patch_size: int | None) -> TokenBatch:
-    images, size = rows.pixels.shape[:2]
+def _patches(pixels: UInt8, patch_size: int | None) -> TokenBatch:
+    images, size, _, channels = pixels.shape
     if not patch_size or size % patch_size:
         raise SemtokError(
             f"patch_size: {patch_size} does not divide the image's {size} pixels; "
             "give the variant a patch_size that does"
         )
     side = size // patch_size
-    grid = rows.pixels.reshape(images, side, patch_size, side, patch_size, 3).swapaxes(2, 3)
+    grid = pixels.reshape(images, side, patch_size, side, patch_size, channels).swapaxes(2, 3)
     centre = (np.arange(side, dtype=np.float32) + 0.5) / side
     y, x = np.meshgrid(centre, centre, indexing="ij")
     width, area = np.full_like(x, 1 / side), np.full_like(x, 1 / side**2)
     geometry = np.stack([x, y, width, width, area], axis=-1).reshape(-1, 5)
     count = side**2
     return TokenBatch(
-        features=torch.from_numpy(grid.reshape(images, count, patch_size**2 * 3)),
+        features=torch.from_numpy(grid.reshape(images, count, patch_size**2 * channels)),
         geometry=torch.from_numpy(geometry).expand(images, -1, -1),
         kind=torch.full((images, count), PATCH),
         valid=torch.ones((images, count), dtype=torch.bool),
         edges=torch.empty((images, 0, 4), dtype=torch.int64),
         neighbours=torch.empty((images, count, 0), dtype=torch.int64),
+    )
+
+
+def _relate(patches: TokenBatch, regions: RegionRows, intangible: bool) -> TokenBatch:
+    """Add the edges of relations to patches, and their intangible tokens where they are wanted."""
+    images, tokens = patches.kind.shape
+    of_relation, relation = _places(regions.edge_counts)
+    counts, rows = edges_of_patches(
+        regions, math.isqrt(tokens), tokens + relation if intangible else None
+    )
+    edges = np.full((images, counts.max(), 4), -1, np.int64)
+    edges[_places(counts)] = rows
+    patches = replace(patches, edges=torch.from_numpy(edges))
+    if not intangible:
+        return patches
+    most = int(regions.edge_counts.max())
+    kind = np.zeros((images, most), np.int64)
+    geometry = np.zeros((images, most, 5), np.float32)
+    kind[of_relation, relation] = INTANGIBLE
+    first = np.cumsum(regions.region_counts) - regions.region_counts
+    geometry[of_relation, relation] = _union(
+        regions.geometry, first[of_relation, None] + regions.edge_ends
+    )
+    return replace(
+        patches,
+        features=F.pad(patches.features, (0, 0, 0, most)),
+        geometry=torch.cat([patches.geometry, torch.from_numpy(geometry)], dim=1),
+        kind=torch.cat([patches.kind, torch.from_numpy(kind)], dim=1),
+        valid=torch.cat([patches.valid, torch.from_numpy(kind == INTANGIBLE)], dim=1),
+        neighbours=patches.neighbours.new_empty((images, tokens + most, 0)),
     )
 
 
@@ -82,7 +119,8 @@ def _regions(rows: RegionRows, intangible: bool) -> TokenBatch:
     edges[of_edge, edge, 2] = rows.edge_predicate
     if intangible:
         kind[of_edge, relation] = INTANGIBLE
-        geometry[of_edge, relation] = _union(geometry, of_edge, rows.edge_ends)
+        first = np.cumsum(rows.region_counts) - rows.region_counts
+        geometry[of_edge, relation] = _union(rows.geometry, first[of_edge, None] + rows.edge_ends)
         edges[of_edge, edge, 3] = relation
     return TokenBatch(
         features=torch.from_numpy(features),
@@ -101,16 +139,12 @@ def _places(counts: Int) -> tuple[Int, Int]:
     return image, np.arange(len(image)) - before[image]
 
 
-def _union(
-    geometry: NDArray[np.float32], image: Int, ends: NDArray[np.int16]
-) -> NDArray[np.float32]:
-    """Geometry [E, 5] of the smallest boxes around both ends [E, 2] of each relation."""
-    rows = geometry.reshape(-1, 5)
-    first = image * geometry.shape[1]
-    subject, target = (rows.take(first + each, axis=0) for each in ends.T)
+def _union(geometry: NDArray[np.float32], ends: Int) -> NDArray[np.float32]:
+    """Geometry [E, 5] of the smallest boxes around both ends [E, 2], rows of `geometry`."""
+    subject, target = (geometry.take(each, axis=0) for each in ends.T)
     low = np.minimum(subject[:, :2] - subject[:, 2:4] / 2, target[:, :2] - target[:, 2:4] / 2)
     high = np.maximum(subject[:, :2] + subject[:, 2:4] / 2, target[:, :2] + target[:, 2:4] / 2)
-    union = np.empty((len(image), 5), np.float32)
+    union = np.empty((len(ends), 5), np.float32)
     union[:, :2] = (low + high) / 2
     union[:, 2:4] = high - low
     union[:, 4] = union[:, 2] * union[:, 3]

@@ -16,7 +16,9 @@ class Regions:
     """The token set of one image as regions and the relations among them.
 
     Attributes:
-        features: [R, k*k*4] uint8, per region k x k pixels of RGB times coverage, and coverage.
+        features: [R, D] uint8. Where a region is a token, D = k*k*4: k x k pixels of RGB times
+            coverage, and coverage. Where the tokens are patches, D = c*c: how much (0..255) of each
+            cell of the image the region covers, for c cells a side.
         geometry: [R, 5] float32, cx, cy, w, h, area, relative to the image (0..1).
         neighbours: [R, K] int16, indices of the regions with the nearest centroids, -1 = none.
         edge_ends: [E, 2] int16, indices of each relation's subject and object.
@@ -31,8 +33,21 @@ class Regions:
 
 
 @dataclass(frozen=True)
+class RelatedPixels:
+    """The token set of one image whose patches its `regions` relate: `pixels` [S, S, C] uint8."""
+
+    pixels: UInt8
+    regions: Regions
+
+
+@dataclass(frozen=True)
 class PixelRows:
-    """Images at training size: `image_ids` [B] int64, `pixels` [B, S, S, 3] uint8 RGB."""
+    """Images at training size.
+
+    Attributes:
+        image_ids: [B] int64.
+        pixels: [B, S, S, C] uint8: RGB, and in a fourth channel the mask map, where there is one.
+    """
 
     image_ids: Int
     pixels: UInt8
@@ -45,7 +60,7 @@ class RegionRows:
     Attributes:
         image_ids: [B] int64.
         region_counts: [B] int64, regions of each image (at least 1); they sum to R.
-        features: [R, k*k*4] uint8.
+        features: [R, D] uint8.
         geometry: [R, 5] float32.
         neighbours: [R, K] int16, indices within the image.
         edge_counts: [B] int64, relations of each image; they sum to E.
@@ -63,9 +78,22 @@ class RegionRows:
     edge_predicate: Int
 
 
-#: What a tokenizer makes of one image: pixels [S, S, 3] or regions.
-TokenSet: TypeAlias = UInt8 | Regions
-Rows: TypeAlias = PixelRows | RegionRows
+@dataclass(frozen=True)
+class RelatedPixelRows:
+    """The `pixels` [B, S, S, C] uint8 of B images, and the `regions` that relate their patches."""
+
+    pixels: UInt8
+    regions: RegionRows
+
+    @property
+    def image_ids(self) -> Int:
+        """[B] int64."""
+        return self.regions.image_ids
+
+
+#: What a tokenizer makes of one image: pixels [S, S, C], regions, or both.
+TokenSet: TypeAlias = UInt8 | Regions | RelatedPixels
+Rows: TypeAlias = PixelRows | RegionRows | RelatedPixelRows
 
 
 def pack(
@@ -79,11 +107,39 @@ def pack(
         predicates: the vocabulary; a name that it lacks becomes id 0.
     """
     ids = np.asarray(image_ids, np.int64)
-    regions = [each for each in token_sets if isinstance(each, Regions)]
+    pixels = [each for each in map(_pixels, token_sets) if each is not None]
+    regions = [each for each in map(_regions, token_sets) if each is not None]
     if not regions:
-        return PixelRows(
-            ids, np.stack([each for each in token_sets if isinstance(each, np.ndarray)])
-        )
+        return PixelRows(ids, np.stack(pixels))
+    rows = _pack_regions(ids, regions, predicates)
+    return RelatedPixelRows(np.stack(pixels), rows) if pixels else rows
+
+
+def predicate_names(token_sets: Sequence[TokenSet]) -> list[str]:
+    """The predicates that occur in some token sets, sorted."""
+    regions = (each for each in map(_regions, token_sets) if each is not None)
+    return sorted({name for each in regions for name in each.edge_predicate})
+
+
+def _pixels(token_set: TokenSet) -> UInt8 | None:
+    match token_set:
+        case RelatedPixels(pixels, _):
+            return pixels
+        case Regions():
+            return None
+    return token_set
+
+
+def _regions(token_set: TokenSet) -> Regions | None:
+    match token_set:
+        case RelatedPixels(_, regions):
+            return regions
+        case Regions():
+            return token_set
+    return None
+
+
+def _pack_regions(ids: Int, regions: Sequence[Regions], predicates: Sequence[str]) -> RegionRows:
     known = {name: number for number, name in enumerate(predicates, start=1)}
     names = (name for each in regions for name in each.edge_predicate)
     return RegionRows(

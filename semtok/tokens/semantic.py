@@ -17,6 +17,7 @@ from semtok.tables import TableSchema
 from semtok.tokens.coverage import coverage
 from semtok.tokens.crops import crops
 from semtok.tokens.extraction import Extraction
+from semtok.tokens.kept import best_relations, largest_masks
 from semtok.tokens.rows import Int, Regions, UInt8
 from semtok.tokens.shards import regions_schema
 
@@ -51,7 +52,7 @@ def tokenize(
         extractions: what was found in each: at least one mask.
         settings: of this tokenizer.
     """
-    kept = [np.argsort(-each.areas, kind="stable")[: settings.max_masks] for each in extractions]
+    kept = [largest_masks(each, settings.max_masks) for each in extractions]
     counts = np.array([len(rows) for rows in kept])
     found = starts(np.array([len(each.areas) for each in extractions]))
     rows = np.concatenate(kept) + np.repeat(found[:-1], counts)
@@ -71,7 +72,7 @@ def tokenize(
     token_sets = []
     for each, chosen, feature, place, centroids in zip(extractions, kept, *columns, strict=True):
         nearest = _nearest(centroids, settings.neighbours)
-        relations = _relations(each, chosen, settings.max_relations)
+        relations = best_relations(each, chosen, settings.max_relations)
         token_sets.append(Regions(feature, place, nearest, *relations))
     return token_sets
 
@@ -119,18 +120,3 @@ def _nearest(centroids: NDArray[np.float64], count: int) -> NDArray[np.int16]:
     nearest = np.full((regions, count), -1, np.int16)
     nearest[:, :known] = np.argsort(distances, axis=1, kind="stable")[:, :known]
     return nearest
-
-
-def _relations(
-    found: Extraction, kept: Int, most: int
-) -> tuple[NDArray[np.int16], tuple[str, ...]]:
-    """The best relations among the kept masks: ends [E, 2] as positions in `kept`, predicates."""
-    if not len(found.relations):
-        return np.empty((0, 2), np.int16), ()
-    position = np.full(found.mask_id.max() + 2, -1)
-    position[found.mask_id[kept]] = np.arange(len(kept))
-    # The last place stands for ids that no mask has.
-    ends = position[np.minimum(found.relations, len(position) - 1)]
-    whole = np.flatnonzero((ends >= 0).all(axis=1))
-    best = whole[np.argsort(-found.scores[whole], kind="stable")[:most]]
-    return ends[best].astype(np.int16), tuple(found.predicates[best])

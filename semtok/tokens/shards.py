@@ -1,7 +1,8 @@
 """Token shards at rest: their schemas, their writer and the memory-mapped reader.
 
-Arrow IPC, one row an image, ragged columns. The two families of columns are told apart by the file
-alone, so that nothing that trains or scores imports a tokenizer.
+Arrow IPC, one row an image, ragged columns. The families of columns (pixels, regions, pixels with
+the regions that relate them) are told apart by the file alone, so that nothing that trains or
+scores imports a tokenizer.
 """
 
 import json
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
 from semtok.tables import FINGERPRINT, TableSchema, read_metadata, read_table, write_table
-from semtok.tokens.rows import Int, PixelRows, RegionRows, Rows
+from semtok.tokens.rows import Int, PixelRows, RegionRows, RelatedPixelRows, Rows
 
 #: Key of the file's metadata that holds {"scheme": ..., "settings": {...}} as JSON.
 TOKENS = "semtok.tokens"
@@ -46,13 +47,12 @@ class TokenShards:
         #: [images] int64, in the order of `rows`' indices.
         self.image_ids: Int = np.concatenate([_values(each["image_id"]) for each in tables])
         self._rows_before = _starts([each.num_rows for each in tables])
-        self._ragged = "features" in tables[0].column_names
-        if not self._ragged:
-            size = _image_size(tables[0].schema)
-            self._pixels = _Column(
-                [_values(t["pixels"]).reshape(-1, size, size, 3) for t in tables]
-            )
-            self.predicates: tuple[str, ...] = ()
+        self._has_pixels, self._has_regions = _families(tables[0].schema)
+        self.predicates: tuple[str, ...] = ()
+        if self._has_pixels:
+            shape = _pixels_shape(tables[0].schema)
+            self._pixels = _Column([_values(t["pixels"]).reshape(-1, *shape) for t in tables])
+        if not self._has_regions:
             return
         self._first_region = _offsets([each["features"].chunk(0) for each in tables])
         self._first_edge = _offsets([each["edge_ends"].chunk(0) for each in tables])
@@ -85,15 +85,20 @@ class TokenShards:
         """
         if len(indices) and not 0 <= indices.min() <= indices.max() < len(self):
             raise IndexError(f"{self.folder} holds {len(self)} images; asked for {indices}")
-        ids = self.image_ids[indices]
-        if not self._ragged:
-            return PixelRows(ids, self._pixels.take(indices))
+        if not self._has_regions:
+            return PixelRows(self.image_ids[indices], self._pixels.take(indices))
+        regions = self._regions(indices)
+        if not self._has_pixels:
+            return regions
+        return RelatedPixelRows(self._pixels.take(indices), regions)
+
+    def _regions(self, indices: Int) -> RegionRows:
         region_counts, regions = _spans(self._first_region, indices)
         edge_counts, edges = _spans(self._first_edge, indices)
         shard = np.searchsorted(self._rows_before, indices, side="right") - 1
         numbers = np.repeat(self._predicates_before[shard], edge_counts)
         return RegionRows(
-            image_ids=ids,
+            image_ids=self.image_ids[indices],
             region_counts=region_counts,
             features=self._features.take(regions),
             geometry=self._geometry.take(regions),
@@ -104,23 +109,47 @@ class TokenShards:
         )
 
 
-def pixels_schema(image_size: int) -> TableSchema:
-    """Shards of whole images: RGB at `image_size` x `image_size`, row by row."""
-    columns = [("image_id", pa.int64()), ("pixels", pa.list_(pa.uint8(), image_size**2 * 3))]
+def pixels_schema(image_size: int, channels: int = 3) -> TableSchema:
+    """Shards of whole images at `image_size` x `image_size`, row by row.
+
+    Args:
+        image_size: pixels a side.
+        channels: 3 for RGB, 4 where the mask map follows it.
+    """
+    columns = [("image_id", pa.int64()), _pixels_column(image_size, channels)]
     return TableSchema("pixel token shard", 1, pa.schema(columns))
 
 
 def regions_schema(crop_size: int, neighbours: int) -> TableSchema:
     """Shards of regions (columns as in `rows.Regions`): k = `crop_size`, K = `neighbours`."""
-    columns = [
-        ("image_id", pa.int64()),
-        ("features", pa.list_(pa.list_(pa.uint8(), crop_size**2 * 4))),
+    columns = [("image_id", pa.int64()), *_region_columns(crop_size**2 * 4, neighbours)]
+    return TableSchema("region token shard", 1, pa.schema(columns))
+
+
+def related_pixels_schema(image_size: int, cells: int) -> TableSchema:
+    """Shards of whole images, RGB, and of the regions that relate their patches.
+
+    Args:
+        image_size: pixels a side.
+        cells: c a side, of which each region says how much it covers.
+    """
+    columns = [("image_id", pa.int64()), _pixels_column(image_size, 3)]
+    columns += _region_columns(cells**2, 0)
+    return TableSchema("related pixel token shard", 1, pa.schema(columns))
+
+
+def _pixels_column(image_size: int, channels: int) -> tuple[str, pa.DataType]:
+    return "pixels", pa.list_(pa.uint8(), image_size**2 * channels)
+
+
+def _region_columns(features: int, neighbours: int) -> list[tuple[str, pa.DataType]]:
+    return [
+        ("features", pa.list_(pa.list_(pa.uint8(), features))),
         ("geometry", pa.list_(pa.list_(pa.float32(), 5))),
         ("neighbours", pa.list_(pa.list_(pa.int16(), neighbours))),
         ("edge_ends", pa.list_(pa.list_(pa.int16(), 2))),
         ("edge_predicate", pa.list_(pa.dictionary(pa.int32(), pa.string()))),
     ]
-    return TableSchema("region token shard", 1, pa.schema(columns))
 
 
 def write(
@@ -135,26 +164,32 @@ def write(
 
     Args:
         path: the `.arrow` file.
-        schema: `pixels_schema` or `regions_schema`.
+        schema: of the family of `rows`.
         rows: its images, in order of their ids; None where it holds none.
         predicates: the names that `rows.edge_predicate` numbers from 1; each must occur.
         tokens: {"scheme": ..., "settings": {...}}.
         fingerprint: of the shard's inputs, settings and source.
     """
-    table = schema.columns.empty_table() if rows is None else _table(rows, schema, predicates)
+    table = schema.columns.empty_table()
+    if rows is not None:
+        columns = _columns(rows, predicates)
+        table = pa.table({name: columns[name] for name in schema.columns.names})
     metadata = {FINGERPRINT: fingerprint, TOKENS: json.dumps(tokens, sort_keys=True)}
     write_table(path, table, schema, metadata)
 
 
-def _table(rows: Rows, schema: TableSchema, predicates: Sequence[str]) -> pa.Table:
+def _columns(rows: Rows, predicates: Sequence[str]) -> dict[str, pa.Array]:
+    if isinstance(rows, RelatedPixelRows):
+        pixels = PixelRows(rows.image_ids, rows.pixels)
+        return _columns(rows.regions, predicates) | _columns(pixels, predicates)
     ids = pa.array(rows.image_ids)
     if isinstance(rows, PixelRows):
-        return pa.table({"image_id": ids, "pixels": _fixed(rows.pixels.reshape(len(ids), -1))})
+        return {"image_id": ids, "pixels": _fixed(rows.pixels.reshape(len(ids), -1))}
     regions, edges = _starts(rows.region_counts), _starts(rows.edge_counts)
     names = pa.DictionaryArray.from_arrays(
         pa.array(rows.edge_predicate - 1, pa.int32()), pa.array(predicates, pa.string())
     )
-    columns = {
+    return {
         "image_id": ids,
         "features": _ragged(regions, _fixed(rows.features)),
         "geometry": _ragged(regions, _fixed(rows.geometry)),
@@ -162,7 +197,6 @@ def _table(rows: Rows, schema: TableSchema, predicates: Sequence[str]) -> pa.Tab
         "edge_ends": _ragged(edges, _fixed(rows.edge_ends)),
         "edge_predicate": _ragged(edges, names),
     }
-    return pa.table({name: columns[name] for name in schema.columns.names})
 
 
 def _fixed(values: NDArray[Any]) -> pa.Array:
@@ -198,14 +232,30 @@ def _schema(path: Path) -> TableSchema:
     if not read_metadata(path):
         raise SemtokError(f"{path}: unreadable; delete it and run its stage")
     columns = pa.ipc.open_file(pa.memory_map(str(path))).schema
-    if "pixels" in columns.names:
-        return pixels_schema(_image_size(columns))
-    crop = math.isqrt(columns.field("features").type.value_type.list_size // 4)
-    return regions_schema(crop, columns.field("neighbours").type.value_type.list_size)
+    has_pixels, has_regions = _families(columns)
+    if not has_regions:
+        return pixels_schema(*_pixels_shape(columns)[1:])
+    features = columns.field("features").type.value_type.list_size
+    if has_pixels:
+        return related_pixels_schema(_pixels_shape(columns)[0], math.isqrt(features))
+    neighbours = columns.field("neighbours").type.value_type.list_size
+    return regions_schema(math.isqrt(features // 4), neighbours)
 
 
-def _image_size(columns: pa.Schema) -> int:
-    return math.isqrt(columns.field("pixels").type.list_size // 3)
+def _families(columns: pa.Schema) -> tuple[bool, bool]:
+    """Whether a shard holds pixels, and whether it holds regions."""
+    return "pixels" in columns.names, "features" in columns.names
+
+
+def _pixels_shape(columns: pa.Schema) -> tuple[int, int, int]:
+    """Height, width and channels of the images."""
+    values = columns.field("pixels").type.list_size
+    side = math.isqrt(values // 3)
+    # Three times a square is never four times another one (3/4 is no square of a fraction).
+    if side**2 * 3 == values:
+        return side, side, 3
+    side = math.isqrt(values // 4)
+    return side, side, 4
 
 
 def _values(column: pa.ChunkedArray) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 A tokenizer is a module of this folder, named after its scheme, with
 - `READS_EXTRACTION`: whether it needs masks and relations beside the pixels;
 - `Settings`: a dataclass of its block in `params.yaml`, with an `image_size`;
-- `schema(settings)`: one of the two families of `shards.py`;
+- `schema(settings)`: one of the families of `shards.py`;
 - `tokenize(images, extractions, settings)`: the token sets of some images.
 """
 
@@ -27,7 +27,7 @@ from semtok.tables import REJECTED, TableSchema, read_table
 from semtok.tokens import shards
 from semtok.tokens.extraction import Extraction, ExtractionShard
 from semtok.tokens.pixels import UnreadableImageError, decode
-from semtok.tokens.rows import Regions, TokenSet, UInt8, pack
+from semtok.tokens.rows import TokenSet, UInt8, pack, predicate_names
 from semtok.workspace import digest, fingerprint
 
 #: Images that a tokenizer is given at once: enough to spread numpy's overhead over, few enough
@@ -73,7 +73,7 @@ def build(
     module, settings = find(tokenizer, where)
     if module.READS_EXTRACTION and extraction is None:
         raise SemtokError(
-            f"{where}: {tokenizer['scheme']} tokens are made of masks; let "
+            f"{where}: {tokenizer['scheme']} tokens need masks; let "
             f"token_shards.{published.name}.reads name an extraction"
         )
     reads = extraction if module.READS_EXTRACTION and extraction else ()
@@ -112,14 +112,7 @@ def build(
                 extractions = [found.of(image_id) for image_id in readable] if found else []
                 image_ids += readable
                 token_sets += module.tokenize(list(readable.values()), extractions, settings)
-        names = sorted(
-            {
-                name
-                for each in token_sets
-                if isinstance(each, Regions)
-                for name in each.edge_predicate
-            }
-        )
+        names = predicate_names(token_sets)
         rows = pack(image_ids, token_sets, names) if token_sets else None
         shards.write(path, schema, rows, names, tokens, wanted[name])
         return rejects.table(rejected, name)

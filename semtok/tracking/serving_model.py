@@ -1,10 +1,10 @@
 """The served model. MLflow copies this file beside the checkpoint and runs it (models from code).
 
 A request's rows hold `image` (base64 of a JPEG or PNG), `texts` (a list of captions) and, for
-variants whose tokens are masks, `masks` and `relations` (as `semtok.predict.predict`). A column may
-be missing; in a row, null stands for no image and [] for no captions. An answer's row holds
-`image_embedding` (null without an image), `text_embeddings` and `similarities` (cosines of the
-row's image with each of its captions, empty without an image).
+variants whose tokenizer reads masks, `masks` and `relations` (as `semtok.predict.predict`). A
+column may be missing; in a row, null stands for no image and [] for no captions. An answer's row
+holds `image_embedding` (null without an image), `text_embeddings` and `similarities` (cosines of
+the row's image with each of its captions, empty without an image).
 """
 
 import base64

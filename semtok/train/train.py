@@ -19,8 +19,9 @@ from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText, TextConfig, pretrained_tower
 from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
 from semtok.tables import FINGERPRINT, read_metadata
-from semtok.tokens.batch import PATCH, TokenBatch
+from semtok.tokens.batch import PATCH
 from semtok.tokens.collate import Collate
+from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
 from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint, loop, validation
 from semtok.train.batches import Data
@@ -72,8 +73,7 @@ def train(
     shards = TokenShards(train_shards)
     own_captions = Captions(captions, shards.image_ids)
     text_config, text_tokenizer, text_weights = _text_side(text, own_captions)
-    sample = collate(shards.rows(np.arange(1)))
-    vision = _vision(sample, shards, variant)
+    vision = _vision(shards, collate, variant)
     data = Data(shards, own_captions, collate, text_tokenizer)
 
     torch.manual_seed(seed)
@@ -137,22 +137,27 @@ def _text_side(
     return clip, of_tower(text.tower, clip.tower["vocab_size"], context), weights
 
 
-def _vision(sample: TokenBatch, shards: TokenShards, variant: VariantSettings) -> VisionConfig:
+def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> VisionConfig:
     """What the encoder has to expect, from the token set of one image."""
-    tokens, feature_dim = sample.features.shape[1:]
-    patches = bool((sample.kind == PATCH).all())
-    relational = (
-        "intangible", "relation_bias", "neighbour_bias", "permute_relations",
-    )  # fmt: skip
-    if patches and (asked := [name for name in relational if getattr(variant, name)]):
+    rows = shards.rows(np.arange(1))
+    lacking = {
+        PixelRows: ("intangible", "relation_bias", "neighbour_bias", "permute_relations"),
+        RelatedPixelRows: ("neighbour_bias",),
+        RegionRows: (),
+    }[type(rows)]
+    if asked := [name for name in lacking if getattr(variant, name)]:
         raise SemtokError(
-            f"{shards.folder}: holds patches, which have no relations; "
+            f"{shards.folder}: holds patches, which have no "
+            f"{'relations' if isinstance(rows, PixelRows) else 'neighbours'}; "
             f"take {', '.join(asked)} off the variant or give it another tokenizer"
         )
+    sample = collate(rows)
+    patches = int((sample.kind[0] == PATCH).sum()) or None
     return VisionConfig(
-        feature_dim=feature_dim,
-        patches=tokens if patches else None,
-        geometry=not patches,
+        feature_dim=sample.features.shape[-1],
+        patches=patches,
+        # Patches know their place by a table of their own, all other tokens by their geometry.
+        geometry=patches is None or variant.intangible,
         predicates=shards.predicates,
         intangible=variant.intangible,
         relation_bias=variant.relation_bias,

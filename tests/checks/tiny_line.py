@@ -7,6 +7,7 @@ enough that good ranks cannot be luck; image 201 is the test split.
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
 from semtok.tokens import shards
-from semtok.tokens.rows import Regions, pack
+from semtok.tokens.rows import Regions, RelatedPixels, pack, predicate_names
 from semtok.train.history import HISTORY
 
 TRAIN, VAL, TEST = (1, 2, 3, 4), tuple(range(101, 161)), (201,)
@@ -56,6 +57,11 @@ INPUTS = {
         "masks@annotated-train",
         "scene_graphs@annotated-train",
     ],
+    "token_shards@grid_relations-train": [
+        "index",
+        "masks@annotated-train",
+        "scene_graphs@annotated-train",
+    ],
     "token_shards@grid-val": ["index", "images"],
     "checkpoint@semantic": ["index", "token_shards@semantic-train"],
     "checkpoint@grid": ["index"],
@@ -78,6 +84,7 @@ def build(root: Path) -> None:
     _masks(root / "masks@annotated-train")
     _scene_graphs(root / "scene_graphs@annotated-train")
     _semantic(root)
+    _grid_relations(root / "token_shards@grid_relations-train")
     _grid(root / "token_shards@grid-val")
     for variant, misses in (("semantic", 4), ("grid", 42)):
         _checkpoint(root / f"checkpoint@{variant}")
@@ -253,6 +260,28 @@ def _semantic(root: Path) -> None:
             pack(image_ids, sets, names),
             names,
             {"scheme": "semantic", "settings": SEMANTIC},
+            "fingerprint",
+        )
+    _write(folder / "rejected.parquet", REJECTED, [])
+
+
+def _grid_relations(folder: Path) -> None:
+    _provenance(folder, **_DATA)
+    settings = {"image_size": 8, "cell_size": 4, "max_masks": 3, "max_relations": 2}
+    for shard, image_ids in SHARDS.items():
+        regions = [_regions(RECTANGLES[each], RELATIONS.get(each, [])) for each in image_ids]
+        cells = [np.full((len(each.geometry), 4), 9, np.uint8) for each in regions]
+        sets = [
+            RelatedPixels(pixels, replace(each, features=covered, neighbours=covered[:, :0]))
+            for pixels, each, covered in zip(_pixels(len(regions)), regions, cells, strict=True)
+        ]
+        names = predicate_names(sets)
+        shards.write(
+            folder / f"{shard}.arrow",
+            shards.related_pixels_schema(8, 2),
+            pack(image_ids, sets, names),
+            names,
+            {"scheme": "grid_relations", "settings": settings},
             "fingerprint",
         )
     _write(folder / "rejected.parquet", REJECTED, [])

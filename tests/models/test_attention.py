@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semtok.models.attention import AdditiveBias, Attention, key_padding, pair_counts
+from semtok.tokens.links import patches_of_regions
 
 HEADS, DEPTH, WIDTH = 2, 3, 8
 
@@ -77,6 +78,41 @@ def test_attention_with_bias_is_the_papers_formula(
     for layer, ours in enumerate(bias(batch, key_padding(batch.valid))):
         found = attention(x, ours).detach().numpy()
         expected = attention_reference(attention, x, dense_reference(batch, bias, layer))
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**20),
+    counts=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 6)), min_size=1, max_size=3),
+    intangible=st.booleans(),
+)
+def test_the_bias_of_patches_is_that_of_the_regions_they_belong_to(
+    region_rows_of, related_of, seed, counts, intangible
+) -> None:
+    regions, relations = map(list, zip(*counts, strict=True))
+    rows = region_rows_of(seed, regions, relations)
+    batch = related_of(seed, regions, relations, intangible=intangible)
+    bias, attention = drawn_bias(seed, neighbours=False), Attention(WIDTH, HEADS).double()
+    x = torch.randn(len(batch), batch.valid.shape[1] + 1, WIDTH, dtype=torch.float64)
+    tokens = batch.valid.shape[1]
+    belongs = np.split(patches_of_regions(rows.features, 2), np.cumsum(regions)[:-1])
+    ends = np.split(rows.edge_ends, np.cumsum(relations)[:-1])
+    for layer, ours in enumerate(bias(batch, key_padding(batch.valid))):
+        dense = np.zeros((len(batch), HEADS, tokens + 1, tokens + 1))
+        for image in range(len(batch)):
+            for number, (subject, target) in enumerate(ends[image]):
+                one, other, own = np.zeros((3, tokens + 1))
+                one[1:5], other[1:5] = belongs[image][subject], belongs[image][target]
+                if intangible:
+                    own[5 + number] = 1
+                pairs = np.outer(one, other) + np.outer(one, own) + np.outer(own, other)
+                for head in range(HEADS):
+                    weight = bias.relation[layer, head].item()
+                    dense[image, head] += weight * (pairs + pairs.T)
+            dense[image, :, :, 1:][:, :, ~batch.valid[image].numpy()] = -np.inf
+        found = attention(x, ours).detach().numpy()
+        expected = attention_reference(attention, x, dense)
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
 
 

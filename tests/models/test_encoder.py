@@ -16,7 +16,15 @@ BLOCKS = EncoderSettings(width=16, depth=2, heads=2, mlp_ratio=4.0, embedding=12
 GRID = VisionConfig(48, 4, False, (), False, False, False)
 MASKS = VisionConfig(16, None, True, (), False, False, False)
 SEMANTIC = VisionConfig(16, None, True, ("on", "under", "holding"), True, True, True)
-VARIANTS = {"grid": GRID, "masks": MASKS, "semantic": SEMANTIC}
+GRID_BIAS = VisionConfig(48, 4, False, ("on", "under", "holding"), False, True, False)
+GRID_RELATIONS = replace(GRID_BIAS, geometry=True, intangible=True)
+VARIANTS = {
+    "grid": GRID,
+    "grid_bias": GRID_BIAS,
+    "grid_relations": GRID_RELATIONS,
+    "masks": MASKS,
+    "semantic": SEMANTIC,
+}
 
 
 def encoder(vision: VisionConfig, seed: int = 0) -> VisualTokenEncoder:
@@ -48,6 +56,30 @@ def test_padding_changes_nothing(regions_of, seed, counts, more) -> None:
     batch = regions_of(seed, *map(list, zip(*counts, strict=True)))
     model = encoder(SEMANTIC)
     torch.testing.assert_close(model(padded(batch, *more)), model(batch), rtol=1e-9, atol=1e-11)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**20), counts=counts, more=st.tuples(*[st.integers(0, 4)] * 2))
+def test_padding_changes_nothing_behind_patches(related_of, seed, counts, more) -> None:
+    batch = related_of(seed, *map(list, zip(*counts, strict=True)))
+    model = encoder(GRID_RELATIONS)
+    wanted = model(batch)
+    torch.testing.assert_close(model(padded(batch, *more, 0)), wanted, rtol=1e-9, atol=1e-11)
+    for image, (_, relations) in enumerate(counts):
+        of_tokens = ("features", "geometry", "kind", "valid", "neighbours")
+        alone = {name: getattr(batch, name)[[image], : 4 + relations] for name in of_tokens}
+        found = model(TokenBatch(**alone, edges=batch.edges[[image]]))
+        torch.testing.assert_close(found, wanted[[image]], rtol=1e-9, atol=1e-11)
+
+
+def test_a_patch_model_without_relations_to_see_is_the_plain_one(related_of, patches_of) -> None:
+    """Relations are all that the variant adds: take them away and `vit` is left."""
+    model, plain = encoder(GRID_RELATIONS), encoder(GRID)
+    plain.load_state_dict(
+        {name: each for name, each in model.state_dict().items() if name in plain.state_dict()}
+    )
+    batch = related_of(5, [3, 2], [0, 0])
+    torch.testing.assert_close(model(batch), plain(batch), rtol=1e-12, atol=1e-14)
 
 
 def test_an_image_does_not_depend_on_its_batch(regions_of) -> None:
@@ -110,6 +142,20 @@ def test_relations_reach_the_embedding_by_every_way_that_is_on(regions_of) -> No
             assert torch.equal(model(changed), model(batch)) is not on, switch
 
 
+def test_relations_reach_a_patch_model_by_every_way_that_is_on(related_of) -> None:
+    batch = related_of(3, [4], [3])
+    between, of_token = batch.edges[..., 3] < 0, batch.edges[..., 3] >= 0
+    other_pairs, other_predicates = batch.edges.clone(), batch.edges.clone()
+    other_pairs[between, :2] = (other_pairs[between, :2] + 1) % 4
+    other_predicates[of_token, 2] = (other_predicates[of_token, 2] + 1) % 4
+    changes = {"relation_bias": other_pairs, "intangible": other_predicates}
+    for switch, edges in changes.items():
+        for on in (True, False):
+            model = encoder(replace(GRID_RELATIONS, **{switch: on}))
+            changed = model(replace(batch, edges=edges))
+            assert torch.equal(changed, model(batch)) is not on, switch
+
+
 def test_an_intangible_token_shows_its_predicate(regions_of) -> None:
     batch = regions_of(0, [3, 1], [2, 4])
     embedding = encoder(SEMANTIC).embedding
@@ -135,8 +181,12 @@ def test_embeddings_have_unit_length(regions_of) -> None:
     torch.testing.assert_close(found.norm(dim=1), torch.ones(2, dtype=torch.float64))
 
 
-def test_every_parameter_learns(regions_of, patches_of) -> None:
-    for vision, batch in ((SEMANTIC, regions_of(0, [4, 3], [9, 9])), (GRID, patches_of(0, 2))):
+def test_every_parameter_learns(regions_of, patches_of, related_of) -> None:
+    for vision, batch in (
+        (SEMANTIC, regions_of(0, [4, 3], [9, 9])),
+        (GRID, patches_of(0, 2)),
+        (GRID_RELATIONS, related_of(0, [4, 3], [9, 9])),
+    ):
         model = encoder(vision)
         model(batch).pow(3).sum().backward()
         for name, each in model.named_parameters():
@@ -157,12 +207,13 @@ def test_all_variants_share_blocks_and_their_start() -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_flops_are_what_torch_counts(name, regions_of, patches_of) -> None:
+def test_flops_are_what_torch_counts(name, regions_of, patches_of, related_of) -> None:
     model = VisualTokenEncoder(VARIANTS[name], BLOCKS)
     if name == "grid":
         batch = patches_of(0, 2)
     else:
-        batch = regions_of(0, [4, 4], [3, 3], intangible=VARIANTS[name].intangible)
+        make = regions_of if VARIANTS[name].patches is None else related_of
+        batch = make(0, [4, 4], [3, 3], intangible=VARIANTS[name].intangible)
     intangible = int((batch.kind[0] == INTANGIBLE).sum())
     # The counter knows no FLOPs of the CPU's fused attention.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):

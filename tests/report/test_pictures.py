@@ -1,5 +1,7 @@
 """Pictures hold what they are given, and the same input gives the same bytes."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pyarrow as pa
@@ -9,7 +11,7 @@ from semtok.errors import SemtokError
 from semtok.extract.rle import encode
 from semtok.report import chart, curves, overlay, style, tokens
 from semtok.tokens import shards
-from semtok.tokens.rows import PixelRows, RegionRows
+from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
 
 
 def near(pixels, colour, tolerance=3):
@@ -157,6 +159,22 @@ def test_tokens_of_a_grid(pixel_shards, tmp_path, read_png, patch_size):
 def test_tokens_of_regions(region_shards, tmp_path, read_png):
     tokens.draw(region_shards, tmp_path / "tokens.png")
     assert near(read_png(tmp_path / "tokens.png"), "#C81E3C") > 1000
+
+
+def test_tokens_of_related_patches(region_shards, tmp_path, read_png):
+    regions = region_shards.rows(np.arange(2))
+    regions = replace(regions, neighbours=regions.neighbours[:, :0])
+    rows = RelatedPixelRows(np.full((2, 8, 8, 3), (200, 30, 60), np.uint8), regions)
+    schema = shards.related_pixels_schema(8, 8)
+    shards.write(tmp_path / "both/0.arrow", schema, rows, ("on",), {"scheme": "s"}, "f")
+    pictures = []
+    for predicates in (None, []):
+        opened = shards.TokenShards(tmp_path / "both", predicates)
+        tokens.draw(opened, tmp_path / "tokens.png")
+        pictures.append(read_png(tmp_path / "tokens.png"))
+    assert near(pictures[0], "#C81E3C") > 1000
+    # The relation is named below the image.
+    assert not np.array_equal(*pictures)
 
 
 def test_curves_have_one_colour_a_training(history, tmp_path, read_png):

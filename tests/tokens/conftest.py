@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from semtok.params import DataSettings
 from semtok.sharding import Partition, assign
 from semtok.tables import read_table, write_table
 from semtok.tokens import shards, tokenize
-from semtok.tokens.rows import Regions, TokenSet, pack
+from semtok.tokens.rows import Regions, RelatedPixels, TokenSet, pack, predicate_names
 from semtok.workspace import digest, publish
 
 NAMES = ("beside", "in front of", "on", "wearing")
@@ -45,21 +45,40 @@ def random_regions() -> Callable[..., Regions]:
 
 
 @pytest.fixture(scope="session")
+def random_related(random_regions: Callable[..., Regions]) -> Callable[..., RelatedPixels]:
+    """Make the token set of one image: S pixels a side, R regions in c cells a side, E relations.
+
+    Most regions cover whole cells, some less than half of any.
+    """
+
+    def make(
+        rng: np.random.Generator, regions: int, edges: int, size: int = 8, cells: int = 4
+    ) -> RelatedPixels:
+        covered = rng.choice([0, 1, 90, 127, 128, 255], (regions, cells**2)).astype(np.uint8)
+        covered[:, 0] = np.maximum(covered[:, 0], 1)
+        made = replace(random_regions(rng, regions, edges, neighbours=0), features=covered)
+        return RelatedPixels(rng.integers(0, 256, (size, size, 3), np.uint8), made)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def write_shards() -> Callable[..., shards.TokenShards]:
     """Write token sets as shards and open them; image ids count through all of them."""
 
     def write(folder: Path, groups: Sequence[Sequence[TokenSet]]) -> shards.TokenShards:
         first = next(each for group in groups for each in group)
-        if isinstance(first, Regions):
+        if isinstance(first, RelatedPixels):
+            cells = int(first.regions.features.shape[1] ** 0.5)
+            schema = shards.related_pixels_schema(len(first.pixels), cells)
+        elif isinstance(first, Regions):
             crop = int((first.features.shape[1] // 4) ** 0.5)
             schema = shards.regions_schema(crop, first.neighbours.shape[1])
         else:
-            schema = shards.pixels_schema(len(first))
+            schema = shards.pixels_schema(len(first), first.shape[2])
         count = 0
         for number, group in enumerate(groups):
-            names = sorted(
-                {n for each in group if isinstance(each, Regions) for n in each.edge_predicate}
-            )
+            names = predicate_names(group)
             ids = list(range(count, count + len(group)))
             rows = pack(ids, group, names) if group else None
             path = folder / f"{number:03d}.arrow"

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 from semtok.errors import SemtokError
 from semtok.tokens.batch import INTANGIBLE, PATCH, TANGIBLE, TokenBatch
 from semtok.tokens.collate import Collate
+from semtok.tokens.links import edges_of_patches
+from semtok.tokens.permutation import permute
 from semtok.tokens.rows import PixelRows, pack
+from tests.tokens.conftest import NAMES
 
 COUNTS = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 4)), min_size=1, max_size=5)
 FIELDS = ("features", "geometry", "kind", "valid", "edges", "neighbours")
@@ -65,6 +69,48 @@ def test_regions_agree_with_a_batch_filled_token_by_token(
         left, right = getattr(found, name), getattr(wanted, name)
         assert left.dtype == right.dtype, name
         torch.testing.assert_close(left, right, msg=name)
+
+
+@given(COUNTS, st.booleans(), st.integers(0, 99))
+def test_relations_come_to_patches(random_related, counts, intangible, seed):
+    rng = np.random.default_rng(seed)
+    sets = [random_related(rng, *each) for each in counts]
+    names = sorted({name for each in sets for name in each.regions.edge_predicate})
+    rows = pack(range(len(sets)), sets, names)
+    found = Collate(patch_size=4, intangible=intangible)(rows)
+    plain = Collate(patch_size=4)(PixelRows(rows.image_ids, rows.pixels))
+    regions = Collate(intangible=intangible)(rows.regions)
+
+    for name in ("features", "geometry", "kind", "valid"):
+        torch.testing.assert_close(getattr(found, name)[:, :4], getattr(plain, name), msg=name)
+    assert found.neighbours.shape == (*found.kind.shape, 0)
+    # Behind the patches comes what comes behind the tangible tokens of the same masks.
+    for image, (count, relations) in enumerate(counts):
+        own = relations * intangible
+        assert found.valid[image].sum() == 4 + own
+        assert found.valid[image, : 4 + own].all()
+        for name in ("geometry", "kind"):
+            behind = getattr(found, name)[image, 4:][:own]
+            torch.testing.assert_close(behind, getattr(regions, name)[image, count:][:own])
+        assert not found.features[image, 4:].any()
+    of_image, edges = edges_of_patches(
+        rows.regions,
+        2,
+        np.concatenate([4 + np.arange(each) for _, each in counts]) if intangible else None,
+    )
+    assert found.edges.shape == (len(sets), of_image.max(), 4)
+    for padded, own in zip(found.edges, np.split(edges, np.cumsum(of_image)[:-1]), strict=True):
+        np.testing.assert_array_equal(padded[: len(own)], own)
+        assert (padded[len(own) :] == -1).all()
+
+
+def test_the_control_permutes_the_relations_of_patches(random_related):
+    rows = pack([7], [random_related(np.random.default_rng(0), 5, 4)], list(NAMES))
+    true, control = (Collate(2, permute_relations=each)(rows) for each in (False, True))
+    permuted = permute(rows.regions, 0)
+    torch.testing.assert_close(Collate(2)(replace(rows, regions=permuted)).edges, control.edges)
+    assert true.edges.tolist() != control.edges.tolist()
+    torch.testing.assert_close(true.features, control.features)
 
 
 @given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 5))

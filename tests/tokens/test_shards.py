@@ -55,15 +55,47 @@ def test_regions_come_back_bit_for_bit(
         assert tuple(names[p] for p in found.edge_predicate) == made.edge_predicate
 
 
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=4).filter(any), st.data())
-def test_pixels_come_back_bit_for_bit(tmp_path_factory, write_shards, counts, data):
+@given(
+    st.lists(st.integers(0, 3), min_size=1, max_size=4).filter(any),
+    st.integers(1, 9),
+    st.sampled_from([3, 4]),
+    st.data(),
+)
+def test_pixels_come_back_bit_for_bit(tmp_path_factory, write_shards, counts, size, channels, data):
     rng = np.random.default_rng(0)
-    sets = [[rng.integers(0, 256, (5, 5, 3), np.uint8) for _ in range(count)] for count in counts]
+    shape = size, size, channels
+    sets = [[rng.integers(0, 256, shape, np.uint8) for _ in range(count)] for count in counts]
     opened = write_shards(tmp_path_factory.mktemp("shards"), sets)
     flat = [each for group in sets for each in group]
     wanted = data.draw(st.lists(st.integers(0, len(flat) - 1), min_size=1, max_size=9))
     rows = opened.rows(np.array(wanted))
     np.testing.assert_array_equal(rows.pixels, [flat[index] for index in wanted])
+
+
+@given(GROUPS, st.data())
+def test_related_pixels_are_pixels_and_regions(
+    tmp_path_factory, random_related, write_shards, groups, data
+):
+    rng = np.random.default_rng(0)
+    sets = [[random_related(rng, *counts) for counts in group] for group in groups]
+    flat = [each for group in sets for each in group]
+    folders = [tmp_path_factory.mktemp("shards") for _ in range(3)]
+    both, pixels = (
+        write_shards(folder, parts)
+        for folder, parts in zip(
+            folders, (sets, [[each.pixels for each in group] for group in sets]), strict=False
+        )
+    )
+    wanted = np.array(data.draw(st.lists(st.integers(0, len(flat) - 1), max_size=9)), np.int64)
+    rows = both.rows(wanted)
+    assert rows.image_ids.tolist() == wanted.tolist()
+    np.testing.assert_array_equal(rows.pixels, pixels.rows(wanted).pixels)
+    names = ("unknown", *both.predicates)
+    for number, index in enumerate(wanted):
+        found, made = one_by_one(rows.regions, number), flat[index].regions
+        for column in ("features", "geometry", "neighbours", "edge_ends"):
+            np.testing.assert_array_equal(getattr(found, column), getattr(made, column))
+        assert tuple(names[p] for p in found.edge_predicate) == made.edge_predicate
 
 
 def test_equal_rows_are_equal_bytes(tmp_path: Path, random_regions, write_shards):

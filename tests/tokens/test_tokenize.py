@@ -243,9 +243,7 @@ def test_a_missing_extraction_is_named(line, target):
 def test_semantic_tokens_need_an_extraction(line, target):
     line.write()
     images = read_table(line.root / "images.parquet", IMAGES)
-    with pytest.raises(
-        SemtokError, match=r"made of masks; let token_shards\.semantic-train\.reads"
-    ):
+    with pytest.raises(SemtokError, match=r"need masks; let token_shards\.semantic-train\.reads"):
         partition = Partition(line.root, images, line.data, line.root, target, "")
         tokenize.build(partition, line.tokenizer, None)
 

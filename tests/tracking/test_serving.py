@@ -213,7 +213,7 @@ def test_rows_may_lack_an_image_or_captions_or_relations(semantic, line, jpeg, r
 
 def test_without_masks_it_says_what_it_needs(semantic, row):
     message = semantic.refused(row(masks=MASKS), row())
-    assert "row 1: this model's tokens are masks" in message
+    assert "row 1: this model reads masks" in message
     assert "RLE" in message
 
 

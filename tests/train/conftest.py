@@ -1,6 +1,7 @@
 """A tiny data set as token shards: one coloured shape an image, its caption names both."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 import torch
 
 from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
-from semtok.tokens.rows import Regions, pack
-from semtok.tokens.shards import pixels_schema, regions_schema, write
+from semtok.tokens.rows import Regions, RelatedPixels, pack
+from semtok.tokens.shards import pixels_schema, regions_schema, related_pixels_schema, write
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 PREDICATES = ("above", "on", "under")
@@ -43,10 +44,11 @@ def data(tmp_path_factory) -> dict[str, Any]:
         for name, sets, schema in (
             ("grid", pictures, pixels_schema(8)),
             ("semantic", regions, regions_schema(4, 2)),
+            ("grid_relations", _related(pictures, regions), related_pixels_schema(8, 2)),
         ):
             rows = pack(ids, sets, PREDICATES)
             tokens = {"scheme": name, "settings": {"image_size": 8}}
-            names = PREDICATES if name == "semantic" else ()
+            names = () if name == "grid" else PREDICATES
             write(
                 root / f"{name}-{split}" / "000.arrow",
                 schema,
@@ -76,6 +78,9 @@ def arguments(data) -> Callable[..., dict[str, Any]]:
             "semantic": VariantSettings(
                 "semantic", intangible=True, relation_bias=True, neighbour_bias=True
             ),
+            "grid_relations": VariantSettings(
+                "grid_relations", patch_size=4, intangible=True, relation_bias=True
+            ),
         }
         return {
             "train_shards": root / f"{variant}-train",
@@ -99,6 +104,16 @@ def _picture(
     picture = random.integers(0, 9, (8, 8, 3), np.uint8)
     picture[1:4, 2:6], picture[5:8, 2:6] = one, other
     return picture
+
+
+def _related(pictures: list[np.ndarray], regions: list[Regions]) -> list[RelatedPixels]:
+    """Upper boxes cover the upper half of the picture, lower ones and floors the lower half."""
+    cells = np.array([[255, 255, 0, 0], [0, 0, 255, 255], [0, 0, 255, 255]], np.uint8)
+    nothing = np.empty((3, 0), np.int16)
+    return [
+        RelatedPixels(picture, replace(each, features=cells, neighbours=nothing))
+        for picture, each in zip(pictures, regions, strict=True)
+    ]
 
 
 def _regions(

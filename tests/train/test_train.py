@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -26,8 +27,9 @@ def test_the_seed_decides_and_nothing_else(arguments, tmp_path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "same" / name).read_bytes()
 
 
-def test_control_trains_on_other_relations(arguments, tmp_path) -> None:
-    given = arguments()
+@pytest.mark.parametrize("variant", ["semantic", "grid_relations"])
+def test_control_trains_on_other_relations(arguments, tmp_path, variant) -> None:
+    given = arguments(variant)
     control = given | {"variant": replace(given["variant"], permute_relations=True)}
     one, other = run(given, tmp_path / "one"), run(control, tmp_path / "other")
     assert one.keys() == other.keys()
@@ -39,6 +41,29 @@ def test_switches_that_patches_cannot_have_are_refused(arguments, tmp_path) -> N
     given = arguments("grid")
     wrong = given | {"variant": replace(given["variant"], relation_bias=True)}
     with pytest.raises(SemtokError, match=r"holds patches.*take relation_bias off"):
+        train(**wrong, staging=tmp_path, resume=tmp_path / "resume")
+
+
+def test_relations_of_patches_are_learned_by_the_same_blocks(arguments, tmp_path) -> None:
+    run(arguments("grid"), tmp_path / "grid")
+    weights = run(arguments("grid_relations"), tmp_path / "relations")
+    assert weights["vision.bias.relation"].all()
+    facts = [
+        json.loads((tmp_path / name / "training.json").read_text())
+        for name in ("grid", "relations")
+    ]
+    plain, related = (each["parameters"] for each in facts)
+    assert plain["blocks"] == related["blocks"]
+    assert plain["bias"] == 0
+    assert related["bias"] == 2  # two heads in the one layer that has a bias
+    # One token more for each relation than four patches.
+    assert facts[0]["tokens_per_image"] == 4 < facts[1]["tokens_per_image"]
+
+
+def test_patches_have_no_nearest_neighbours(arguments, tmp_path) -> None:
+    given = arguments("grid_relations")
+    wrong = given | {"variant": replace(given["variant"], neighbour_bias=True)}
+    with pytest.raises(SemtokError, match=r"have no neighbours; take neighbour_bias off"):
         train(**wrong, staging=tmp_path, resume=tmp_path / "resume")
 
 

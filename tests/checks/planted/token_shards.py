@@ -1,12 +1,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from semtok.tokens.shards import TOKENS, pixels_schema, regions_schema
+from semtok.tokens.shards import TOKENS, pixels_schema, regions_schema, related_pixels_schema
 from tests.checks.planted import Fault, editing, rejecting, repeating
 from tests.checks.tiny_line import Row, edit
 
 _GRID = "token_shards@grid-val"
 _SEMANTIC = "token_shards@semantic-train"
+_RELATIONS = "token_shards@grid_relations-train"
+_RELATED = ("000.arrow", related_pixels_schema(8, 2))  # as the regions; two cells a side
 _PIXELS = ("000.arrow", pixels_schema(8))  # images 101..110
 _REGIONS = ("000.arrow", regions_schema(2, 2))  # image 1: 3 regions, 2 relations; image 3: 1, 0
 _OTHERS = ("001.arrow", regions_schema(2, 2))  # image 2: 2 regions, 1 relation; image 4: 1, 0
@@ -70,6 +72,10 @@ def _uncovered(rows: list[Row]) -> None:
     rows[0]["features"][1] = [9, 9, 9, 0] * 4
 
 
+def _placeless(rows: list[Row]) -> None:
+    rows[0]["features"][2] = [0] * 4
+
+
 def _blank(rows: list[Row]) -> None:
     rows[3]["pixels"] = [0] * 192
 
@@ -91,6 +97,12 @@ def _semantic(
     name: str, plant: Callable[[Path], None], shows: str, also: set[str] | None = None
 ) -> Fault:
     return Fault(_SEMANTIC, name, plant, shows, also or set())
+
+
+def _related(
+    name: str, plant: Callable[[list[Row]], None], shows: str, also: set[str] | None = None
+) -> Fault:
+    return Fault(_RELATIONS, name, editing(*_RELATED, plant), shows, also or set())
 
 
 def _popping(column: str) -> Callable[[Path], None]:
@@ -138,4 +150,12 @@ FAULTS = [
         "lost_relations", editing(*_REGIONS, _relations_lost), "image_id=1 regions=3 masks=3"
     ),
     rejecting(_SEMANTIC),
+    _related("share_blank", _placeless, "1 of 11, first image_id=1 region=2"),
+    _related("share_blank", lambda rows: rows[1].update(pixels=[7] * 192), "first image_id=3"),
+    _related(
+        "relation_ends_out_of_range",
+        lambda rows: rows[0]["edge_ends"][1].__setitem__(0, 3),
+        "image_id=1 regions=3 relation=1",
+    ),
+    _related("lost_relations", _relations_lost, "image_id=1 regions=3 masks=3"),
 ]

@@ -1,0 +1,63 @@
+"""The variants of docs/variants.md: their lines are right, and each of them trains."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from semtok import params as settings
+from semtok import runner
+from tests import small_line
+
+REPO = Path(__file__).parents[1]
+
+
+def merged(base: dict, changes: dict) -> dict:
+    """Mappings joined key by key; all else replaced."""
+    both = {
+        key: merged(base[key], value) if isinstance(value, dict) and key in base else value
+        for key, value in changes.items()
+    }
+    return base | both
+
+
+def documented() -> dict:
+    """`params.yaml` with every block of lines that the page shows."""
+    found = yaml.safe_load((REPO / "params.yaml").read_text())
+    page = (REPO / "docs/variants.md").read_text()
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        found = merged(found, yaml.safe_load(block))
+    return found
+
+
+def test_the_lines_of_the_page_are_right(tmp_path):
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(documented()))
+    found = settings.load(tmp_path / "params.yaml").variants
+    assert {"vit", "vit_relations", "regions", "regions_relations"} <= set(found)
+    # Two variants of equal settings would be one.
+    assert len(set(found.values())) == len(found)
+
+
+@pytest.mark.slow
+def test_every_variant_trains_through_the_line_with_identical_blocks(tmp_path):
+    document = small_line.shrunk(documented())
+    document["encoder"] |= {"depth": 2}
+    document["train"] |= {"seeds": [0]}
+    for variant in document["variants"].values():
+        if "patch_size" in variant:
+            variant["patch_size"] //= 4
+    root = tmp_path / "line"
+    workspace = small_line.build(root, document)
+    blocks = set()
+    for name, variant in document["variants"].items():
+        path = workspace.input("checkpoint", name) / "seed-0/training.json"
+        parameters = json.loads(path.read_text())["parameters"]
+        blocks.add(parameters["blocks"])
+        bias = variant.get("relation_bias", False) + variant.get("neighbour_bias", False)
+        # The first of two layers has one, with two heads.
+        assert parameters["bias"] == 2 * bias, name
+    assert len(blocks) == 1
+    for tokenizer in document["tokenizers"]:
+        runner.run(f"token_shards@{tokenizer}-val", root, scratch=False)  # with its gate
