@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge, Gt, Interval, MinLen
 
@@ -21,6 +21,10 @@ T = TypeVar("T")
 Count = Annotated[int, Gt(0)]
 Positive = Annotated[float, Gt(0)]
 Share = Annotated[float, Interval(ge=0, le=1)]
+
+#: What of a token's features is left: all of them; without colours, its coverage or the mask map;
+#: nothing, so that geometry and relations alone tell of the image.
+Features = Literal["all", "shape", "none"]
 
 #: Splits have a fixed meaning (training, model choice, final numbers), so they are not a setting.
 SPLITS = ("train", "val", "test")
@@ -106,6 +110,7 @@ class VariantSettings:
     relation_bias: bool = False  # additive attention between the ends and the token of a relation
     neighbour_bias: bool = False  # additive attention to each mask's nearest neighbours
     permute_relations: bool = False  # control: predicates, then ends, permuted within the image
+    features: Features = "all"  # control: what is left of a token's pixels
 
 
 @dataclass(frozen=True)

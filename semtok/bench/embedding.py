@@ -1,6 +1,8 @@
 """A trained model as benchmarks use it: images and captions in, unit vectors out."""
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -29,6 +31,13 @@ class Model:
         """
         self.folder = folder
         self._checkpoint = checkpoint.load(folder, "cuda" if torch.cuda.is_available() else "cpu")
+
+    def with_permuted_relations(self) -> "Model":
+        """The same training, shown relations that are permuted within each image."""
+        collate = replace(self._checkpoint.collate, permute_relations=True)
+        other = copy.copy(self)
+        other._checkpoint = replace(self._checkpoint, collate=collate)
+        return other
 
     def open_shards(self, folder: Path) -> TokenShards:
         """Open token shards, if they come from the tokenizer that the model was trained with."""

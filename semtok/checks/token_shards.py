@@ -13,7 +13,7 @@ from semtok.checks.rules import Rule, Suite, add, among, at_most, beside, count,
 from semtok.checks.subject import Subject
 from semtok.data.index import split_images
 from semtok.tables import REJECTED, read_metadata, read_table
-from semtok.tokens.shards import TOKENS, TokenShards
+from semtok.tokens.shards import TOKENS, TokenShards, pixels_shape
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class _Shard:
         tokens, blank = pl.lit(0), []
         if "pixels" in table.column_names:
             tokens += 1
-            blank.append(images.filter(_one_grey(table["pixels"])))
+            blank.append(images.filter(_one_grey(table)))
         if "features" in table.column_names:
             images, faults = regions.summarise(table, settings)
             tokens += pl.col("regions")
@@ -141,11 +141,13 @@ class _Shard:
         return cls(images, pl.concat(blank, how="diagonal"), faults)
 
 
-def _one_grey(pixels: pa.ChunkedArray) -> pl.Series:
-    """Which images have all values equal."""
-    array = pixels.combine_chunks()
-    values = array.values.to_numpy().reshape(len(array), array.type.list_size)
-    return pl.Series(values.min(axis=1) == values.max(axis=1), dtype=pl.Boolean)
+def _one_grey(table: pa.Table) -> pl.Series:
+    """Which images have all colours equal, whatever their mask map is."""
+    array = table["pixels"].combine_chunks()
+    shape = pixels_shape(table.schema)
+    colours = array.values.to_numpy().reshape(len(array), *shape)[..., :3]
+    equal = (colours == colours[:, :1, :1, :1]).all(axis=(1, 2, 3))
+    return pl.Series(equal, dtype=pl.Boolean)
 
 
 def _extraction(subject: Subject, rows: pl.DataFrame, settings: dict[str, Any]) -> pl.DataFrame:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from matplotlib.patheffects import withStroke
 
 from semtok.report.style import picture
+from semtok.tokens.grid_mask_map import BORDER, OUTSIDE
 from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
 from semtok.tokens.shards import TokenShards
 
@@ -68,9 +69,19 @@ def _draw_pixels(rows: PixelRows, patch_size: int | None, path: Path) -> None:
         axes = figure.subplots(1, count, squeeze=False)[0]
         for panel, image_id, image in zip(axes, rows.image_ids, rows.pixels, strict=True):
             tokens = (image.shape[0] // patch_size) ** 2 if patch_size else 0
-            panel.imshow(patches(image, patch_size) if patch_size else image)
+            shown = _colours(image)
+            panel.imshow(patches(shown, patch_size) if patch_size else shown)
             panel.set_title(f"{image_id}  ·  patches: {tokens}" if tokens else str(image_id))
             panel.set_axis_off()
+
+
+def _colours(image: Image) -> Image:
+    """An image [S, S, C]; a mask map pales what belongs to no mask, and whitens where masks end."""
+    colours, levels = image[..., :3], image[..., 3:]
+    if not levels.size:
+        return colours
+    paled = np.where(levels == OUTSIDE, colours // 2 + 128, colours)
+    return np.where(levels == BORDER, 255, paled).astype(np.uint8)
 
 
 def _draw_related(rows: RelatedPixelRows, predicates: tuple[str, ...], path: Path) -> None:

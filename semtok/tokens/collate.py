@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
+from semtok.params import Features
 from semtok.tokens.batch import INTANGIBLE, PATCH, TANGIBLE, TokenBatch
 from semtok.tokens.links import edges_of_patches
 from semtok.tokens.permutation import permute
@@ -24,15 +25,26 @@ class Collate:
         intangible: add one token per relation.
         permute_relations: the control: relations permuted within the image (see `permute`).
         seed: of that permutation.
+        features: "shape" makes all colours 0 and leaves the fourth channel, "none" leaves nothing.
     """
 
     patch_size: int | None = None
     intangible: bool = False
     permute_relations: bool = False
     seed: int = 0
+    features: Features = "all"
 
     def __call__(self, rows: Rows) -> TokenBatch:
         """Collate the rows of B images."""
+        batch = self._tokens(rows)
+        if self.features == "all":
+            return batch
+        left = torch.zeros_like(batch.features)
+        if self.features == "shape":
+            left[..., 3::4] = batch.features[..., 3::4]
+        return replace(batch, features=left)
+
+    def _tokens(self, rows: Rows) -> TokenBatch:
         if isinstance(rows, PixelRows):
             return _patches(rows.pixels, self.patch_size)
         if isinstance(rows, RelatedPixelRows):

@@ -50,7 +50,7 @@ class TokenShards:
         self._has_pixels, self._has_regions = _families(tables[0].schema)
         self.predicates: tuple[str, ...] = ()
         if self._has_pixels:
-            shape = _pixels_shape(tables[0].schema)
+            shape = pixels_shape(tables[0].schema)
             self._pixels = _Column([_values(t["pixels"]).reshape(-1, *shape) for t in tables])
         if not self._has_regions:
             return
@@ -136,6 +136,17 @@ def related_pixels_schema(image_size: int, cells: int) -> TableSchema:
     columns = [("image_id", pa.int64()), _pixels_column(image_size, 3)]
     columns += _region_columns(cells**2, 0)
     return TableSchema("related pixel token shard", 1, pa.schema(columns))
+
+
+def pixels_shape(columns: pa.Schema) -> tuple[int, int, int]:
+    """Height, width and channels of the images of a shard with such columns."""
+    values = columns.field("pixels").type.list_size
+    side = math.isqrt(values // 3)
+    # Three times a square is never four times another one (3/4 is no square of a fraction).
+    if side**2 * 3 == values:
+        return side, side, 3
+    side = math.isqrt(values // 4)
+    return side, side, 4
 
 
 def _pixels_column(image_size: int, channels: int) -> tuple[str, pa.DataType]:
@@ -234,10 +245,10 @@ def _schema(path: Path) -> TableSchema:
     columns = pa.ipc.open_file(pa.memory_map(str(path))).schema
     has_pixels, has_regions = _families(columns)
     if not has_regions:
-        return pixels_schema(*_pixels_shape(columns)[1:])
+        return pixels_schema(*pixels_shape(columns)[1:])
     features = columns.field("features").type.value_type.list_size
     if has_pixels:
-        return related_pixels_schema(_pixels_shape(columns)[0], math.isqrt(features))
+        return related_pixels_schema(pixels_shape(columns)[0], math.isqrt(features))
     neighbours = columns.field("neighbours").type.value_type.list_size
     return regions_schema(math.isqrt(features // 4), neighbours)
 
@@ -245,17 +256,6 @@ def _schema(path: Path) -> TableSchema:
 def _families(columns: pa.Schema) -> tuple[bool, bool]:
     """Whether a shard holds pixels, and whether it holds regions."""
     return "pixels" in columns.names, "features" in columns.names
-
-
-def _pixels_shape(columns: pa.Schema) -> tuple[int, int, int]:
-    """Height, width and channels of the images."""
-    values = columns.field("pixels").type.list_size
-    side = math.isqrt(values // 3)
-    # Three times a square is never four times another one (3/4 is no square of a fraction).
-    if side**2 * 3 == values:
-        return side, side, 3
-    side = math.isqrt(values // 4)
-    return side, side, 4
 
 
 def _values(column: pa.ChunkedArray) -> NDArray[Any]:

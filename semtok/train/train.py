@@ -21,7 +21,7 @@ from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantS
 from semtok.tables import FINGERPRINT, read_metadata
 from semtok.tokens.batch import PATCH
 from semtok.tokens.collate import Collate
-from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
+from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows, Rows
 from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint, loop, validation
 from semtok.train.batches import Data
@@ -69,7 +69,9 @@ def train(
         SemtokError: shards and settings do not fit together, or the training diverged.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    collate = Collate(variant.patch_size, variant.intangible, variant.permute_relations, seed)
+    collate = Collate(
+        variant.patch_size, variant.intangible, variant.permute_relations, seed, variant.features
+    )
     shards = TokenShards(train_shards)
     own_captions = Captions(captions, shards.image_ids)
     text_config, text_tokenizer, text_weights = _text_side(text, own_captions)
@@ -140,17 +142,7 @@ def _text_side(
 def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> VisionConfig:
     """What the encoder has to expect, from the token set of one image."""
     rows = shards.rows(np.arange(1))
-    lacking = {
-        PixelRows: ("intangible", "relation_bias", "neighbour_bias", "permute_relations"),
-        RelatedPixelRows: ("neighbour_bias",),
-        RegionRows: (),
-    }[type(rows)]
-    if asked := [name for name in lacking if getattr(variant, name)]:
-        raise SemtokError(
-            f"{shards.folder}: holds patches, which have no "
-            f"{'relations' if isinstance(rows, PixelRows) else 'neighbours'}; "
-            f"take {', '.join(asked)} off the variant or give it another tokenizer"
-        )
+    _check_variant(variant, rows, shards.folder)
     sample = collate(rows)
     patches = int((sample.kind[0] == PATCH).sum()) or None
     return VisionConfig(
@@ -163,6 +155,33 @@ def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> 
         relation_bias=variant.relation_bias,
         neighbour_bias=variant.neighbour_bias,
     )
+
+
+def _check_variant(variant: VariantSettings, rows: Rows, folder: Path) -> None:
+    """Refuse what a variant asks of tokens that do not have it."""
+    lacking = {
+        PixelRows: ("intangible", "relation_bias", "neighbour_bias", "permute_relations"),
+        RelatedPixelRows: ("neighbour_bias",),
+        RegionRows: (),
+    }[type(rows)]
+    if asked := [name for name in lacking if getattr(variant, name)]:
+        what = "relations" if isinstance(rows, PixelRows) else "neighbours"
+        raise SemtokError(
+            f"{folder}: holds patches, which have no {what}; "
+            f"take {', '.join(asked)} off the variant or give it another tokenizer"
+        )
+    if isinstance(rows, RegionRows):
+        return
+    if variant.features == "shape" and rows.pixels.shape[-1] == 3:
+        raise SemtokError(
+            f"{folder}: holds patches without a mask map, of which features: shape leaves nothing; "
+            "take the tokenizer grid_mask_map"
+        )
+    if variant.features == "none" and not (variant.intangible or variant.relation_bias):
+        raise SemtokError(
+            f"{folder}: holds patches, of which features: none leaves nothing to tell images apart "
+            "by, and a contrastive loss nothing to learn; give the variant relations"
+        )
 
 
 def _content(folder: Path) -> str:

@@ -113,12 +113,28 @@ def test_the_control_permutes_the_relations_of_patches(random_related):
     torch.testing.assert_close(true.features, control.features)
 
 
-@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 5))
-def test_patches_tile_the_image(images, side, patch):
+@pytest.mark.parametrize("features", ["all", "shape", "none"])
+def test_features_are_left_out_channel_by_channel(random_regions, features):
+    rows = pack([0, 1], [random_regions(np.random.default_rng(0), n, 2) for n in (3, 5)], [])
+    pixels = np.random.default_rng(0).integers(1, 256, (2, 8, 8, 4), np.uint8)
+    kept = {"all": (0, 1, 2, 3), "shape": (3,), "none": ()}[features]
+    for given_rows in (rows, PixelRows(np.arange(2), pixels)):
+        whole = Collate(4, intangible=True)(given_rows)
+        found = Collate(4, intangible=True, features=features)(given_rows)
+        shape = (*found.features.shape[:2], -1, 4)
+        for channel in range(4):
+            wanted = whole.features.reshape(shape)[..., channel] * (channel in kept)
+            assert torch.equal(found.features.reshape(shape)[..., channel], wanted)
+        for name in FIELDS[1:]:
+            assert torch.equal(getattr(found, name), getattr(whole, name)), name
+
+
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 5), st.sampled_from([3, 4]))
+def test_patches_tile_the_image(images, side, patch, channels):
     size = side * patch
-    pixels = np.random.default_rng(0).integers(0, 256, (images, size, size, 3), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (images, size, size, channels), np.uint8)
     batch = Collate(patch_size=patch)(PixelRows(np.arange(images), pixels))
-    assert batch.features.shape == (images, side**2, patch**2 * 3)
+    assert batch.features.shape == (images, side**2, patch**2 * channels)
     for number in range(side**2):
         y, x = (patch * n for n in divmod(number, side))
         tile = pixels[:, y : y + patch, x : x + patch].reshape(images, -1)

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -65,6 +66,45 @@ def test_patches_have_no_nearest_neighbours(arguments, tmp_path) -> None:
     wrong = given | {"variant": replace(given["variant"], neighbour_bias=True)}
     with pytest.raises(SemtokError, match=r"have no neighbours; take neighbour_bias off"):
         train(**wrong, staging=tmp_path, resume=tmp_path / "resume")
+
+
+@pytest.mark.parametrize(
+    ("variant", "changes", "message"),
+    [
+        ("grid", {"features": "shape"}, "without a mask map"),
+        ("grid", {"features": "none"}, "a contrastive loss nothing to learn"),
+        (
+            "grid_relations",
+            {"features": "none", "intangible": False, "relation_bias": False},
+            "give the variant relations",
+        ),
+    ],
+)
+def test_a_variant_that_sees_nothing_is_refused(
+    arguments, tmp_path, variant, changes, message
+) -> None:
+    given = arguments(variant)
+    blind = given | {"variant": replace(given["variant"], **changes)}
+    with pytest.raises(SemtokError, match=message):
+        train(**blind, staging=tmp_path, resume=tmp_path / "resume")
+
+
+@pytest.mark.parametrize("variant", ["semantic", "grid_relations"])
+def test_a_graph_without_pixels_trains_and_stays_without_them(arguments, tmp_path, variant) -> None:
+    given = arguments(variant)
+    run(given | {"variant": replace(given["variant"], features="none")}, tmp_path)
+    loaded = checkpoint.load(tmp_path)
+    shards = loaded.open_shards(given["val_shards"])
+    rows = shards.rows(np.arange(len(shards)))
+    embed = loaded.model.encode_image
+    assert not loaded.collate(rows).features.any()
+    colourless = (
+        replace(rows, pixels=rows.pixels // 2)
+        if variant == "grid_relations"
+        else (replace(rows, features=rows.features // 2))
+    )
+    with torch.inference_mode():
+        assert torch.equal(embed(loaded.collate(colourless)), embed(loaded.collate(rows)))
 
 
 def test_shards_of_another_tokenizer_are_refused(arguments, tmp_path) -> None:
