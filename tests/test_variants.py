@@ -9,6 +9,7 @@ import yaml
 
 from semtok import params as settings
 from semtok import runner
+from semtok.workspace import Workspace
 from tests import small_line
 
 REPO = Path(__file__).parents[1]
@@ -42,22 +43,38 @@ def test_the_lines_of_the_page_are_right(tmp_path):
 
 @pytest.mark.slow
 def test_every_variant_trains_through_the_line_with_identical_blocks(tmp_path):
-    document = small_line.shrunk(documented())
+    document = documented()
+    sides = {
+        name: document["tokenizers"][each["tokenizer"]]["image_size"] // each["patch_size"]
+        for name, each in document["variants"].items()
+        if "patch_size" in each
+    }
+    document = small_line.shrunk(document)
     document["encoder"] |= {"depth": 2}
     document["train"] |= {"seeds": [0]}
-    for variant in document["variants"].values():
-        if "patch_size" in variant:
-            variant["patch_size"] //= 4
+    document["tokenizers"]["grid_six"] |= {"image_size": 30}
+    for name, side in sides.items():
+        variant = document["variants"][name]
+        size = document["tokenizers"][variant["tokenizer"]]["image_size"]
+        variant["patch_size"] = size // side
     root = tmp_path / "line"
     workspace = small_line.build(root, document)
     blocks = set()
     for name, variant in document["variants"].items():
-        path = workspace.input("checkpoint", name) / "seed-0/training.json"
-        parameters = json.loads(path.read_text())["parameters"]
+        parameters = _facts(workspace, name)["parameters"]
         blocks.add(parameters["blocks"])
         bias = variant.get("relation_bias", False) + variant.get("neighbour_bias", False)
         # The first of two layers has one, with two heads.
         assert parameters["bias"] == 2 * bias, name
     assert len(blocks) == 1
-    for tokenizer in document["tokenizers"]:
+    tokens = {name: _facts(workspace, name)["tokens_per_image"] for name in document["variants"]}
+    assert [tokens[f"vit_{number}"] for number in (4, 9, 16, 36)] == [4, 9, 16, 36]
+    assert all(tokens[f"regions_{number}"] <= number for number in (4, 8, 16))
+    assert tokens["regions_4"] < tokens["regions_8"] <= tokens["regions"]
+    for tokenizer in ("grid_relations", "grid_mask_map"):
         runner.run(f"token_shards@{tokenizer}-val", root, scratch=False)  # with its gate
+
+
+def _facts(workspace: Workspace, variant: str) -> dict:
+    path = workspace.input("checkpoint", variant) / "seed-0/training.json"
+    return json.loads(path.read_text())
