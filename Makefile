@@ -1,13 +1,14 @@
 # semtok: `make demo` shows it, `make test` proves it, `make up` opens it.
 
 PYTHON ?= python3
+SIZE ?= small
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo coco up down test test-fast lint bench clean
+.PHONY: help demo coco study up down test test-fast lint bench clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +29,13 @@ coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco
 	semtok compare
 	@echo
 	@echo "params.yaml now describes COCO; 'git checkout params.yaml && dvc repro' goes back to scenes"
+
+study: $(VENV)/line  ## Train and score the variants of study.yaml: make study SIZE=small, or full
+	semtok study $(SIZE)
+	dvc repro --quiet
+	semtok compare
+	@echo
+	@echo "params.yaml now describes the study; 'git checkout params.yaml' goes back to the demo"
 
 up: $(VENV)/line  ## Start MLflow and Dagster on loopback; Ctrl-C stops both
 	python -m dagster_project.services up

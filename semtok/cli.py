@@ -74,6 +74,19 @@ def compare(
 
 
 @app.command()
+def study(
+    context: typer.Context,
+    size: Annotated[str, typer.Argument(help="One of the sizes in study.yaml.")],
+) -> None:
+    """Write params.yaml with the study's settings. `make study` runs them."""
+    from semtok import study as settings
+
+    found = settings.write(context.obj, size)
+    trainings = len(found.variants) * len(found.train.seeds)
+    typer.echo(f"params.yaml: study {size}, {len(found.variants)} variants, {trainings} trainings")
+
+
+@app.command()
 def predict(
     context: typer.Context,
     images: Annotated[list[Path], typer.Argument(help="Image files.")],

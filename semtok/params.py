@@ -146,14 +146,35 @@ def load(path: Path) -> Params:
     Raises:
         SemtokError: the file is missing or no YAML, or a key is unknown, missing or mistyped.
     """
+    return validate(read(path), path)
+
+
+def read(path: Path) -> Any:
+    """Read a YAML file as it is.
+
+    Raises:
+        SemtokError: it is missing or no YAML.
+    """
     import yaml
 
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SemtokError(f"{path}: no such file; run inside a semtok project") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SemtokError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def validate(raw: Any, path: Path) -> Params:
+    """Turn what a `params.yaml` holds into settings.
+
+    Args:
+        raw: what YAML gave.
+        path: names the file in errors.
+
+    Raises:
+        SemtokError: a key is unknown, missing or mistyped, or names do not fit together.
+    """
     params = parse(Params, raw, str(path))
     _check_names(params, path)
     return params

@@ -9,19 +9,11 @@ import yaml
 
 from semtok import params as settings
 from semtok import runner
+from semtok.study import laid_over
 from semtok.workspace import Workspace
 from tests import small_line
 
 REPO = Path(__file__).parents[1]
-
-
-def merged(base: dict, changes: dict) -> dict:
-    """Mappings joined key by key; all else replaced."""
-    both = {
-        key: merged(base[key], value) if isinstance(value, dict) and key in base else value
-        for key, value in changes.items()
-    }
-    return base | both
 
 
 def documented() -> dict:
@@ -29,7 +21,7 @@ def documented() -> dict:
     found = yaml.safe_load((REPO / "params.yaml").read_text())
     page = (REPO / "docs/variants.md").read_text()
     for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
-        found = merged(found, yaml.safe_load(block))
+        found = laid_over(found, yaml.safe_load(block))
     return found
 
 

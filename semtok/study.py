@@ -1,0 +1,54 @@
+"""The study's settings: `study.yaml` laid over `params.yaml`, which DVC and Dagster read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from semtok import params
+from semtok.errors import SemtokError
+from semtok.params import Params
+
+_HEADER = """\
+# Written by `semtok study {size}`: the settings of study.yaml over those that stood here.
+# `git checkout params.yaml` brings the demo's settings back.
+"""
+
+
+def write(root: Path, size: str) -> Params:
+    """Write `params.yaml` with the study's settings; written again, it stays the same.
+
+    Args:
+        root: the project's folder, with `params.yaml` and `study.yaml`.
+        size: one of `sizes` in `study.yaml`.
+
+    Returns:
+        The settings as they now stand.
+
+    Raises:
+        SemtokError: a file is missing or wrong, or there is no such size; `params.yaml` stays.
+    """
+    import yaml
+
+    path, study = root / "params.yaml", params.read(root / "study.yaml")
+    sizes = study.get("sizes", {})
+    if size not in sizes:
+        raise SemtokError(f"{size}: no such size of the study; there are {', '.join(sizes)}")
+    document = laid_over(params.read(path), study.get("all", {}))
+    document = laid_over(document, sizes[size])
+    found = params.validate(document, root / "study.yaml")
+    text = yaml.safe_dump(document, sort_keys=False, width=100)
+    path.write_text(_HEADER.format(size=size) + text, encoding="utf-8")
+    return found
+
+
+def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Join two mappings key by key, at any depth; whatever else `changes` holds replaces."""
+    return {
+        **base,
+        **{
+            key: laid_over(base[key], value)
+            if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+            else value
+            for key, value in changes.items()
+        },
+    }

@@ -1,0 +1,86 @@
+"""The study's settings over the demo's."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from semtok import params, study
+from semtok.errors import SemtokError
+
+REPO = Path(__file__).parents[1]
+SIZES = ("small", "full")
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    for name in ("params.yaml", "study.yaml"):
+        shutil.copy(REPO / name, tmp_path)
+    return tmp_path
+
+
+def leaves(document: dict, before: tuple = ()) -> set[tuple]:
+    """The paths of all settings that are no mappings."""
+    return {
+        path
+        for key, value in document.items()
+        for path in (leaves(value, (*before, key)) if isinstance(value, dict) else {(*before, key)})
+    }
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_size_is_written_whole(project, size):
+    before = params.load(project / "params.yaml")
+    found = study.write(project, size)
+    assert params.load(project / "params.yaml") == found
+    assert found.data.name == f"scenes_{size}" != before.data.name
+    assert set(before.variants) < set(found.variants)
+    assert len(set(found.variants.values())) == len(found.variants)
+    assert len(found.train.seeds) == 5
+    for variant in found.variants.values():
+        if variant.patch_size:
+            assert found.tokenizers[variant.tokenizer]["image_size"] % variant.patch_size == 0
+
+
+def test_sizes_may_follow_one_another(project):
+    for first in SIZES:
+        for then in SIZES:
+            shutil.copy(REPO / "params.yaml", project)
+            study.write(project, then)
+            alone = (project / "params.yaml").read_bytes()
+            study.write(project, first)
+            study.write(project, then)
+            assert (project / "params.yaml").read_bytes() == alone
+    sizes = yaml.safe_load((REPO / "study.yaml").read_text())["sizes"]
+    assert set(sizes) == set(SIZES)
+    assert leaves(sizes["small"]) == leaves(sizes["full"])
+
+
+def test_the_study_has_the_variants_of_the_page():
+    page = (REPO / "docs/variants.md").read_text()
+    shown: dict = {}
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        shown = study.laid_over(shown, yaml.safe_load(block))
+    everything = yaml.safe_load((REPO / "study.yaml").read_text())["all"]
+    assert {name: everything[name] for name in ("tokenizers", "token_shards", "variants")} == {
+        name: shown[name] for name in ("tokenizers", "token_shards", "variants")
+    }
+    assert everything["bench"] == shown["bench"]
+    for name in everything["variants"]:
+        assert f"`{name}`" in page, name
+
+
+def test_an_unknown_size_and_a_wrong_setting_leave_params_alone(project):
+    before = (project / "params.yaml").read_bytes()
+    with pytest.raises(SemtokError, match="huge: no such size of the study; there are small, full"):
+        study.write(project, "huge")
+    path = project / "study.yaml"
+    path.write_text(path.read_text().replace("seeds:", "sedes:"))
+    with pytest.raises(SemtokError, match=r"study\.yaml: train\.sedes: unknown key"):
+        study.write(project, "small")
+    path.unlink()
+    with pytest.raises(SemtokError, match=r"study\.yaml: no such file"):
+        study.write(project, "small")
+    assert (project / "params.yaml").read_bytes() == before
