@@ -63,6 +63,7 @@ def test_every_variant_trains_through_the_line_with_identical_blocks(tmp_path):
     assert [tokens[f"vit_{number}"] for number in (4, 9, 16, 36)] == [4, 9, 16, 36]
     assert all(tokens[f"regions_{number}"] <= number for number in (4, 8, 16))
     assert tokens["regions_4"] < tokens["regions_8"] <= tokens["regions"]
+    small_line.run(root, "leaderboard", None)  # so many rows can be drawn
     for tokenizer in ("grid_relations", "grid_mask_map"):
         runner.run(f"token_shards@{tokenizer}-val", root, scratch=False)  # with its gate
 
