@@ -10,6 +10,9 @@ from semtok.bench.comparison import Comparison, Row, final_tasks
 from semtok.bench.leaderboard import Leaderboard
 from semtok.report.style import MUTED, colours, picture
 
+_COLUMNS = 4  # panels side by side
+_WIDTH = 10.8  # inches of all of them, unless they need more
+
 
 def draw(board: Leaderboard, path: Path) -> None:
     """Draw one panel a task of the final split: recalls of all variants with their intervals.
@@ -22,19 +25,21 @@ def draw(board: Leaderboard, path: Path) -> None:
     """
     found = board.comparison
     tasks = final_tasks(found)
-    columns = min(2, len(tasks))
+    columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
     told = [len(_recalls(found, task)) for task in tasks]
     heights = [
         0.9 + 0.26 * max(told[row * columns : (row + 1) * columns]) * (len(found.seeds) + 1)
         for row in range(rows)
     ]
-    with picture(path, 5.4 * columns, sum(heights) + 0.9) as figure:
+    with picture(path, max(_WIDTH / columns, 3.4) * columns, sum(heights) + 1.1) as figure:
         axes = figure.subplots(
             rows, columns, squeeze=False, sharex="row", gridspec_kw={"height_ratios": heights}
         )
         for panel, task in zip(axes.ravel(), tasks, strict=False):
             _draw_task(panel, found, task)
+        for panel in axes.ravel():
+            panel.set_xlim(left=0)  # once all of a row are drawn: they share their scale
         for panel in axes.ravel()[len(tasks) :]:
             panel.set_axis_off()
         notes = [
@@ -62,10 +67,9 @@ def _draw_task(panel: Axes, found: Comparison, task: Task) -> None:
     panel.grid(visible=False, axis="y")
     panel.spines["left"].set_visible(False)
     panel.invert_yaxis()
-    panel.set_xlim(left=0)
     panel.set_xlabel("% of cases")
     name = f"{task.benchmark}: {task.task.replace('_', ' ')}"
-    panel.set_title(f"{name}  ·  {task.split}, {found.cases[task]} cases")
+    panel.set_title(f"{name}\n{task.split}, {found.cases[task]:,} cases", fontsize=10)
 
 
 def _recalls(found: Comparison, task: Task) -> list[str]:

@@ -1,5 +1,6 @@
 """Pictures hold what they are given, and the same input gives the same bytes."""
 
+import contextlib
 from dataclasses import replace
 
 import cv2
@@ -189,6 +190,26 @@ def test_the_chart_gives_the_baseline_its_grey(board, tmp_path, read_png):
     picture = read_png(tmp_path / "chart.png")
     for colour in (style.BASELINE, *style.PALETTE[:2]):
         assert near(picture, colour) > 100
+
+
+def test_no_interval_leaves_its_panel(board, tmp_path, monkeypatch):
+    figures = []
+
+    @contextlib.contextmanager
+    def kept(*arguments):
+        with style.picture(*arguments) as figure:
+            figures.append(figure)
+            yield figure
+
+    monkeypatch.setattr(chart, "picture", kept)
+    chart.draw(board, tmp_path / "chart.png")
+    (figure,) = figures
+    for panel in figure.axes:
+        low, high = panel.get_xlim()
+        ends = np.concatenate([line.get_xdata() for line in panel.get_lines()])
+        spans = [part.vertices[:, 0] for each in panel.collections for part in each.get_paths()]
+        assert low == 0
+        assert np.concatenate([ends, *spans]).max() <= high
 
 
 def test_a_variant_has_the_same_colour_in_every_picture():
