@@ -118,7 +118,7 @@ def test_commands_outside_dvc_fail_with_their_line(
 def test_a_line_knows_when_its_settings_name_something_else(toy) -> None:
     line = toy.line
     assert line.is_current()
-    toy.set("train.steps", 7)
+    toy.set("train.steps", 70)
     assert line.is_current()
     toy.set("data.name", "other")
     assert not line.is_current()

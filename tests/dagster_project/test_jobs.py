@@ -83,7 +83,7 @@ def test_new_variant_says_which_there_are(built, run: Run) -> None:
 
 def test_rescore_trains_nothing(built, run: Run) -> None:
     run(built, "report_outside_runs")
-    built.set("train.steps", 7)  # every checkpoint is out of date
+    built.set("train.steps", 70)  # every checkpoint is out of date
     built.set("bench.confidence", 0.9)
     result = run(built, "rescore")
     assert result.success
