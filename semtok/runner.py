@@ -110,9 +110,16 @@ def _check_settings(params: Params, path: Path) -> None:
         settings.parse(suite.Settings, params.checks.get(name, {}), f"{path}: checks.{name}")
     for name, partition in pipeline.all_keys(params):
         for module in pipeline.stages()[name].modules(params, partition):
-            if importlib.util.find_spec(module) is None:
+            if not _exists(module):
                 key = stage_key(name, partition)
                 raise SemtokError(f"{path}: {key} is to be made by {module}, which there is not")
+
+
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # a name with a dot in it, or an empty one
+        return False
 
 
 def _publish_metrics(workspace: Workspace, variant: str, scores: Path) -> None:

@@ -37,7 +37,9 @@ def write(root: Path, size: str) -> Params:
     document = laid_over(document, sizes[size])
     found = params.validate(document, root / "study.yaml")
     text = yaml.safe_dump(document, sort_keys=False, width=100)
-    path.write_text(_HEADER.format(size=size) + text, encoding="utf-8")
+    partial = path.with_suffix(".partial")  # a full disk must not cost the settings
+    partial.write_text(_HEADER.format(size=size) + text, encoding="utf-8")
+    partial.replace(path)
     return found
 
 

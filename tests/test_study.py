@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,4 +85,23 @@ def test_an_unknown_size_and_a_wrong_setting_leave_params_alone(project):
     path.unlink()
     with pytest.raises(SemtokError, match=r"study\.yaml: no such file"):
         study.write(project, "small")
+    assert (project / "params.yaml").read_bytes() == before
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from semtok import study
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+study.write(Path(sys.argv[1]), "small")
+"""
+
+
+def test_a_full_disk_leaves_params_alone(project):
+    before = (project / "params.yaml").read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(project)], capture_output=True, text=True, check=False
+    )
+    assert "File too large" in done.stderr
     assert (project / "params.yaml").read_bytes() == before

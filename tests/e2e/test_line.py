@@ -129,6 +129,10 @@ def test_by_hand_a_stage_leaves_the_outputs_of_dvc_alone(project: Project) -> No
             lambda p: p["bench"].update(benchmarks=["nope"]),
             "scores@vit is to be made by semtok.bench.nope, which there is not",
         ),
+        (
+            lambda p: p["bench"].update(benchmarks=["no.pe"]),
+            "scores@vit is to be made by semtok.bench.no.pe, which there is not",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line(
