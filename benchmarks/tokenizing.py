@@ -204,14 +204,16 @@ def _extract(images: list[tuple[list[Any], int, int]]) -> list[Extraction]:
         offsets = runs.offsets[first : first + len(found) + 1]
         first += len(found)
         extractions.append(
-            replace(
-                WHOLE_IMAGE,
+            Extraction(
                 height=height,
                 width=width,
                 mask_id=np.arange(len(found)),
                 boxes=boxes[some],
                 areas=areas[some],
                 runs=rle.Runs(runs.counts[offsets[0] : offsets[-1]], offsets - offsets[0]),
+                relations=WHOLE_IMAGE.relations,
+                predicates=WHOLE_IMAGE.predicates,
+                scores=WHOLE_IMAGE.scores,
             )
         )
     return extractions

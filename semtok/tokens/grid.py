@@ -26,5 +26,5 @@ def schema(settings: Settings) -> TableSchema:
 def tokenize(
     images: Sequence[UInt8], extractions: Sequence[Extraction], settings: Settings
 ) -> list[UInt8]:
-    """Keep the images, B times [S, S, 3] uint8, as they are; `extractions` are not read."""
-    return list(images)
+    """Keep the colours of images, B times [S, S, 4] uint8 -> [S, S, 3]; no extractions are read."""
+    return [image[..., :3] for image in images]

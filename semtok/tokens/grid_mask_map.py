@@ -42,12 +42,12 @@ def tokenize(
     """Put the mask map behind the colours of each image: B times [S, S, 4] uint8.
 
     Args:
-        images: B times [S, S, 3] uint8 RGB, at training size.
+        images: B times [S, S, 4] uint8 RGB and 255, at training size.
         extractions: what was found in each: at least one mask.
         settings: of this tokenizer.
     """
     return [
-        np.dstack([image, mask_map(owners(found, settings.max_masks, len(image)))])
+        np.dstack([image[..., :3], mask_map(owners(found, settings.max_masks, len(image)))])
         for image, found in zip(images, extractions, strict=True)
     ]
 

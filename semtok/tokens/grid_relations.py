@@ -53,7 +53,7 @@ def tokenize(
     Regions come largest first, relations by falling score.
 
     Args:
-        images: B times [S, S, 3] uint8 RGB, at training size.
+        images: B times [S, S, 4] uint8 RGB and 255, at training size.
         extractions: what was found in each: at least one mask.
         settings: of this tokenizer.
     """
@@ -76,5 +76,5 @@ def tokenize(
             np.empty((len(kept), 0), np.int16),
             *best_relations(found, kept, settings.max_relations),
         )
-        token_sets.append(RelatedPixels(image, regions))
+        token_sets.append(RelatedPixels(image[..., :3], regions))
     return token_sets

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,7 +47,7 @@ def tokenize(
     Regions come largest first, relations by falling score.
 
     Args:
-        images: B times [S, S, 3] uint8 RGB, at training size.
+        images: B times [S, S, 4] uint8 RGB and 255, at training size.
         extractions: what was found in each: at least one mask.
         settings: of this tokenizer.
     """
@@ -88,9 +87,8 @@ def _features(
     images: Sequence[UInt8], counts: Int, boxes: NDArray[np.float64], share: NDArray[np.float64]
 ) -> UInt8:
     """Features [R, k*k*4]: RGB times coverage, and coverage."""
-    # The opaque fourth channel turns into the coverage.
-    opaque = [np.asarray(cv2.cvtColor(each, cv2.COLOR_RGB2RGBA), np.uint8) for each in images]
-    features = crops(opaque, counts, boxes, share.shape[1]).reshape(*share.shape[:2], -1)
+    # The fourth channel, 255 everywhere, turns into the coverage.
+    features = crops(images, counts, boxes, share.shape[1]).reshape(*share.shape[:2], -1)
     features *= np.repeat(share, 4, axis=2)
     features += 0.5
     return features.astype(np.uint8).reshape(len(features), -1)

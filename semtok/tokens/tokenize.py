@@ -47,7 +47,12 @@ class Tokenizer(Protocol):
     def tokenize(
         self, images: Sequence[UInt8], extractions: Sequence[Extraction], settings: Any
     ) -> Sequence[TokenSet]:
-        """The token sets of some images; no extractions are given where it reads none."""
+        """The token sets of some images.
+
+        Args:
+            images: B times [S, S, 4] uint8 RGB and 255, at training size.
+            extractions: what was found in each; none where it reads none.
+        """
 
 
 def build(

@@ -12,9 +12,9 @@ from semtok.tokens.grid_mask_map import BORDER, INSIDE, OUTSIDE, Settings
 
 def tokenize(found: Extraction, size: int, most: int = 9) -> np.ndarray:
     """The token set of one image."""
-    pixels = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (size, size, 4), np.uint8)
     made = grid_mask_map.tokenize([pixels], [found], Settings(size, most))[0]
-    np.testing.assert_array_equal(made[..., :3], pixels)
+    np.testing.assert_array_equal(made[..., :3], pixels[..., :3])
     return made[..., 3]
 
 
