@@ -26,6 +26,10 @@ Share = Annotated[float, Interval(ge=0, le=1)]
 #: nothing, so that geometry and relations alone tell of the image.
 Features = Literal["all", "shape", "none"]
 
+#: What a patch model can be trained to predict besides: which patches share a mask, and the
+#: predicates of relations.
+Auxiliary = Literal["masks", "relations"]
+
 #: Splits have a fixed meaning (training, model choice, final numbers), so they are not a setting.
 SPLITS = ("train", "val", "test")
 
@@ -111,6 +115,7 @@ class VariantSettings:
     neighbour_bias: bool = False  # additive attention to each mask's nearest neighbours
     permute_relations: bool = False  # control: predicates, then ends, permuted within the image
     features: Features = "all"  # control: what is left of a token's pixels
+    auxiliary: tuple[Auxiliary, ...] = ()  # control: predicted in training, not an input
 
 
 @dataclass(frozen=True)
@@ -257,6 +262,9 @@ def _check_names(params: Params, path: Path) -> None:
         raise SemtokError(f"{path}: bench.splits: must be [val] or [val, test]")
     if not params.data.name.isidentifier():
         raise SemtokError(f"{path}: data.name: use letters, digits and _ only: it names folders")
+    for name, variant in params.variants.items():
+        if len(set(variant.auxiliary)) < len(variant.auxiliary):
+            raise SemtokError(f"{path}: variants.{name}.auxiliary: must not repeat")
     for name in ("encoder", "text"):
         block = getattr(params, name)
         if block.width % block.heads:

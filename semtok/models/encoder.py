@@ -64,10 +64,22 @@ class VisualTokenEncoder(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Encode a batch of B images: [B, embedding], unit length."""
+        return self.summarise(*self.contextualise(batch))
+
+    def contextualise(self, batch: TokenBatch) -> tuple[Tensor, Tensor | None]:
+        """Mix the N tokens of each of B images.
+
+        Returns:
+            [B, N+1, width], [CLS] first: what the last block reads; and `key_padding` of the batch.
+        """
         x = self.embedding(batch)
         padding = key_padding(batch.valid)
         for block, bias in zip(self.blocks[:-1], self.bias(batch, padding), strict=True):
             x = block(x, bias)
+        return x, padding
+
+    def summarise(self, x: Tensor, padding: Tensor | None) -> Tensor:
+        """Read what `contextualise` returned by the last block: [B, embedding], unit length."""
         cls = self.blocks[-1](x, padding, queries=1)[:, 0]
         return F.normalize(self.projection(self.norm(cls)), dim=-1)
 

@@ -10,8 +10,10 @@ from torch import Tensor
 from semtok.tokens import loader
 from semtok.tokens.batch import TokenBatch
 from semtok.tokens.collate import Collate
+from semtok.tokens.rows import RelatedPixelRows, Rows
 from semtok.tokens.shards import TokenShards
 from semtok.train.captions import Captions
+from semtok.train.targets import Targets, targets
 from semtok.train.text_tokenizer import TextTokenizer
 
 T = TypeVar("T")
@@ -19,20 +21,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Batch:
-    """`tokens` of B images, and `ids` [B, L] int64 of one caption of each."""
+    """`tokens` of B images, `ids` [B, L] int64 of one caption of each, labels where wanted."""
 
     tokens: TokenBatch
     ids: Tensor
+    targets: Targets | None = None
 
 
 @dataclass(frozen=True)
 class Data:
-    """A split, ready for a model: token shards, captions, and how both become tensors."""
+    """A split, ready for a model: token shards, captions, and how both become tensors.
+
+    `labelled`: whether training is to predict masks or relations, besides.
+    """
 
     shards: TokenShards
     captions: Captions
     collate: Collate
     text_tokenizer: TextTokenizer
+    labelled: bool = False
 
     def training(self, batch_size: int, seed: int, first_step: int) -> Iterator[Batch]:
         """Shuffled batches without end, each by (seed, step) alone.
@@ -44,7 +51,8 @@ class Data:
         """
         for step, rows in loader.batches(self.shards, batch_size, seed, first_step):
             captions = self.captions.draw(rows.image_ids, seed, step)
-            yield Batch(self.collate(rows), self.text_tokenizer.encode(captions))
+            tokens, ids = self.collate(rows), self.text_tokenizer.encode(captions)
+            yield Batch(tokens, ids, self._targets(rows, tokens))
 
     def in_order(self, batch_size: int, images: int) -> Iterator[Batch]:
         """The first `images` images once, each with its first caption."""
@@ -54,6 +62,11 @@ class Data:
             captions = self.captions.first(rows.image_ids)
             yield Batch(self.collate(rows), self.text_tokenizer.encode(captions))
             images -= len(rows.image_ids)
+
+    def _targets(self, rows: Rows, tokens: TokenBatch) -> Targets | None:
+        if self.labelled and isinstance(rows, RelatedPixelRows):
+            return targets(rows, tokens.kind.shape[1])
+        return None
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:

@@ -3,7 +3,7 @@
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,10 @@ from torch import Tensor
 
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, Metrics, Progress, ignore
-from semtok.models.image_text import ImageTextModel
 from semtok.params import TrainSettings
 from semtok.train import resume
 from semtok.train.batches import Batch, ahead
-from semtok.train.loss import info_nce
-from semtok.train.precision import mixed_precision
+from semtok.train.objective import Objective
 
 #: CLIP's (arXiv 2103.00020, table 20): a shorter memory of squares than Adam's default is steadier
 #: with a contrastive loss.
@@ -27,7 +25,7 @@ _VALIDATIONS = 4
 
 
 def fit(
-    model: ImageTextModel,
+    objective: Objective,
     batches: Callable[[int], Iterator[Batch]],
     settings: TrainSettings,
     validate: Callable[[], dict[str, float]],
@@ -42,7 +40,7 @@ def fit(
     the same weights, bit for bit, as one that ran through.
 
     Args:
-        model: freshly initialised, on its device.
+        objective: of a model freshly initialised, on its device.
         batches: gives the batches from a step on (counted from 0), a pure function of the step.
         settings: the recipe.
         validate: called a few times during training; returns named values.
@@ -57,20 +55,20 @@ def fit(
     Raises:
         SemtokError: the loss or the gradient is not finite.
     """
-    device = model.log_scale.device
-    optimizer = _optimizer(model, settings)
-    position = resume.load(state, fingerprint, model, optimizer) or resume.Position()
+    model = objective.model
+    optimizer = _optimizer(objective, settings)
+    position = resume.load(state, fingerprint, objective, optimizer) or resume.Position()
     if position.step:
         emit(Message(f"training goes on after step {position.step}"))
     validations = {settings.steps * n // _VALIDATIONS for n in range(1, _VALIDATIONS + 1)}
-    pending: list[Tensor] = []  # loss and gradient norm of each step since the last report
-    model.train()
+    pending: list[Tensor] = []  # losses and gradient norm of each step since the last report
+    objective.train()
     started = time.perf_counter()
     missing = settings.steps - position.step
     for batch in itertools.islice(ahead(batches(position.step)), missing):
         step = position.step + 1
         rate = learning_rate(step, settings)
-        pending.append(_update(model, optimizer, batch, rate, settings.clip_norm, device))
+        pending.append(_update(objective, optimizer, batch, rate, settings.clip_norm))
         position.step = step
         emit(Progress("training", step, settings.steps))
 
@@ -78,7 +76,7 @@ def fit(
         save_now = step == settings.steps or step % settings.save_every == 0
         # A state is saved right after a report, so that it need not hold what is pending.
         if validate_now or save_now or step % settings.log_every == 0:
-            values = _report(pending, step, settings)
+            values = _report(pending, objective.names, step, settings)
             seconds = time.perf_counter() - started
             position.seconds += seconds
             values["learning_rate"] = rate
@@ -91,7 +89,7 @@ def fit(
             position.history += [(step, name, value) for name, value in values.items()]
             emit(Metrics(step, values))
             if save_now:
-                resume.save(state, fingerprint, position, model, optimizer)
+                resume.save(state, fingerprint, position, objective, optimizer)
             started = time.perf_counter()
     return position
 
@@ -109,10 +107,10 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     return settings.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
 
-def _optimizer(model: ImageTextModel, settings: TrainSettings) -> torch.optim.AdamW:
+def _optimizer(objective: Objective, settings: TrainSettings) -> torch.optim.AdamW:
     """AdamW (arXiv 1711.05101): matrices decay; norms, biases, bias tables and the scale do not."""
-    tables = {id(each) for each in model.vision.bias.parameters()}
-    trainable = [each for each in model.parameters() if each.requires_grad]
+    tables = {id(each) for each in objective.model.vision.bias.parameters()}
+    trainable = [each for each in objective.parameters() if each.requires_grad]
     matrices = [each for each in trainable if each.ndim >= 2 and id(each) not in tables]
     others = [each for each in trainable if each.ndim < 2 or id(each) in tables]
     groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
@@ -127,40 +125,39 @@ def _optimizer(model: ImageTextModel, settings: TrainSettings) -> torch.optim.Ad
 
 
 def _update(
-    model: ImageTextModel,
+    objective: Objective,
     optimizer: torch.optim.AdamW,
     batch: Batch,
     rate: float,
     clip_norm: float,
-    device: torch.device,
 ) -> Tensor:
-    """Make one step; returns the loss before it and the norm of its gradient, [2] on the device."""
+    """Make one step; returns the losses before it and the norm of their gradient, on the device."""
     for group in optimizer.param_groups:
         group["lr"] = rate
-    with mixed_precision(device):
-        images = model.encode_image(batch.tokens.to(device))
-        texts = model.encode_text(batch.ids.to(device))
-    loss = info_nce(images.float(), texts.float(), model.logit_scale)
+    losses = objective(batch)
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    trainable = [each for each in model.parameters() if each.requires_grad]
+    sum(losses[1:], start=losses[0]).backward()
+    trainable = [each for each in objective.parameters() if each.requires_grad]
     norm = torch.nn.utils.clip_grad_norm_(trainable, clip_norm)
     optimizer.step()
-    model.clamp_logit_scale()
-    return torch.stack([loss.detach(), norm])
+    objective.model.clamp_logit_scale()
+    return torch.stack([*(loss.detach() for loss in losses), norm])
 
 
-def _report(pending: list[Tensor], step: int, settings: TrainSettings) -> dict[str, float]:
+def _report(
+    pending: list[Tensor], names: Sequence[str], step: int, settings: TrainSettings
+) -> dict[str, float]:
     """Means since the last report; reading them back here, not at each step, keeps a GPU busy."""
     values = torch.stack(pending).cpu()
     finite = values.isfinite().all(dim=1)
     if not bool(finite.all()):
         first = int((~finite).int().argmax())
-        loss, norm = values[first].tolist()
+        *losses, norm = values[first].tolist()
         raise SemtokError(
-            f"training: at step {step - len(pending) + 1 + first} the loss is {loss:.4g} and the "
-            f"gradient's norm {norm:.4g}; lower train.learning_rate (now {settings.learning_rate}) "
+            f"training: at step {step - len(pending) + 1 + first} the loss is {sum(losses):.4g} "
+            f"and the gradient's norm {norm:.4g}; "
+            f"lower train.learning_rate (now {settings.learning_rate}) "
             "or raise train.warmup"
         )
-    loss, norm = values.mean(dim=0).tolist()
-    return {"loss": loss, "gradient_norm": norm}
+    means = values.mean(dim=0).tolist()
+    return dict(zip((*names, "gradient_norm"), means, strict=True))

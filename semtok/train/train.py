@@ -14,6 +14,7 @@ from torch import Tensor
 
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
+from semtok.models.auxiliary import auxiliary_heads
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText, TextConfig, pretrained_tower
@@ -26,6 +27,7 @@ from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint, loop, validation
 from semtok.train.batches import Data
 from semtok.train.captions import Captions
+from semtok.train.objective import Objective
 from semtok.train.text_tokenizer import TextTokenizer, learn, of_tower
 from semtok.workspace import fingerprint
 
@@ -76,18 +78,22 @@ def train(
     own_captions = Captions(captions, shards.image_ids)
     text_config, text_tokenizer, text_weights = _text_side(text, own_captions)
     vision = _vision(shards, collate, variant)
-    data = Data(shards, own_captions, collate, text_tokenizer)
+    data = Data(shards, own_captions, collate, text_tokenizer, bool(variant.auxiliary))
 
     torch.manual_seed(seed)
     model = ImageTextModel(ModelConfig(encoder, vision, text_config)).to(device)
     if text_weights is not None:
         model.text.load_state_dict(text_weights)
+    # After the model, which so starts as it does without them.
+    heads = auxiliary_heads(variant.auxiliary, encoder.width, len(shards.predicates) + 1)
     trained = checkpoint.Checkpoint(model, text_tokenizer, shards.tokens, collate)
 
     shards_of_val = trained.open_shards(val_shards)
     val = Data(shards_of_val, Captions(captions, shards_of_val.image_ids), collate, text_tokenizer)
     identity = fingerprint(
-        json.dumps([model.config.as_json(), asdict(collate), asdict(settings), seed]),
+        json.dumps(
+            [model.config.as_json(), asdict(collate), variant.auxiliary, asdict(settings), seed]
+        ),
         text_tokenizer.as_json(),
         *(_content(each) for each in (train_shards, val_shards)),
         *(each.captions.fingerprint() for each in (data, val)),
@@ -95,7 +101,7 @@ def train(
         source,
     )
     done = loop.fit(
-        model,
+        Objective(model, heads.to(device)),
         lambda first_step: data.training(settings.batch_size, seed, first_step),
         settings,
         lambda: validation.validate(model, val, settings.batch_size),
@@ -113,6 +119,7 @@ def train(
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "parameters": model.parameters_by_role(),
+        "auxiliary_parameters": sum(each.numel() for each in heads.parameters()),
         **validation.size(model, data),
         **provenance,
     }
@@ -164,6 +171,8 @@ def _check_variant(variant: VariantSettings, rows: Rows, folder: Path) -> None:
         RelatedPixelRows: ("neighbour_bias",),
         RegionRows: (),
     }[type(rows)]
+    if variant.auxiliary:
+        _check_auxiliary(variant, rows, folder)
     if asked := [name for name in lacking if getattr(variant, name)]:
         what = "relations" if isinstance(rows, PixelRows) else "neighbours"
         raise SemtokError(
@@ -181,6 +190,20 @@ def _check_variant(variant: VariantSettings, rows: Rows, folder: Path) -> None:
         raise SemtokError(
             f"{folder}: holds patches, of which features: none leaves nothing to tell images apart "
             "by, and a contrastive loss nothing to learn; give the variant relations"
+        )
+
+
+def _check_auxiliary(variant: VariantSettings, rows: Rows, folder: Path) -> None:
+    if not isinstance(rows, RelatedPixelRows):
+        raise SemtokError(
+            f"{folder}: has no patches with masks and relations, which auxiliary predicts; "
+            "take the tokenizer grid_relations"
+        )
+    told = ("intangible", "relation_bias", "permute_relations")
+    if asked := [name for name in told if getattr(variant, name)]:
+        raise SemtokError(
+            f"{folder}: auxiliary predicts relations from patches that are not told them; "
+            f"take {', '.join(asked)} off the variant"
         )
 
 

@@ -81,10 +81,13 @@ def arguments(data) -> Callable[..., dict[str, Any]]:
             "grid_relations": VariantSettings(
                 "grid_relations", patch_size=4, intangible=True, relation_bias=True
             ),
+            "auxiliary": VariantSettings(
+                "grid_relations", patch_size=4, auxiliary=("masks", "relations")
+            ),
         }
         return {
-            "train_shards": root / f"{variant}-train",
-            "val_shards": root / f"{variant}-val",
+            "train_shards": root / f"{variants[variant].tokenizer}-train",
+            "val_shards": root / f"{variants[variant].tokenizer}-val",
             "captions": data["captions"],
             "variant": variants[variant],
             "encoder": EncoderSettings(width=16, depth=2, heads=2, mlp_ratio=2.0, embedding=8),

@@ -1,0 +1,84 @@
+"""What a training minimises: the contrastive loss, and auxiliary ones where a variant has them."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semtok.models.image_text import ImageTextModel
+from semtok.train.batches import Batch
+from semtok.train.loss import info_nce
+from semtok.train.precision import mixed_precision
+from semtok.train.targets import Targets
+
+
+class Objective(nn.Module):
+    """The sum of a model's losses, all of weight 1, in nats.
+
+    Attributes:
+        model: what is trained.
+        heads: what is trained beside it and then dropped, by the name of its loss.
+    """
+
+    def __init__(self, model: ImageTextModel, heads: nn.ModuleDict) -> None:
+        """Join a model and its heads of `auxiliary_heads`, both on one device."""
+        super().__init__()
+        self.model = model
+        self.heads = heads
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the losses: `loss` is the contrastive one, which all variants have."""
+        return ("loss", *(f"loss/{name}" for name in self.heads))
+
+    def forward(self, batch: Batch) -> list[Tensor]:
+        """The losses of a batch, 0-d each, in the order of `names`."""
+        model, device = self.model, self.model.log_scale.device
+        with mixed_precision(device):
+            x, padding = model.vision.contextualise(batch.tokens.to(device))
+            images = model.vision.summarise(x, padding)
+            texts = model.encode_text(batch.ids.to(device))
+        losses = [info_nce(images.float(), texts.float(), model.logit_scale)]
+        if batch.targets is not None:
+            targets, patches = batch.targets.to(device), x[:, 1:]
+            with mixed_precision(device):
+                losses += [
+                    _OF_HEAD[name](head, patches, targets) for name, head in self.heads.items()
+                ]
+        return losses
+
+
+def mask_loss(head: nn.Module, patches: Tensor, targets: Targets) -> Tensor:
+    """Binary cross entropy over all pairs of different patches: is there a mask with both?
+
+    Args:
+        head: a `MaskHead`.
+        patches: [B, P, width].
+        targets: of the same images.
+
+    Returns:
+        0-d, the mean over pairs and images.
+    """
+    regions = targets.regions.to(patches.dtype)
+    together = (regions.transpose(1, 2) @ regions > 0).float()
+    pairs = torch.ones_like(together[0], dtype=torch.bool).triu(diagonal=1)
+    logits = head(patches).float()
+    return F.binary_cross_entropy_with_logits(logits[:, pairs], together[:, pairs])
+
+
+def relation_loss(head: nn.Module, patches: Tensor, targets: Targets) -> Tensor:
+    """Cross entropy of the predicate of each relation.
+
+    Args:
+        head: a `RelationHead`.
+        patches: [B, P, width].
+        targets: of the same images.
+
+    Returns:
+        0-d, the mean over relations; 0 where there is none.
+    """
+    logits = head(patches, targets.regions, targets.relations).float()
+    total = F.cross_entropy(logits, targets.predicates, reduction="sum")
+    return total / max(len(logits), 1)
+
+
+_OF_HEAD = {"masks": mask_loss, "relations": relation_loss}
