@@ -102,6 +102,7 @@ class TrainSettings:
     seeds: Annotated[tuple[int, ...], MinLen(1)]  # one training each
     log_every: Count  # steps between two metrics events
     save_every: Count  # steps between two resume states
+    search: tuple[Positive, ...] = ()  # further learning rates; each variant takes its best on val
 
 
 @dataclass(frozen=True)

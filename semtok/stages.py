@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semtok.events import Emit, tell_all
-from semtok.params import SPLITS, Params
+from semtok.params import SPLITS, Params, TrainSettings
 from semtok.report.summary import Summary, preview
 from semtok.sharding import Partition
 from semtok.tables import read_table
@@ -107,35 +107,52 @@ def _checkpoint(context: Context) -> Summary:
     from semtok.report import curves
     from semtok.tracking.live import LiveRun
     from semtok.tracking.training import Training, commit
-    from semtok.train import train
+    from semtok.train import search, train
     from semtok.train.history import HISTORY
 
     params, variant = context.params, context.params.variants[context.partition]
+    seeds = params.train.seeds
     started_from = commit(context.workspace.root)
+
+    def resume(seed: int, recipe: TrainSettings) -> Path:
+        key = (params.data.name, context.partition, str(seed), str(recipe.learning_rate))
+        return context.workspace.state("resume", *key)
+
+    def fit(seed: int, recipe: TrainSettings, folder: Path, tried: object, emit: Emit) -> Path:
+        train.train(
+            context.input("token_shards", f"{variant.tokenizer}-train"),
+            context.input("token_shards", f"{variant.tokenizer}-val"),
+            _captions(context),
+            variant,
+            params.encoder,
+            params.text,
+            recipe,
+            seed,
+            folder,
+            resume(seed, recipe),
+            context.source,
+            {**started_from, "search": tried},
+            emit,
+            machine.probe(),
+        )
+        return folder
+
+    def attempt(recipe: TrainSettings) -> Path:
+        # Beside its resume state, from which the rate that is chosen goes on at its last step.
+        folder = resume(seeds[0], recipe) / "attempt"
+        return fit(seeds[0], recipe, folder, {}, context.emit)
+
+    recipe, tried = search.choose(params.train, attempt, context.emit)
     histories = {}
-    for seed in params.train.seeds:
+    for seed in seeds:
         folder = context.staging / f"seed-{seed}"
         training = Training(params.data.name, seed, context.provenance, started_from)
         with LiveRun(training, context.emit) as live:
-            train.train(
-                context.input("token_shards", f"{variant.tokenizer}-train"),
-                context.input("token_shards", f"{variant.tokenizer}-val"),
-                _captions(context),
-                variant,
-                params.encoder,
-                params.text,
-                params.train,
-                seed,
-                folder,
-                context.workspace.state("resume", params.data.name, context.partition, str(seed)),
-                context.source,
-                started_from,
-                tell_all(context.emit, live),
-                machine.probe(),
-            )
+            fit(seed, recipe, folder, tried, tell_all(context.emit, live))
         histories[f"seed {seed}"] = read_table(folder / "history.parquet", HISTORY)
     curves.draw(histories, context.staging / "preview.png")
-    return Summary({"trainings": len(histories)}, pictures=("preview.png",))
+    numbers = {"trainings": len(histories), "learning rate": recipe.learning_rate}
+    return Summary(numbers, pictures=("preview.png",))
 
 
 def _scores(context: Context) -> Summary:

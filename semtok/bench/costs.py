@@ -32,12 +32,14 @@ class Costs:
         tokens_per_image: of training images on average, [CLS] and padding not counted.
         flops_per_image: of encoding one image forward; a multiply-add is two.
         training_seconds: of one training, as the clock showed it.
+        learning_rate: of all of them, at its highest.
     """
 
     parameters: Parameters
     tokens_per_image: float
     flops_per_image: float
     training_seconds: float
+    learning_rate: float
 
 
 def of_trainings(folders: list[Path]) -> Costs:
@@ -48,17 +50,20 @@ def of_trainings(folders: list[Path]) -> Costs:
 
     Raises:
         SemtokError: a `training.json` is missing or not what training writes, or the trainings
-            are of different models.
+            are of different models or learning rates.
     """
     found = [_of_training(folder / "training.json") for folder in folders]
     for folder, each in zip(folders, found, strict=True):
         if each.parameters != found[0].parameters:
             raise SemtokError(f"{folder}: another model than {folders[0]}; train both again")
+        if each.learning_rate != found[0].learning_rate:
+            raise SemtokError(f"{folder}: another rate than {folders[0]}; train both again")
     return Costs(
         parameters=found[0].parameters,
         tokens_per_image=fmean(each.tokens_per_image for each in found),
         flops_per_image=fmean(each.flops_per_image for each in found),
         training_seconds=fmean(each.training_seconds for each in found),
+        learning_rate=found[0].learning_rate,
     )
 
 

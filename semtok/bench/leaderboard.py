@@ -18,7 +18,7 @@ NAME = "leaderboard.parquet"
 #: One row a task, metric and variant; null where a number is undefined or the baseline's own.
 LEADERBOARD = TableSchema(
     "leaderboard",
-    2,
+    3,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -51,6 +51,7 @@ LEADERBOARD = TableSchema(
             ("parameters_text", pa.int64()),
             ("flops_per_image", pa.float64()),
             ("training_seconds", pa.float64()),
+            ("learning_rate", pa.float64()),
             ("confidence", pa.float64()),
             ("resamples", pa.int64()),
             ("protocol", pa.string()),
@@ -124,6 +125,7 @@ def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
         **{f"parameters_{role}": count for role, count in parameters.items()},
         "flops_per_image": cost.flops_per_image,
         "training_seconds": cost.training_seconds,
+        "learning_rate": cost.learning_rate,
         "confidence": comparison.confidence,
         "resamples": comparison.resamples,
         "protocol": comparison.protocol,

@@ -14,10 +14,11 @@ from semtok.bench.intervals import Interval
 from semtok.bench.leaderboard import Leaderboard
 
 _QUALITY = ("", "variant", "value", "points", "relative gain, %", "verdict")
-_COSTS = ("variant", "tokens", "blocks", "embeddings", "bias", "MFLOPs", "training")
+_COSTS = ("variant", "tokens", "blocks", "embeddings", "bias", "MFLOPs", "training", "rate")
 _COSTS_MEAN = (
     "Tokens: of an image, on average. Blocks, embeddings, bias: parameters of the vision side. "
-    "MFLOPs: of encoding one image. Training: of one seed, by the clock."
+    "MFLOPs: of encoding one image. Training: of one seed, by the clock. "
+    "Rate: the learning rate at its highest."
 )
 _VERDICTS = {"better": "green", "worse": "red"}
 _SHORT = {"median_rank": "MedR"}
@@ -130,6 +131,7 @@ def _costs(board: Leaderboard) -> Iterator[Sequence[str]]:
             f"{each.parameters.bias:,}",
             f"{each.flops_per_image / 1e6:,.0f}",
             f"{each.training_seconds:,.0f} s",
+            f"{each.learning_rate:g}",
         )
 
 

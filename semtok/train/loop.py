@@ -24,6 +24,10 @@ _BETAS, _EPSILON = (0.9, 0.98), 1e-6
 _VALIDATIONS = 4
 
 
+class DivergedError(SemtokError):
+    """The loss or its gradient stopped being finite."""
+
+
 def fit(
     objective: Objective,
     batches: Callable[[int], Iterator[Batch]],
@@ -53,7 +57,7 @@ def fit(
         Steps, seconds and metrics.
 
     Raises:
-        SemtokError: the loss or the gradient is not finite.
+        DivergedError: the loss or the gradient is not finite.
     """
     model = objective.model
     optimizer = _optimizer(objective, settings)
@@ -153,7 +157,7 @@ def _report(
     if not bool(finite.all()):
         first = int((~finite).int().argmax())
         *losses, norm = values[first].tolist()
-        raise SemtokError(
+        raise DivergedError(
             f"training: at step {step - len(pending) + 1 + first} the loss is {sum(losses):.4g} "
             f"and the gradient's norm {norm:.4g}; "
             f"lower train.learning_rate (now {settings.learning_rate}) "

@@ -63,7 +63,8 @@ def train(
         resume: folder for the resume state of this variant and seed. It stays, so that nothing
             is lost if the checkpoint is refused afterwards: remove it once that is published.
         source: fingerprint of the code; what another code has begun is not resumed.
-        provenance: what the caller knows (commit, dirty tree, data hashes); goes to training.json.
+        provenance: what the caller knows (commit, dirty tree, the search of the learning rate);
+            goes to training.json.
         emit: told of progress and metrics.
         probe: measures the machine; its values become part of the history.
 
@@ -113,6 +114,7 @@ def train(
     facts = {
         "seed": seed,
         "steps": done.step,
+        "learning_rate": settings.learning_rate,
         "training_seconds": done.seconds,
         "images_per_second": done.step * settings.batch_size / done.seconds,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",

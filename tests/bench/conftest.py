@@ -115,6 +115,7 @@ def save_variant(folder, seeds):
             "tokens_per_image": 4.0,
             "flops_per_image": 1000.0,
             "training_seconds": 1.0 + seed,
+            "learning_rate": 1e-3,
             "seed": seed,
         }
         made = checkpoint.Checkpoint(model, tokenizer, tokens, Collate(patch_size=4))

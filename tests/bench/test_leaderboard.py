@@ -9,7 +9,7 @@ from semtok.bench.cases import CASES
 from semtok.errors import SemtokError
 from semtok.tables import read_table, write_table
 
-COSTS = costs.Costs(costs.Parameters(900, 90, 8, 500, 1), 12.5, 3e6, 60.0)
+COSTS = costs.Costs(costs.Parameters(900, 90, 8, 500, 1), 12.5, 3e6, 60.0, 1e-3)
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ def test_quality_stands_beside_cost(scores, tmp_path):
         "parameters_bias": 8,
         "flops_per_image": 3e6,
         "training_seconds": 60.0,
+        "learning_rate": 1e-3,
         "chance": pytest.approx(0.1),
         "ceiling": None,
         "protocol": "0.2",
@@ -77,7 +78,13 @@ def test_trainings_of_different_models_are_refused(tmp_path):
         folder = tmp_path / f"seed-{seed}"
         folder.mkdir()
         parameters = {"blocks": blocks, "embeddings": 1, "bias": 0, "text": 1, "scale": 1}
-        facts = {"tokens_per_image": 4, "flops_per_image": 4, "training_seconds": 4, "seed": seed}
+        facts = {
+            "tokens_per_image": 4,
+            "flops_per_image": 4,
+            "training_seconds": 4,
+            "learning_rate": 4,
+            "seed": seed,
+        }
         text = json.dumps(facts | {"parameters": parameters})
         (folder / "training.json").write_text(text)
     with pytest.raises(SemtokError, match="seed-1: another model than"):

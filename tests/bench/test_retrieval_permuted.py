@@ -74,6 +74,7 @@ def saved(folder: Path, relations: bool) -> Path:
         "tokens_per_image": 4.0,
         "flops_per_image": 1.0,
         "training_seconds": 1.0,
+        "learning_rate": 1e-3,
     }
     made = checkpoint.Checkpoint(model, text, TOKENS, Collate(intangible=relations, seed=SEED))
     checkpoint.save(folder / f"seed-{SEED}", made, [(1, "loss", 3.0)], facts)

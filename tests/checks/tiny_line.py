@@ -371,7 +371,7 @@ def _scores(folder: Path, misses: int) -> None:
         rows += [row | {"seed": seed} for row in sibling_cases()]
     _write(folder / "cases.parquet", CASES, rows)
     parameters = costs.Parameters(blocks=1000, embeddings=100, bias=0, text=500, scale=1)
-    costs.write(folder, costs.Costs(parameters, 12.5, 1e6, 60.0))
+    costs.write(folder, costs.Costs(parameters, 12.5, 1e6, 60.0, 1e-3))
 
 
 def sibling_cases() -> list[Row]:

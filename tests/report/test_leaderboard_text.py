@@ -39,7 +39,7 @@ def test_it_shows_points_gains_intervals_and_costs(board):
     assert f"{row.value.estimate:.1f} [{row.value.low:.1f}, {row.value.high:.1f}]" in text
     assert ends in text
     assert "better" in text and "worse" in text
-    assert all(number in text for number in ("810,000", "100,000", "64.0", "55", "81 s"))
+    assert all(number in text for number in ("810,000", "100,000", "64.0", "55", "81 s", "0.001"))
 
 
 def test_it_shows_between_what_a_value_can_lie(board):
@@ -77,7 +77,7 @@ def test_markdown_lists_the_parts_below_their_whole_and_the_terminal_leaves_them
         for number in range(count)
     ]
     cases = pa.Table.from_pylist(rows, schema=CASES.columns)
-    cost = costs.Costs(costs.Parameters(1, 1, 1, 1, 1), 1.0, 1.0, 1.0)
+    cost = costs.Costs(costs.Parameters(1, 1, 1, 1, 1), 1.0, 1.0, 1.0, 1.0)
     small = Leaderboard(compare({"vit": cases}, "vit", 10, 0.95), {"vit": cost})
     write(small, tmp_path / "leaderboard.md")
     lines = (tmp_path / "leaderboard.md").read_text(encoding="utf-8").splitlines()

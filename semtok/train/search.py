@@ -1,0 +1,72 @@
+"""The learning rate of a variant: each variant tries the same ones and takes its best on val."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+
+import pyarrow.compute as pc
+
+from semtok.errors import SemtokError
+from semtok.events import Emit, Message, ignore
+from semtok.params import TrainSettings
+from semtok.tables import read_table
+from semtok.train.history import HISTORY
+from semtok.train.loop import DivergedError
+
+#: What a rate is chosen by: the mean of both at the last step.
+_RECALLS = ("val/text_to_image_r1", "val/image_to_text_r1")
+
+
+def choose(
+    settings: TrainSettings, attempt: Callable[[TrainSettings], Path], emit: Emit = ignore
+) -> tuple[TrainSettings, dict[str, float | None]]:
+    """Train at every learning rate, and take the one with the best retrieval on val.
+
+    Every attempt is a full training: the best rate of a short one is too high for a long one. Of
+    equally good rates the lowest is taken.
+
+    Args:
+        settings: the recipe; `learning_rate` and those of `search` are tried.
+        attempt: trains by a recipe and returns the folder of its checkpoint. It is not called
+            where there is but one rate.
+        emit: told what each rate achieved.
+
+    Returns:
+        The recipe with its learning rate chosen; and for each rate that was tried the mean of
+        both R@1 on val at the last step, 0..1, None where training diverged.
+
+    Raises:
+        SemtokError: training diverged at every rate.
+    """
+    recipes = [
+        replace(settings, learning_rate=rate, search=())
+        for rate in sorted({settings.learning_rate, *settings.search})
+    ]
+    if len(recipes) == 1:
+        return recipes[0], {}
+    found: dict[str, float | None] = {}
+    for recipe in recipes:
+        try:
+            recall = _recall(attempt(recipe))
+        except DivergedError:
+            recall = None
+        found[str(recipe.learning_rate)] = recall
+        what = "diverged" if recall is None else f"mean R@1 on val {100 * recall:.2f} %"
+        emit(Message(f"learning rate {recipe.learning_rate:g}: {what}"))
+    recalls = [-1.0 if recall is None else recall for recall in found.values()]
+    if max(recalls) < 0:
+        raise SemtokError(
+            f"train.search: training diverged at each of {', '.join(found)}; lower the rates "
+            "or raise train.warmup"
+        )
+    return recipes[recalls.index(max(recalls))], found
+
+
+def _recall(folder: Path) -> float:
+    """The mean of both R@1 on val at the end of a training, 0..1."""
+    history = read_table(folder / "history.parquet", HISTORY)
+    return fmean(
+        history.filter(pc.equal(history["name"], name)).sort_by("step")["value"][-1].as_py()
+        for name in _RECALLS
+    )
