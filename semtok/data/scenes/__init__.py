@@ -19,6 +19,10 @@ So captions are NOT written from the graph that semantic tokens are given. The t
 much, as real ones do: about half of the relations that captions mention are annotated, while
 fewer than one caption in ten says nothing but categories and annotated relations (tested).
 
+Where `novel` is set, there is a second split to test on, novel2017, and some combinations of a look
+and a category, or of two categories and an action, are held out for it (`held_out.py`): no other
+picture shows one, and each picture of novel2017 does. All else is drawn alike.
+
 An encounter (`encounter.py`) first draws who meets where, how large and how far limbs reach, and
 then, apart from it, what is done: boxes do not tell one deed of an encounter from another (tested).
 
@@ -41,6 +45,7 @@ class Settings:
     size: int  # pixels a side
     train: int  # images of train2017
     val: int  # images of val2017
+    novel: int = 0  # images of novel2017, of combinations that the others never show; 0: none
     light: float = 0.0  # strongest bad light, blur and noise, 0 to 1; each image draws its own
     blur: float = 0.0
     noise: float = 0.0
@@ -49,9 +54,9 @@ class Settings:
 def write(root: Path, settings: Settings, emit: Emit = ignore) -> None:
     """Write the data set in COCO's layout, with PSG's relations in `annotations/psg.json`.
 
-    Image ids are odd in train2017 and even in val2017, and an image depends on the seed, its id
-    and the size alone: growing one split changes no other image. Images 4k + 2 and 4k + 4 of
-    val2017 are siblings.
+    Image ids are odd in train2017 and even in val2017, and an image depends on the seed, its id,
+    the size and whether there is a novel2017: growing one split changes no other image. Images
+    4k + 2 and 4k + 4 of val2017 are siblings, and images 4k and 4k + 2 of novel2017.
 
     Args:
         root: an empty or missing folder.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from semtok.data.scenes.catalogue import THING, THINGS
 from semtok.data.scenes.category import Category
+from semtok.data.scenes.held_out import HeldOut
 from semtok.data.scenes.parts import Parts, Point
 from semtok.data.scenes.scene import Relation, Thing
 from semtok.data.scenes.vocabulary import COLOURS, SIZES, TEXTURES
@@ -31,11 +32,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Cast:
-    """Draws categories and looks at random."""
+    """Draws categories and looks at random, but for the looks that are held out."""
 
     rng: random.Random
     indoors: bool
     places: tuple[str, ...]
+    held: HeldOut | None = None
 
     def pick(self, fits: Callable[[Category], object]) -> Category:
         """A category that fits, mostly one that is at home here."""
@@ -54,11 +56,17 @@ class Cast:
         rng = self.rng
         colour, second = rng.sample(list(COLOURS), 2)
         size = rng.choice(sizes)
+        texture = rng.choice(TEXTURES) if rng.random() < 0.66 else "plain"
+        if self.held is not None:
+            if colour == self.held.colour(category.name):
+                colour, second = second, colour
+            if texture == self.held.texture(category.name):
+                texture = rng.choice([each for each in TEXTURES if each != texture])
         return Thing(
             category=category.name,
             colour=colour,
             second=second,
-            texture=rng.choice(TEXTURES) if rng.random() < 0.66 else "plain",
+            texture=texture,
             size=size,
             x=0.0,
             y=0.0,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from semtok.data.scenes.actions import ENCOUNTERS
 from semtok.data.scenes.backdrops import Backdrop, backdrop
 from semtok.data.scenes.cast import Box, Cast, Group, moved
+from semtok.data.scenes.held_out import HeldOut, Novelty
 from semtok.data.scenes.scene import Relation, Scene, Thing
 
 #: How many things are in a picture, and the weight of each number.
@@ -17,33 +18,64 @@ _COVERED = 0.4  # share of a thing's box that another group may cover, where the
 _TRIALS = 16  # places tried for a group
 
 
-def scene(seed: int, index: int | str, size: int) -> Scene:
+def scene(
+    seed: int,
+    index: int | str,
+    size: int,
+    held: HeldOut | None = None,
+    novelty: Novelty | None = None,
+) -> Scene:
     """Compose the scene of an image: a pure function of its arguments.
 
     Args:
         seed: the data set's.
         index: the image id, or whatever else the scene is of.
         size: pixels a side. Nothing in the scene but its field `size` depends on it.
+        held: what the scene must not show.
+        novelty: of `held`, what it is to show once, all else being as in other scenes: a look of
+            one thing, or an action of the first encounter.
     """
     rng = random.Random(f"scene {seed} {index}")
     stage = backdrop(rng)
     count = rng.choices(list(_COUNTS), list(_COUNTS.values()))[0]
+    cast = Cast(rng, stage.indoors, tuple(stage.bands), held)
     placed: list[Group] = []
     boxes: list[Box] = []
-    for group in _groups(Cast(rng, stage.indoors, tuple(stage.bands)), count):
+    for group in _groups(cast, count, novelty == "action"):
         group, taken = _placed(group, stage, boxes, rng)
         placed.append(group)
         boxes += taken
     things, relations = _joined(placed)
+    if held and novelty in ("colour", "texture"):
+        things = _repainted(things, held, novelty, rng)
     return Scene(size, stage.patches, things, relations, rng.getrandbits(32))
 
 
-def _groups(cast: Cast, count: int) -> list[Group]:
-    """Encounters of `count` things together; the first one is of several things."""
+def _repainted(
+    things: tuple[Thing, ...], held: HeldOut, novelty: Novelty, rng: random.Random
+) -> tuple[Thing, ...]:
+    """One of the things has a look that is held out."""
+    place = rng.randrange(len(things))
+    thing = things[place]
+    if novelty == "colour":
+        thing = replace(thing, colour=held.colour(thing.category), second=thing.colour)
+    else:
+        thing = replace(thing, texture=held.texture(thing.category))
+    return (*things[:place], thing, *things[place + 1 :])
+
+
+def _groups(cast: Cast, count: int, novel: bool) -> list[Group]:
+    """Encounters of `count` things together; the first one is of several things.
+
+    What is held out does not happen, but in the first encounter where that is to be `novel`.
+    """
     encounters, weights = zip(*ENCOUNTERS, strict=True)
     groups: list[Group] = []
     while count:
         group = cast.rng.choices(encounters, weights)[0](cast)
+        wanted = novel and not groups
+        if cast.held and bool(cast.held.among(group.things, group.relations)) != wanted:
+            continue
         if len(group.things) <= count and (groups or len(group.things) > 1):
             groups.append(group)
             count -= len(group.things)

@@ -26,6 +26,7 @@ from semtok.data.scenes.catalogue import THINGS
 from semtok.data.scenes.compose import scene
 from semtok.data.scenes.disturbances import disturb
 from semtok.data.scenes.facts import Fact
+from semtok.data.scenes.held_out import HeldOut
 from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.picture import Picture, picture
 from semtok.data.scenes.siblings import pair
@@ -34,14 +35,14 @@ from semtok.data.scenes.vocabulary import PREDICATES, STUFF
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 
-_SPLITS = ("train2017", "val2017")
-
 #: The annotation files of a split, and what each says of a category.
 _KINDS: dict[str, tuple[str, ...]] = {
     "instances": ("supercategory", "id", "name"),
     "captions": (),
     "panoptic": ("supercategory", "isthing", "id", "name"),
 }
+_MOST = 2**18 - 1  # images of a split: segment ids have 24 bits in a panoptic picture
+_NOVEL = 2 * (_MOST + 1)  # first image id of novel2017, above all others
 _CAPTIONS = 8  # caption ids of an image: its id times this, plus the caption's place
 _JPEG = (
     cv2.IMWRITE_JPEG_QUALITY,
@@ -57,11 +58,12 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
     """See `semtok.data.scenes.write`."""
     _check(settings)
     graphs: list[Record] = []
-    done, total = 0, settings.train + settings.val
-    for split in _SPLITS:
+    splits = ["train2017", "val2017", *(["novel2017"] if settings.novel else [])]
+    done, total = 0, settings.train + settings.val + settings.novel
+    for split in splits:
         records: dict[str, list[Record]] = {kind: [] for kind in ("images", *_KINDS)}
         # Only what is scored needs its truth, and a large train2017 would not fit into memory.
-        claims = _Claims({}, {}) if split == "val2017" else None
+        claims = _Claims({}, {}) if split != "train2017" else None
         for folder in (root / split, root / "annotations" / f"panoptic_{split}"):
             folder.mkdir(parents=True, exist_ok=True)
         relatives: list[Record] = []
@@ -93,31 +95,38 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
         "thing_classes": [category.name for category in THINGS],
         "stuff_classes": list(STUFF),
         "predicate_classes": list(PREDICATES),
-        "test_image_ids": [str(image_id) for image_id in image_ids("val2017", settings)],
+        "test_image_ids": [
+            str(each) for split in splits[1:] for each in image_ids(split, settings)
+        ],
     }
     _write_json(root / "annotations" / "psg.json", psg)
 
 
 def image_ids(split: str, settings: Settings) -> range:
-    """The ids of a split's images: odd in train2017, even in val2017."""
-    first, count = (1, settings.train) if split == "train2017" else (2, settings.val)
+    """The ids of a split's images: odd in train2017, even in val2017 and, above, in novel2017."""
+    first, count = {
+        "train2017": (1, settings.train),
+        "val2017": (2, settings.val),
+        "novel2017": (_NOVEL, settings.novel),
+    }[split]
     return range(first, first + 2 * count, 2)
 
 
 def _pictures(
     split: str, settings: Settings, relatives: list[Record]
 ) -> Iterator[tuple[int, Picture]]:
-    """The split's images; those of val2017 come in siblings, which are noted in `relatives`.
+    """The split's images; but for train2017 they come in siblings, noted in `relatives`.
 
     The last image of an odd number of them has no sibling.
     """
     ids = image_ids(split, settings)
+    held = HeldOut(settings.seed) if settings.novel else None
     if split == "train2017":
         for image_id in ids:
-            yield image_id, picture(scene(settings.seed, image_id, settings.size))
+            yield image_id, picture(scene(settings.seed, image_id, settings.size, held))
         return
     for index, image_id in enumerate(ids[::2]):
-        made = pair(settings.seed, index, settings.size)
+        made = pair(settings.seed, index, settings.size, held, novel=split == "novel2017")
         yield image_id, made.first
         if image_id + 2 in ids:
             yield image_id + 2, made.second
@@ -195,8 +204,9 @@ def _stream(purpose: str, settings: Settings, image_id: int) -> random.Random:
 
 
 def _check(settings: Settings) -> None:
-    most = 256**3 // SEGMENTS // 2 - 1  # segment ids have 24 bits in a panoptic picture
-    ranges = (("size", 32, 4096), ("train", 1, most), ("val", 1, most))
+    assert (_NOVEL + 2 * _MOST) * SEGMENTS <= 256**3
+    counts = (("train", 1, _MOST), ("val", 1, _MOST), ("novel", 0, _MOST))
+    ranges = (("size", 32, 4096), *counts)
     for name, least, limit in (*ranges, ("light", 0, 1), ("blur", 0, 1), ("noise", 0, 1)):
         value = getattr(settings, name)
         if not least <= value <= limit:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from semtok.data.scenes.captions import sentence
 from semtok.data.scenes.compose import scene
 from semtok.data.scenes.facts import Fact, holds
+from semtok.data.scenes.held_out import NOVELTIES, HeldOut
 from semtok.data.scenes.picture import Picture, picture
 from semtok.data.scenes.swaps import KINDS, Swap, swaps
 from semtok.errors import SemtokError
@@ -39,30 +40,46 @@ class Pair:
     second_caption: str
 
 
-def pair(seed: int, index: int, size: int) -> Pair:
+def pair(
+    seed: int, index: int, size: int, held: HeldOut | None = None, novel: bool = False
+) -> Pair:
     """Make a pair of siblings: a pure function of its arguments.
 
-    Kinds take turns. Scenes are composed until one allows the swap of its turn.
+    Kinds take turns, and so do `NOVELTIES`. Scenes are composed until one allows the swap of its
+    turn.
 
     Args:
         seed: the data set's.
         index: the pair's number, from 0.
         size: pixels a side.
+        held: what neither picture has; None: nothing is held out.
+        novel: both pictures show some of what is held out, instead.
 
     Raises:
         SemtokError: no scene allows the swap; the size is too small to see anything.
     """
-    rng = random.Random(f"siblings {seed} {index}")
+    name = f"novel {index}" if novel else f"{index}"
+    rng = random.Random(f"siblings {seed} {name}")
     kind = KINDS[index % len(KINDS)]
+    novelty = NOVELTIES[index // len(KINDS) % len(NOVELTIES)] if novel else None
+
+    def fits(seen: Picture) -> bool:
+        if held is None:
+            return True
+        return bool(held.shown(seen.observation)) if novel else not held.within(seen.scene)
+
     for trial in range(_TRIALS):
-        composed = scene(seed, f"pair {index} {trial}", size)
+        composed = scene(seed, f"pair {name} {trial}", size, held, novelty)
         found = swaps(kind, composed)
         rng.shuffle(found)
         if not found:
             continue
         first = picture(composed)
+        if not fits(first):
+            continue
         for swap in found[:_SWAPS]:
-            if made := _told_apart(kind, first, swap, rng):
+            made = _told_apart(kind, first, swap, rng)
+            if made and fits(made.second):
                 return made
     raise SemtokError(
         f"params.yaml: data.settings.scenes.size: {size} is too small to show siblings; raise it"
