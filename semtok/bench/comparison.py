@@ -1,17 +1,20 @@
 """Variants against a baseline on the same cases: points, relative gains, paired intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import guessing, protocol
+from semtok.bench import guessing, holm, protocol
 from semtok.bench.cases import Task, by_task, check_same_cases, higher_is_better, telling
 from semtok.bench.guessing import Bounds
 from semtok.bench.intervals import Interval, Resampled, resample
 from semtok.errors import SemtokError
 from semtok.params import SPLITS
+
+#: Of 1 - confidence.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,10 @@ class Row:
         points: the variant's value minus the baseline's, in the metric's own unit; None for the
             baseline itself, as `relative`.
         relative: the variant's value over the baseline's, minus 1, in percent.
-        verdict: `better` or `worse` where the interval of `points` leaves 0 out, else `undecided`;
+        p: two-sided p-value of `points` (`intervals.Resampled.p_value`); None for the baseline.
+        p_adjusted: the same by Holm, among all variants that are compared with the baseline by
+            this metric of this task.
+        verdict: `better` or `worse` where `p_adjusted` is at most 1 - confidence, else `undecided`;
             `baseline` for the baseline itself.
     """
 
@@ -35,6 +41,8 @@ class Row:
     value: Interval
     points: Interval | None
     relative: Interval | None
+    p: float | None
+    p_adjusted: float | None
     verdict: str
 
     @property
@@ -68,6 +76,12 @@ class Comparison:
     confidence: float
     protocol: str
     label: str
+
+    @property
+    def resamples_suffice(self) -> bool:
+        """Whether the smallest p-value of so many resamples is small enough for a verdict."""
+        smallest = 2 / (1 + self.resamples)
+        return (len(self.seeds) - 1) * smallest <= 1 - self.confidence + _ROUNDING
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON."""
@@ -109,8 +123,8 @@ def compare(
     for task in tasks[baseline]:
         drawn = resample([tasks[name][task] for name in names], resamples, seed)
         for metric in telling(tasks[baseline][task].candidates):
-            for name, each in zip(names, drawn, strict=True):
-                rows.append(_row(task, metric, name, each[metric], drawn[0][metric], confidence))
+            found = [each[metric] for each in drawn]
+            rows += _rows(task, metric, dict(zip(names, found, strict=True)), confidence)
     seeds = {name: min(len(each.seeds) for each in tasks[name].values()) for name in names}
     return Comparison(
         baseline=baseline,
@@ -132,30 +146,41 @@ def final_tasks(comparison: Comparison) -> list[Task]:
     return [task for task in comparison.cases if task.split == final and not task.is_part]
 
 
-def _row(
-    task: Task,
-    metric: str,
-    variant: str,
-    found: Resampled,
-    baseline: Resampled,
-    confidence: float,
-) -> Row:
-    is_baseline = found is baseline
-    points = None if is_baseline else found.difference(baseline, confidence)
-    return Row(
-        *task,
-        metric=metric,
-        variant=variant,
-        value=found.interval(confidence),
-        points=points,
-        relative=None if is_baseline else found.relative(baseline, confidence),
-        verdict="baseline" if points is None else _verdict(points, higher_is_better(metric)),
+def decide(points: Interval, p: float, metric: str, confidence: float) -> str:
+    """The verdict on a difference: `better`, `worse` or `undecided`.
+
+    Args:
+        points: its paired interval of this confidence.
+        p: its p-value, adjusted where it is one of several.
+        metric: of which it is a difference.
+        confidence: 0..1.
+    """
+    if p > 1 - confidence + _ROUNDING:
+        return "undecided"
+    # So small a p-value belongs to an interval that leaves 0 out, and so to a side of it.
+    above = points.low is not None and points.low > 0
+    return "better" if above == higher_is_better(metric) else "worse"
+
+
+def _rows(
+    task: Task, metric: str, found: Mapping[str, Resampled], confidence: float
+) -> Iterator[Row]:
+    """The rows of one metric of a task: the baseline's, then those of the family around it."""
+    (first, baseline), *others = found.items()
+    yield Row(
+        *task, metric, first, baseline.interval(confidence), None, None, None, None, "baseline"
     )
-
-
-def _verdict(points: Interval, higher_is_better: bool) -> str:
-    if points.low is not None and points.low > 0:
-        return "better" if higher_is_better else "worse"
-    if points.high is not None and points.high < 0:
-        return "worse" if higher_is_better else "better"
-    return "undecided"
+    p_values = [each.p_value(baseline) for _, each in others]
+    for (name, each), p, adjusted in zip(others, p_values, holm.adjust(p_values), strict=True):
+        points = each.difference(baseline, confidence)
+        yield Row(
+            *task,
+            metric=metric,
+            variant=name,
+            value=each.interval(confidence),
+            points=points,
+            relative=each.relative(baseline, confidence),
+            p=p,
+            p_adjusted=adjusted,
+            verdict=decide(points, adjusted, metric, confidence),
+        )

@@ -17,6 +17,9 @@ from semtok.bench.cases import METRICS, RECALLS, Ranks, measure
 #: Bytes of one block of resamples, so that memory does not grow with their number.
 BLOCK = 64 * 2**20
 
+#: Two values that differ by less differ by rounding: a case more or less is a larger step.
+_ROUNDING = 1e-9
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -51,14 +54,31 @@ class Resampled:
 
     def difference(self, baseline: "Resampled", confidence: float) -> Interval:
         """This minus the baseline, paired."""
-        points = self.replicates - baseline.replicates
+        points = self._points(baseline)
         return _percentile(self.estimate - baseline.estimate, points, confidence)
+
+    def p_value(self, baseline: "Resampled") -> float:
+        """Two-sided p-value of this minus the baseline: 2 (1 + k) / (1 + B), at most 1.
+
+        Of the B paired replicates, k is the number of those at or below 0, or of those at or above
+        it, whichever is fewer: one that is 0 speaks against either sign. This turns the percentile
+        interval of `difference` round: where the p-value is at most 1 - confidence, that interval
+        leaves 0 out. Counting the estimate itself as one replicate keeps it above 0 (Davison and
+        Hinkley 1997, section 4.2.5).
+        """
+        points = self._points(baseline)
+        fewer = min(np.count_nonzero(points <= 0), np.count_nonzero(points >= 0))
+        return min(1.0, 2 * (1 + fewer) / (1 + len(points)))
 
     def relative(self, baseline: "Resampled", confidence: float) -> Interval:
         """This over the baseline, minus 1, in percent, paired."""
         ratios = _relative(self.replicates, baseline.replicates)
         estimate = _relative(np.array([self.estimate]), np.array([baseline.estimate]))
         return _percentile(float(estimate[0]), ratios, confidence)
+
+    def _points(self, baseline: "Resampled") -> Floats:
+        points = self.replicates - baseline.replicates
+        return np.where(np.abs(points) < _ROUNDING, 0.0, points)
 
 
 def resample(

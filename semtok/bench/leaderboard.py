@@ -36,6 +36,8 @@ LEADERBOARD = TableSchema(
             ("relative", pa.float64()),  # value over the baseline's, minus 1, in percent
             ("relative_low", pa.float64()),
             ("relative_high", pa.float64()),
+            ("p", pa.float64()),  # two-sided, of the points
+            ("p_adjusted", pa.float64()),  # by Holm, among the variants of this task and metric
             ("verdict", pa.string()),  # baseline, better, worse, undecided
             ("chance", pa.float64()),  # the metric of one who guesses
             (
@@ -116,6 +118,8 @@ def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
         **_ends("value", row.value),
         **_ends("points", row.points),
         **_ends("relative", row.relative),
+        "p": row.p,
+        "p_adjusted": row.p_adjusted,
         "verdict": row.verdict,
         "chance": bounds.chance[row.metric],
         "ceiling": bounds.ceiling[row.metric] if bounds.ceiling else None,

@@ -49,7 +49,13 @@ _TELLING = (pl.col("metric") == next(iter(RECALLS))) | (
 )
 _BETTER = pl.when(pl.col("metric") == MEDIAN_RANK).then(-1).otherwise(1)
 _SIGN = (
-    pl.when(pl.col("points_low") > 0).then(1).when(pl.col("points_high") < 0).then(-1).otherwise(0)
+    pl.when(pl.col("p_adjusted") > 1 - pl.col("confidence") + _ROUNDING)
+    .then(0)
+    .when(pl.col("points_low") > 0)
+    .then(1)
+    .when(pl.col("points_high") < 0)
+    .then(-1)
+    .otherwise(0)
 ) * _BETTER
 
 _OF_A_ROW = (
@@ -83,8 +89,18 @@ _OF_A_ROW = (
         .otherwise(_FINITE & _differs("points", pl.col("value") - pl.col("baseline_value"))),
     ),
     Rule(
+        "wrong_p_values",
+        "p-values are adjusted by Holm among the variants of a task and metric, null for baselines",
+        pl.when(pl.col("variant") == pl.col("baseline"))
+        .then(pl.col("p").is_not_null() | pl.col("p_adjusted").is_not_null())
+        .otherwise(
+            pl.col("p").is_between(0, 1, closed="right").not_().fill_null(True)
+            | _differs("p_adjusted", pl.col("holm")).fill_null(True)
+        ),
+    ),
+    Rule(
         "wrong_verdicts",
-        "better and worse are said only where the interval of the points leaves 0 out",
+        "better and worse are said where the adjusted p-value and the interval of the points do",
         pl.col("verdict")
         != pl.when(pl.col("variant") == pl.col("baseline"))
         .then(pl.lit("baseline"))
@@ -146,6 +162,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     baselines = baselines.select(*_TASK, "metric", baseline_value="value")
     judged = rows.join(recomputed, on=_ROW, how="left", maintain_order="left")
     judged = judged.join(baselines, on=[*_TASK, "metric"], how="left", maintain_order="left")
+    judged = judged.join(_holm(rows), on=_ROW, how="left", maintain_order="left")
     wanted = recomputed.select(*_ROW, baseline=pl.lit(baseline))
     recalls = (
         rows.filter(_FINITE)
@@ -178,6 +195,15 @@ def suite(settings: Settings) -> Suite:
             )
         ],
     }
+
+
+def _holm(rows: pl.DataFrame) -> pl.DataFrame:
+    """The p-values of each task and metric, adjusted anew: each times those that are not below."""
+    family = [*_TASK, "metric"]
+    above = pl.len().over(family) - pl.int_range(pl.len()).over(family)
+    ascending = rows.drop_nulls("p").unique(_ROW).sort([*family, "p"])
+    stepped = (pl.col("p") * above).clip(upper_bound=1)
+    return ascending.select(*_ROW, holm=stepped.cum_max().over(family))
 
 
 def _measure(subject: Subject, variant: str) -> pl.DataFrame:

@@ -9,11 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from semtok.bench.cases import METRICS, PART, Task
-from semtok.bench.comparison import Row, final_tasks
+from semtok.bench.comparison import Comparison, Row, final_tasks
 from semtok.bench.intervals import Interval
 from semtok.bench.leaderboard import Leaderboard
 
 _QUALITY = ("", "variant", "value", "points", "relative gain, %", "verdict")
+_IN_FILES = (*_QUALITY[:-1], "p (Holm)", "verdict")  # a terminal has no room for it
 _COSTS = ("variant", "tokens", "blocks", "embeddings", "bias", "MFLOPs", "training", "rate")
 _COSTS_MEAN = (
     "Tokens: of an image, on average. Blocks, embeddings, bias: parameters of the vision side. "
@@ -27,7 +28,7 @@ _SHORT = {"median_rank": "MedR"}
 def render(board: Leaderboard) -> RenderableType:
     """The leaderboard of the final split, for a terminal of 100 columns."""
     tables = [
-        _table(_QUALITY, _title(board, task), _quality(board, task))
+        _table(_QUALITY, _title(board, task), _without_p(_quality(board, task)))
         for task in final_tasks(board.comparison)
     ]
     return Group(
@@ -45,9 +46,9 @@ def write(board: Leaderboard, path: Path) -> None:
     for task in board.comparison.cases:
         if not task.is_part:
             rows = [row for block in _quality(board, task) for row in block]
-            parts += [f"## {_title(board, task)}", _markdown(_QUALITY, rows)]
+            parts += [f"## {_title(board, task)}", _markdown(_IN_FILES, rows)]
             if rows := _of_parts(board, task):
-                parts += ["By part:", _markdown(_QUALITY, rows)]
+                parts += ["By part:", _markdown(_IN_FILES, rows)]
     parts += ["## Costs", _markdown(_COSTS, list(_costs(board))), _COSTS_MEAN]
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -61,8 +62,20 @@ def _notes(board: Leaderboard) -> list[str]:
         f"In brackets: {100 * found.confidence:g} % intervals, {found.resamples} bootstrap "
         f"resamples; points and gains are against {found.baseline}, paired. R@K in % (higher is "
         "better); MedR: median rank (lower is better).",
+        _verdicts(found),
     ]
     return [f"{found.label[0].upper()}{found.label[1:]}.", *lines] if found.label else lines
+
+
+def _verdicts(found: Comparison) -> str:
+    """What a verdict rests on; with one comparison a metric there is nothing to correct."""
+    level, others = 1 - found.confidence, len(found.seeds) - 1
+    told = f"Verdicts: two-sided p-value of the paired bootstrap at most {level:.2g}"
+    if others > 1:
+        told += f", by Holm's correction for the {others} variants of each metric"
+    if not found.resamples_suffice:
+        told += f"; {found.resamples} resamples are too few for any: raise bench.bootstrap"
+    return f"{told}."
 
 
 def _title(board: Leaderboard, task: Task) -> str:
@@ -78,6 +91,11 @@ def _quality(board: Leaderboard, task: Task) -> list[list[Sequence[str]]]:
         for metric in METRICS
         if any(row.metric == metric for row in rows)
     ]
+
+
+def _without_p(blocks: list[list[Sequence[str]]]) -> list[list[Sequence[str]]]:
+    place = _IN_FILES.index("p (Holm)")
+    return [[(*row[:place], *row[place + 1 :]) for row in block] for block in blocks]
 
 
 def _of_parts(board: Leaderboard, whole: Task) -> list[Sequence[str]]:
@@ -98,6 +116,7 @@ def _cells(row: Row) -> Sequence[str]:
         _interval(row.value, "{:.1f}"),
         _interval(row.points, "{:+.1f}"),
         _interval(row.relative, "{:+.0f}"),
+        "" if row.p_adjusted is None else f"{row.p_adjusted:.3f}",
         row.verdict,
     )
 
@@ -107,7 +126,7 @@ def _bounds(board: Leaderboard, task: Task, metric: str) -> list[Sequence[str]]:
     bounds = board.comparison.bounds[task]
     known = {"chance": bounds.chance, "perfect observer": bounds.ceiling}
     return [
-        (_SHORT.get(metric, metric), name, f"{values[metric]:.1f}", "", "", "")
+        (_SHORT.get(metric, metric), name, f"{values[metric]:.1f}", "", "", "", "")
         for name, values in known.items()
         if values is not None
     ]

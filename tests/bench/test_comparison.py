@@ -47,9 +47,32 @@ def test_a_smaller_median_rank_is_better(make_cases):
 def test_the_baseline_comes_first_and_is_compared_with_nothing(three):
     assert list(three.seeds) == ["middling", "good", "bad"]
     row = three.rows[0]
-    assert (row.variant, row.points, row.relative, row.verdict) == (
-        "middling", None, None, "baseline",
+    assert (row.variant, row.points, row.relative, row.p, row.p_adjusted, row.verdict) == (
+        "middling", None, None, None, None, "baseline",
     )  # fmt: skip
+
+
+def test_p_values_are_adjusted_within_a_metric(three):
+    for metric in ("R@1", "median_rank"):
+        good, bad = (row_of(three, metric, name) for name in ("good", "bad"))
+        low, high = sorted([good.p, bad.p])
+        assert sorted([good.p_adjusted, bad.p_adjusted]) == [min(1, 2 * low), max(2 * low, high)]
+
+
+def test_a_gain_that_luck_would_bring_to_one_of_many_is_undecided(make_cases):
+    """The interval leaves 0 out; among 19 more comparisons, that says little."""
+    ranks = [1] * 30 + [50] * 30
+    better = [1] * 46 + [50] * 14
+    tables = {"one": make_cases({0: ranks}), "gain": make_cases({0: better[::-1]})}
+    pair = compare(tables, "one", 2000, 0.95, seed=1)
+    alike = {f"alike_{number}": make_cases({0: ranks[::-1]}) for number in range(19)}
+    many = compare(tables | alike, "one", 2000, 0.95, seed=1)
+    alone, among = (row_of(found, "R@1", "gain") for found in (pair, many))
+    assert alone.p == among.p == alone.p_adjusted
+    assert alone.points.low > 0
+    assert (alone.verdict, among.verdict) == ("better", "undecided")
+    assert among.p_adjusted == min(1, 20 * among.p)
+    assert among.points == alone.points
 
 
 def test_what_the_interval_leaves_open_is_undecided(make_cases):

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
 
 from semtok.bench.cases import METRICS, Ranks, measure
-from semtok.bench.intervals import resample
+from semtok.bench.intervals import Resampled, resample
 
 
 def of(ranks, clusters=None):
@@ -93,6 +95,46 @@ def test_the_same_seed_gives_the_same_interval(pair):
 def test_a_variant_does_not_differ_from_itself(pair):
     one, other = (each["R@10"] for each in resample([pair[0], pair[0]], 100))
     assert one.difference(other, 0.95).low == one.difference(other, 0.95).high == 0
+
+
+def test_the_p_value_is_that_of_a_paired_t_test():
+    """Of 400 images the mean is nearly normal, so that two ways to the same question agree."""
+    for trial, shift in enumerate((0.0, 0.02, 0.05, 0.08, -0.06)):
+        random = np.random.default_rng(trial)
+        draw = random.random(400)
+        hits = [draw + random.normal(0, 0.2, 400) < 0.5 + each for each in (shift, 0.0)]
+        ours, baseline = (
+            each["R@1"] for each in resample([of(np.where(hit, 1, 5)[None]) for hit in hits], 4000)
+        )
+        expected = scipy.stats.ttest_rel(*(hit.astype(float) for hit in hits)).pvalue
+        assert ours.p_value(baseline) == pytest.approx(expected, abs=0.04)
+
+
+@given(
+    st.lists(st.integers(-3, 9), min_size=2, max_size=400),
+    st.sampled_from([0.5, 0.9, 0.95, 0.99]),
+)
+def test_a_small_p_value_belongs_to_an_interval_that_leaves_0_out(points, confidence):
+    ours, nothing = (
+        Resampled(float(np.mean(each)), np.array(each, float))
+        for each in (points, [0] * len(points))
+    )
+    interval = ours.difference(nothing, confidence)
+    p = ours.p_value(nothing)
+    assert 0 < p <= 1
+    assert p == nothing.p_value(ours)  # two-sided
+    if p <= 1 - confidence:
+        assert interval.low > 0 or interval.high < 0
+    elif interval.low > 0 or interval.high < 0:
+        # The interval's end is a replicate, and the p-value counts the estimate as one more.
+        assert p <= 1 - confidence + 2 / (1 + len(points))
+
+
+def test_rounding_is_no_difference():
+    """0.1 + 0.2 and 0.3 are the same number of hits."""
+    one, other = (Resampled(value, np.full(100, value)) for value in (0.1 + 0.2, 0.3))
+    assert one.p_value(other) == 1
+    assert one.difference(other, 0.95).low == 0
 
 
 def test_clusters_widen_an_interval_of_cases_that_agree():

@@ -1,6 +1,7 @@
 """The leaderboard as text."""
 
 import io
+from dataclasses import replace
 
 import pyarrow as pa
 from rich.console import Console
@@ -29,7 +30,16 @@ def test_it_fits_into_100_columns(board):
 def test_it_starts_with_what_it_is(board):
     lines = shown(board).splitlines()
     assert lines[0] == "Smoke run (1 seed; a claim needs 5)."
-    assert lines[1].startswith("Protocol 0.2.")
+    assert lines[1].startswith("Protocol 0.3.")
+
+
+def test_it_says_what_verdicts_rest_on(board):
+    note = " ".join(" ".join(shown(board).splitlines()[4:7]).split())
+    assert "by Holm's correction for the 2 variants of each metric." in note
+    few = replace(board, comparison=replace(board.comparison, resamples=78))
+    assert "78 resamples are too few for any: raise bench.bootstrap" in shown(few)
+    enough = replace(board, comparison=replace(board.comparison, resamples=79))
+    assert "too few" not in shown(enough)
 
 
 def test_it_shows_points_gains_intervals_and_costs(board):
@@ -56,7 +66,8 @@ def test_the_terminal_shows_the_final_split_and_markdown_all(board, tmp_path):
     assert "## retrieval, test: image to text, 20 cases" in markdown
     rows = [line for line in markdown.splitlines() if line.startswith("| R@1 |")]
     assert len(rows) == 2 * 2 * 5
-    assert {line.count("|") for line in rows} == {7}
+    assert {line.count("|") for line in rows} == {8}
+    assert "p (Holm)" in markdown and "p (Holm)" not in shown(board)
 
 
 def test_markdown_lists_the_parts_below_their_whole_and_the_terminal_leaves_them_out(tmp_path):

@@ -79,6 +79,10 @@ FAULTS = [
     _fault("wrong_points", _row("R@1", "grid", points=0.0), "variant=grid value=30.0 points=0.0"),
     _fault("wrong_verdicts", _row("R@1", "semantic", verdict="worse"), "verdict=worse"),
     _fault("wrong_verdicts", _row("R@1", "semantic", points_low=0.0), "verdict=better"),
+    _fault("wrong_verdicts", _row("R@1", "semantic", p=0.2, p_adjusted=0.2), "verdict=better"),
+    _fault("wrong_p_values", _row("R@5", "semantic", p=0.02), "metric=R@5 variant=semantic"),
+    _fault("wrong_p_values", _row("R@5", "semantic", p_adjusted=None), "variant=semantic"),
+    _fault("wrong_p_values", _row("R@1", "grid", p=0.5), "variant=grid"),
     _fault("wrong_verdicts", _row("R@1", "grid", verdict="better"), "variant=grid"),
     _fault("wrong_verdicts", _row("median_rank", "semantic", verdict="worse"), "points=-6.0"),
     _fault(
