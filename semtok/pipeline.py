@@ -249,7 +249,10 @@ _STAGES = (
         source=("semtok/bench", "semtok/report", "semtok/train/history.py", *_TABLES),
         modules=lambda params, partition: [
             "semtok.bench.leaderboard",
-            *(f"semtok.report.{name}" for name in ("leaderboard", "chart", "curves")),
+            *(
+                f"semtok.report.{name}"
+                for name in ("leaderboard", "chart", "curves", "forest", "curve_grid")
+            ),
         ],
     ),
 )

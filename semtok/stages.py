@@ -178,7 +178,7 @@ def _scores(context: Context) -> Summary:
 
 def _leaderboard(context: Context) -> Summary:
     from semtok.bench import leaderboard
-    from semtok.report import chart, curves
+    from semtok.report import chart, curve_grid, curves, forest, style
     from semtok.report import leaderboard as text
     from semtok.train.history import HISTORY
 
@@ -192,10 +192,16 @@ def _leaderboard(context: Context) -> Summary:
     )
     leaderboard.write(board, context.staging)
     text.write(board, context.staging / "leaderboard.md")
-    chart.draw(board, context.staging / "chart.png")
+    few = len(board.costs) <= style.FEW
+    picture = context.staging / "chart.png"
+    if few:
+        chart.draw(board, picture)
+    else:
+        found = board.comparison
+        forest.draw(found, forest.main_tasks(found), forest.groups(variants), picture)
     first = _history(context.params.train.seeds[0])
     histories = {name: context.input("scores", name) / first for name in board.costs}
-    curves.draw(
+    (curves if few else curve_grid).draw(
         {name: read_table(path, HISTORY) for name, path in histories.items()},
         context.staging / "curves.png",
     )

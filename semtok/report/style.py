@@ -11,6 +11,10 @@ from matplotlib.figure import Figure
 #: Okabe and Ito (2008), without black and with yellow last: it is weak on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
 BASELINE = "#4D4D4D"
+
+#: As many variants as colours tell apart, the baseline's grey among them.
+FEW = len(PALETTE) + 1
+
 MUTED = "#6B6B6B"
 FAINT = "#E3E3E3"
 

@@ -1,4 +1,4 @@
-"""A small leaderboard, and how to look at pictures."""
+"""Small leaderboards, and how to look at pictures."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,9 @@ from semtok.bench.leaderboard import Leaderboard
 
 
 @pytest.fixture(scope="session")
-def board():
+def make_board():
+    """A function: shift of each variant's ranks, lower is better -> a leaderboard."""
+
     def cases(seed, shift):
         rows = []
         for split in ("val", "test"):
@@ -36,10 +38,18 @@ def board():
                 ]
         return pa.Table.from_pylist(rows, schema=CASES.columns)
 
-    shifts = {"semantic": -0.8, "vit": 0.0, "semantic_permuted": 0.5}
-    tables = {name: cases(seed, shift) for seed, (name, shift) in enumerate(shifts.items())}
-    cost = costs.Costs(costs.Parameters(810_000, 100_000, 32, 400_000, 1), 64.0, 55e6, 81.3, 1e-3)
-    return Leaderboard(compare(tables, "vit", 100, 0.95), dict.fromkeys(("vit", *tables), cost))
+    def of(shifts):
+        tables = {name: cases(seed, shift) for seed, (name, shift) in enumerate(shifts.items())}
+        parameters = costs.Parameters(810_000, 100_000, 32, 400_000, 1)
+        cost = costs.Costs(parameters, 64.0, 55e6, 81.3, 1e-3)
+        return Leaderboard(compare(tables, "vit", 100, 0.95), dict.fromkeys(("vit", *tables), cost))
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def board(make_board):
+    return make_board({"semantic": -0.8, "vit": 0.0, "semantic_permuted": 0.5})
 
 
 @pytest.fixture(scope="session")

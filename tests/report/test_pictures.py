@@ -10,7 +10,8 @@ import pytest
 
 from semtok.errors import SemtokError
 from semtok.extract.rle import encode
-from semtok.report import chart, curves, overlay, style, tokens
+from semtok.params import VariantSettings
+from semtok.report import chart, curve_grid, curves, forest, overlay, style, tokens
 from semtok.tokens import shards
 from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
 
@@ -212,6 +213,70 @@ def test_no_interval_leaves_its_panel(board, tmp_path, monkeypatch):
         assert np.concatenate([ends, *spans]).max() <= high
 
 
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are drawn from now on."""
+    figures = []
+
+    @contextlib.contextmanager
+    def kept(*arguments):
+        with style.picture(*arguments) as figure:
+            figures.append(figure)
+            yield figure
+
+    for module in (forest, curve_grid):
+        monkeypatch.setattr(module, "picture", kept)
+    return figures
+
+
+def test_many_variants_stand_in_rows_best_first_within_their_group(make_board, drawn, tmp_path):
+    found = make_board({"vit": -3.0, "two": -4.0, "one": -6.0, "three": 0.0}).comparison
+    groups = {"Patches": ["vit"], "Regions": ["three", "two", "one"]}
+    tasks = forest.main_tasks(found)
+    forest.draw(found, tasks, groups, tmp_path / "chart.png")
+    (figure,) = drawn
+    assert len(figure.axes) == len(tasks) == 2
+    names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert names == ["Patches", "vit", "Regions", "one", "two", "three"]
+    for panel, task in zip(figure.axes, tasks, strict=True):
+        row = next(r for r in found.rows if (*r.of, r.metric, r.variant) == (*task, "R@1", "one"))
+        place = panel.get_yticks()[names.index("one")]
+        marks = {tuple(line.get_xydata()[0]): line for line in panel.get_lines()}
+        assert marks[row.value.estimate, place].get_markerfacecolor() == (
+            "white" if row.verdict == "undecided" else style.PALETTE[1]
+        )
+
+
+def test_controls_are_listed_apart():
+    def of(**settings):
+        return VariantSettings("some", **settings)
+
+    variants = {
+        "vit": of(patch_size=16),
+        "regions": of(),
+        "permuted": of(permute_relations=True),
+        "shapes": of(patch_size=16, features="shape"),
+    }
+    assert forest.groups(variants) == {
+        "Patches": ["vit"],
+        "Regions": ["regions"],
+        "Controls": ["permuted", "shapes"],
+    }
+    assert list(forest.groups({"vit": variants["vit"]})) == ["Patches"]
+
+
+def test_every_curve_of_many_has_its_panel(history, drawn, tmp_path):
+    histories = dict.fromkeys(("vit", *"abcdefg"), history)
+    curve_grid.draw(histories, tmp_path / "curves.png")
+    (figure,) = drawn
+    shown = [panel for panel in figure.axes if panel.axison]
+    assert [panel.get_title(loc="left") for panel in shown] == list("abcdefg")
+    for panel in shown:
+        colours = [line.get_color() for line in panel.get_lines()]
+        assert colours == [style.BASELINE] * 2 + [style.PALETTE[0]] * 2
+        np.testing.assert_allclose(panel.get_lines()[2].get_xydata(), [[20, 20], [40, 40]])
+
+
 def test_a_variant_has_the_same_colour_in_every_picture():
     names = ["vit", "semantic", "other"]
     assert style.colours(names)["vit"] == style.BASELINE
@@ -224,6 +289,13 @@ def test_the_same_input_gives_the_same_bytes(scene, history, board, region_shard
         overlay.draw(**scene, path=folder / "overlay.png")
         curves.draw({"vit": history}, folder / "loss.png")
         chart.draw(board, folder / "chart.png")
+        forest.draw(
+            board.comparison,
+            forest.main_tasks(board.comparison),
+            {"All": list(board.costs)},
+            folder / "forest.png",
+        )
+        curve_grid.draw({"vit": history, "other": history}, folder / "curves.png")
         tokens.draw(region_shards, folder / "tokens.png")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()

@@ -1,0 +1,66 @@
+"""Curves of many trainings: a little panel for each, with the baseline's behind it in grey."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from semtok.report.style import BASELINE, MUTED, PALETTE, picture
+
+_RECALL = {
+    "val/text_to_image_r1": ("text to image", "-"),
+    "val/image_to_text_r1": ("image to text", "--"),
+}
+_COLUMNS = 5
+
+
+def draw(histories: Mapping[str, pa.Table], path: Path) -> None:
+    """Draw the validation recall of each training over its steps, all to one scale.
+
+    Args:
+        histories: name of a training -> its `history.parquet`: columns step, name, value; the
+            baseline's first.
+        path: the `.png` file.
+    """
+    (baseline, behind), *others = histories.items()
+    lines = -(-len(others) // _COLUMNS)
+    with picture(path, 2.1 * _COLUMNS, 1.5 * lines + 0.8) as figure:
+        axes = figure.subplots(lines, _COLUMNS, squeeze=False, sharex=True, sharey=True)
+        panels = axes.ravel()
+        for panel, (name, history) in zip(panels, others, strict=False):
+            _draw(panel, behind, BASELINE, 0.5)
+            _draw(panel, history, PALETTE[0], 1.0)
+            panel.set_title(name, fontsize=9)
+            panel.tick_params(labelsize=8)
+        for panel in panels[len(others) :]:
+            panel.set_axis_off()
+        for panel in panels[max(0, len(others) - _COLUMNS) : len(others)]:
+            panel.tick_params(labelbottom=True)
+        axes[0, 0].set_ylim(bottom=0)
+        title = f"R@1 on a part of val, %; grey: {baseline}"
+        figure.suptitle(title, fontsize=9, fontweight="normal", color=MUTED)
+        figure.supxlabel("step", fontsize=9, color=MUTED)
+        handles = [
+            Line2D([], [], color=PALETTE[0], ls=style, label=words)
+            for words, style in _RECALL.values()
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
+
+
+def _draw(panel: Axes, history: pa.Table, colour: str, alpha: float) -> None:
+    for name, (_, style) in _RECALL.items():
+        rows = history.filter(pc.equal(history["name"], name)).sort_by("step")
+        steps, values = rows["step"].to_numpy(), 100 * rows["value"].to_numpy()
+        panel.plot(
+            steps,
+            values,
+            style,
+            color=colour,
+            alpha=alpha,
+            linewidth=1.4,
+            marker="o" if len(steps) < 10 else None,
+            markersize=2.5,
+        )

@@ -1,0 +1,140 @@
+"""Many variants in one picture: a row a variant, a column a task, a dot with its interval."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from semtok.bench.cases import RECALLS, Task
+from semtok.bench.comparison import Comparison, Row, final_tasks
+from semtok.params import VariantSettings
+from semtok.report.style import BASELINE, MUTED, PALETTE, picture
+
+METRIC = next(iter(RECALLS))
+
+_PERMUTED = "_permuted"
+_COLUMNS = 4  # panels side by side
+_ROW = 0.19  # inches
+
+
+def groups(variants: Mapping[str, VariantSettings]) -> dict[str, list[str]]:
+    """What variants are listed under: what their tokens are, and controls apart.
+
+    Args:
+        variants: their settings by name.
+    """
+    found: dict[str, list[str]] = {"Patches": [], "Regions": [], "Controls": []}
+    for name, each in variants.items():
+        if each.permute_relations or each.features != "all":
+            found["Controls"].append(name)
+        else:
+            found["Patches" if each.patch_size else "Regions"].append(name)
+    return {group: names for group, names in found.items() if names}
+
+
+def main_tasks(found: Comparison) -> list[Task]:
+    """The tasks to draw: those of the final split, but what is scored with relations permuted."""
+    return [task for task in final_tasks(found) if not task.benchmark.endswith(_PERMUTED)]
+
+
+def draw(
+    found: Comparison, tasks: Sequence[Task], groups: Mapping[str, Sequence[str]], path: Path
+) -> None:
+    """Draw R@1 of every variant on some tasks: best first within its group, by the first task.
+
+    Hollow markers: the verdict is open. The dotted line is the baseline, the dashed one chance.
+
+    Args:
+        found: all variants of the groups.
+        tasks: at least one; those of one benchmark share a line of panels.
+        groups: title -> its variants.
+        path: the `.png` file.
+    """
+    values = {(row.of, row.variant): row for row in found.rows if row.metric == METRIC}
+
+    def value(name: str) -> float:
+        return values[tasks[0], name].value.estimate or 0.0
+
+    order = {group: sorted(names, key=value, reverse=True) for group, names in groups.items()}
+    lines = _lines(tasks)
+    columns = max(map(len, lines))
+    height = 0.9 + _ROW * sum(len(names) + 1 for names in order.values())
+    with picture(path, 2.2 + 2.5 * columns, height * len(lines) + 0.6) as figure:
+        axes = figure.subplots(len(lines), columns, squeeze=False)
+        for panels, line in zip(axes, lines, strict=True):
+            for panel, task in zip(panels, line, strict=False):
+                rows = {name: values[task, name] for names in order.values() for name in names}
+                _draw_task(panel, found, task, order, rows)
+            for panel in panels[1:]:
+                panel.tick_params(labelleft=False)
+            for panel in panels[len(line) :]:
+                panel.set_axis_off()
+        note = [f"protocol {found.protocol}", f"{100 * found.confidence:g} % intervals"]
+        note += [f"hollow: not told apart from {found.baseline} (Holm)", "dashed: chance"]
+        note = [found.label, *note] if found.label else note
+        figure.suptitle("  ·  ".join(note), fontsize=9, fontweight="normal", color=MUTED)
+
+
+def _lines(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Tasks of one benchmark stand in one line, or in several where they are many."""
+    benchmarks = dict.fromkeys(task.benchmark for task in tasks)
+    found = []
+    for benchmark in benchmarks:
+        own = [task for task in tasks if task.benchmark == benchmark]
+        found += [own[start : start + _COLUMNS] for start in range(0, len(own), _COLUMNS)]
+    return found
+
+
+def _draw_task(
+    panel: Axes,
+    found: Comparison,
+    task: Task,
+    order: Mapping[str, Sequence[str]],
+    rows: Mapping[str, Row],
+) -> None:
+    labels: list[tuple[float, str]] = []
+    place = 0
+    for colour, (group, names) in zip(PALETTE, order.items(), strict=False):
+        labels.append((place, group))
+        for name in names:
+            place += 1
+            labels.append((place, name))
+            _draw_row(panel, rows[name], place, colour)
+        place += 1
+    panel.set_ylim(place - 0.4, -0.6)
+    panel.set_yticks([each for each, _ in labels], [name for _, name in labels], fontsize=8)
+    for tick in panel.get_yticklabels():
+        if tick.get_text() in order:
+            tick.set_fontweight("bold")
+    panel.tick_params(axis="y", length=0)
+    panel.xaxis.set_major_locator(MaxNLocator(5))
+    panel.grid(visible=False, axis="y")
+    panel.spines["left"].set_visible(False)
+    baseline = rows[found.baseline].value.estimate if found.baseline in rows else None
+    if baseline is not None:
+        panel.axvline(baseline, color=BASELINE, linewidth=0.9, linestyle=":")
+    panel.axvline(found.bounds[task].chance[METRIC], color=MUTED, linewidth=0.9, linestyle="--")
+    panel.set_xlabel(f"{METRIC}, % of cases", fontsize=9)
+    name = task.task.replace("_", " ")
+    panel.set_title(
+        f"{task.benchmark.replace('_', ' ')}\n{name}\n{task.split}, {found.cases[task]:,} cases",
+        fontsize=9,
+    )
+
+
+def _draw_row(panel: Axes, row: Row, y: float, colour: str) -> None:
+    low, estimate, high = row.value.low, row.value.estimate, row.value.high
+    assert low is not None and estimate is not None and high is not None  # recalls are finite
+    baseline = row.verdict == "baseline"
+    colour = BASELINE if baseline else colour
+    panel.hlines(y, low, high, color=colour, linewidth=2, alpha=0.55)
+    panel.plot(
+        estimate,
+        y,
+        marker="D" if baseline else "o",
+        markersize=5,
+        markeredgewidth=1.4,
+        color=colour,
+        markerfacecolor="white" if row.verdict == "undecided" else colour,
+    )
