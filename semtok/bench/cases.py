@@ -16,7 +16,7 @@ from semtok.tables import TableSchema
 #: 1 = best; wrong answers of equal similarity stand before it.
 CASES = TableSchema(
     "cases",
-    2,
+    3,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -29,11 +29,13 @@ CASES = TableSchema(
             ("candidates", pa.int32()),
             ("answers", pa.int32()),  # how many of the candidates are right
             ("truths", pa.int32()),  # how many are true, asked for or not; null: nobody knows
+            ("group", pa.string()),  # recalls are means over a task's groups; null: it has none
         ]
     ),
 )
 
-#: R@K is the share of cases, in percent, whose rank is at most K.
+#: R@K is the share of cases, in percent, whose rank is at most K; of a task with groups (a macro
+#: average) the mean of the groups' shares. All cases of such a task have equally many candidates.
 RECALLS = {"R@1": 1, "R@5": 5, "R@10": 10}
 MEDIAN_RANK = "median_rank"
 METRICS = (*RECALLS, MEDIAN_RANK)
@@ -73,6 +75,7 @@ class Ranks:
         truths: [N] int64, how many of them are true of the image, the right ones included; None
             where the data set does not say.
         seeds: S of them, ascending.
+        groups: [N] int64, 0..G-1, each used; None where the task has none.
     """
 
     ranks: npt.NDArray[np.int64]
@@ -82,6 +85,7 @@ class Ranks:
     answers: npt.NDArray[np.int64]
     truths: npt.NDArray[np.int64] | None
     seeds: tuple[int, ...]
+    groups: npt.NDArray[np.int64] | None = None
 
 
 def by_task(cases: pa.Table) -> dict[Task, Ranks]:
@@ -113,7 +117,9 @@ def metrics(cases: pa.Table) -> dict[str, dict[str, dict[str, dict[str, float]]]
     """
     nested: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     for task, ranks in by_task(cases).items():
-        values = dict(zip(METRICS, measure(ranks.ranks).mean(axis=0).tolist(), strict=True))
+        values = dict(
+            zip(METRICS, measure(ranks.ranks, ranks.groups).mean(axis=0).tolist(), strict=True)
+        )
         values = {metric: values[metric] for metric in telling(ranks.candidates)}
         nested.setdefault(task.benchmark, {}).setdefault(task.split, {})[task.task] = values
     return nested
@@ -128,17 +134,36 @@ def telling(candidates: npt.NDArray[np.int64]) -> tuple[str, ...]:
     return METRICS if candidates.max() > max(RECALLS.values()) else METRICS[:1]
 
 
-def measure(ranks: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def measure(
+    ranks: npt.NDArray[np.int64], groups: npt.NDArray[np.int64] | None = None
+) -> npt.NDArray[np.float64]:
     """All metrics of each seed.
 
     Args:
         ranks: [S, N].
+        groups: [N], as in `Ranks`.
 
     Returns:
         [S, M] in the order of `METRICS`.
     """
-    recalls = [100 * (ranks <= limit).mean(axis=1) for limit in RECALLS.values()]
+    recalls = [
+        np.mean([100 * (ranks[:, here] <= limit).mean(axis=1) for here in members(groups)], axis=0)
+        for limit in RECALLS.values()
+    ]
     return np.stack([*recalls, np.median(ranks, axis=1)], axis=1)
+
+
+def members(groups: npt.NDArray[np.int64] | None) -> list[slice | npt.NDArray[np.int64]]:
+    """The places of each group's cases; without groups, of all.
+
+    Args:
+        groups: [N], as in `Ranks`.
+    """
+    if groups is None:
+        return [slice(None)]
+    order = np.argsort(groups, kind="stable")
+    ends = np.searchsorted(groups[order], np.arange(1, groups.max() + 1))
+    return [*np.split(order, ends)]
 
 
 def higher_is_better(metric: str) -> bool:
@@ -153,8 +178,8 @@ def check_same_cases(named: Mapping[str, Mapping[Task, Ranks]]) -> None:
         named: name of a variant -> its cases.
 
     Raises:
-        SemtokError: tasks, cases, clusters or numbers of candidates or of right answers differ;
-            counts the difference.
+        SemtokError: tasks, cases, clusters, groups or numbers of candidates or of right answers
+            differ; counts the difference.
     """
     (first, wanted), *others = named.items()
     for name, found in others:
@@ -176,6 +201,10 @@ def _difference(one: Ranks, other: Ranks) -> str:
         return f"{alone} cases are in one of them only, {common} in both"
     if (one.clusters != other.clusters).any():
         return "the cases are clustered differently"
+    if (one.groups is None) != (other.groups is None):
+        return "the cases of one of them only are grouped"
+    if one.groups is not None and (one.groups != other.groups).any():
+        return "the cases are grouped differently"
     if changed := int((one.candidates != other.candidates).sum()):
         return f"{changed} cases had other numbers of candidates"
     if changed := int((one.answers != other.answers).sum()):
@@ -201,6 +230,7 @@ def _ranks(task: Task, rows: pa.Table) -> Ranks:
         raise SemtokError(f"cases: {' '.join(task)}: the seeds were scored on different cases")
     clusters = rows["cluster_id"].to_numpy().reshape(shape)[0]
     first = rows.slice(0, counts[0])
+    groups = None if first["group"].null_count else first["group"].to_numpy().astype(str)
     return Ranks(
         ranks=rows["rank"].to_numpy().reshape(shape).astype(np.int64),
         case_ids=case_ids[0],
@@ -209,4 +239,5 @@ def _ranks(task: Task, rows: pa.Table) -> Ranks:
         answers=first["answers"].to_numpy().astype(np.int64),
         truths=None if first["truths"].null_count else first["truths"].to_numpy().astype(np.int64),
         seeds=tuple(seeds.tolist()),
+        groups=None if groups is None else np.unique(groups, return_inverse=True)[1],
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from semtok.bench.cases import METRICS, RECALLS, Ranks, measure
+from semtok.bench.cases import METRICS, RECALLS, Ranks, measure, members
 
 #: Bytes of one block of resamples, so that memory does not grow with their number.
 BLOCK = 64 * 2**20
@@ -114,7 +114,7 @@ def resample(
         {
             metric: Resampled(estimate=float(estimate), replicates=replicates)
             for metric, estimate, replicates in zip(
-                METRICS, measure(each.ranks).mean(axis=0), values[number], strict=True
+                METRICS, measure(each.ranks, each.groups).mean(axis=0), values[number], strict=True
             )
         }
         for number, each in enumerate(variants)
@@ -125,12 +125,7 @@ class _Prepared:
     """What resampling needs of one variant, computed once."""
 
     def __init__(self, ranks: Ranks) -> None:
-        limits = np.array(list(RECALLS.values()))
-        found = ranks.ranks[:, :, None] <= limits  # [S, N, K]
-        clusters = int(ranks.clusters.max()) + 1
-        self.sizes = np.bincount(ranks.clusters, minlength=clusters).astype(np.float64)
-        self.hits = np.zeros((clusters, len(ranks.seeds), len(limits)))
-        np.add.at(self.hits, ranks.clusters, found.transpose(1, 0, 2))
+        self.groups = [_Group(ranks, cases) for cases in members(ranks.groups)]
         order = np.argsort(ranks.ranks, axis=1, kind="stable")
         self.sorted_ranks = np.take_along_axis(ranks.ranks, order, axis=1)
         self.sorted_clusters = ranks.clusters[order]
@@ -145,17 +140,42 @@ class _Prepared:
             [b, S, M] in the order of `METRICS`.
         """
         weights = drawn.astype(np.float64)
-        cases = weights @ self.sizes  # [b]
-        hits = np.tensordot(weights, self.hits, axes=1)  # [b, S, K]
-        recalls = 100 * hits / cases[:, None, None]
+        found = [each.measure(weights) for each in self.groups]
+        # A group that a resample has no case of has no mean there.
+        recalls = np.nanmean([shares for shares, _ in found], axis=0)
+        cases = np.sum([sizes for _, sizes in found], axis=0).astype(np.int64)
         medians = np.stack(
             [
-                _median(ranks, drawn[:, clusters], cases.astype(np.int64))
+                _median(ranks, drawn[:, clusters], cases)
                 for ranks, clusters in zip(self.sorted_ranks, self.sorted_clusters, strict=True)
             ],
             axis=1,
         )
         return np.concatenate([recalls, medians[:, :, None]], axis=2)
+
+
+class _Group:
+    """The cases whose mean is one term of a macro average; of a task without groups, all."""
+
+    def __init__(self, ranks: Ranks, cases: slice | npt.NDArray[np.int64]) -> None:
+        self.clusters, owners = np.unique(ranks.clusters[cases], return_inverse=True)
+        limits = np.array(list(RECALLS.values()))
+        found = ranks.ranks[:, cases, None] <= limits  # [S, n, K]
+        self.sizes = np.bincount(owners).astype(np.float64)
+        self.hits = np.zeros((len(self.clusters), len(ranks.seeds), len(limits)))
+        np.add.at(self.hits, owners, found.transpose(1, 0, 2))
+
+    def measure(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Recalls in percent [b, S, K], NaN without a case, and numbers of cases [b].
+
+        Args:
+            weights: [b, C] how often each cluster was drawn.
+        """
+        weights = weights[:, self.clusters]
+        sizes = weights @ self.sizes
+        hits = np.tensordot(weights, self.hits, axes=1)
+        with np.errstate(invalid="ignore"):
+            return 100 * hits / sizes[:, None, None], sizes
 
 
 def _median(

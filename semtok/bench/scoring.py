@@ -48,6 +48,8 @@ def score(
             data = benchmark.split_data(split, model.open_shards(path), annotations)
             for name, module in found.items():
                 cases = module.score(model, data, emit)
+                if "group" not in cases.column_names:
+                    cases = cases.append_column("group", pa.nulls(len(cases), pa.string()))
                 parts.append(_label(cases, {"benchmark": name, "split": split, "seed": seed}))
     table = pa.concat_tables(parts)
     write_table(staging / "cases.parquet", table, CASES)

@@ -213,8 +213,15 @@ def _measure(subject: Subject, variant: str) -> pl.DataFrame:
     found = {name: 100 * (ranks <= limit).mean() for name, limit in RECALLS.items()}
     return (
         pl.DataFrame(read_table(path, CASES))
+        .with_columns(pl.col("rank").median().over([*_TASK, "seed"]).alias(MEDIAN_RANK))
+        .group_by([*_TASK, "seed", "group"], maintain_order=True)
+        .agg(
+            **found,
+            **{MEDIAN_RANK: pl.col(MEDIAN_RANK).first()},
+            candidates=pl.col("candidates").max(),
+        )
         .group_by([*_TASK, "seed"], maintain_order=True)
-        .agg(**found, **{MEDIAN_RANK: ranks.median()}, candidates=pl.col("candidates").max())
+        .agg(pl.col(METRICS).mean(), pl.col("candidates").max())
         .group_by(_TASK, maintain_order=True)
         .agg(pl.col(METRICS).mean(), pl.col("candidates").max())
         .unpivot(

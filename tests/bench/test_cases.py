@@ -65,3 +65,17 @@ def test_scores_of_different_data_are_not_compared(make_cases, other, reason):
 def test_scores_of_the_same_data_are_compared(make_cases):
     a, b = (by_task(make_cases({0: ranks})) for ranks in ([1, 2, 3], [3, 2, 1]))
     check_same_cases({"a": a, "b": b})
+
+
+def test_a_task_with_groups_has_the_mean_of_their_recalls(make_cases):
+    cases = make_cases({0: [1, 2, 1, 1, 2, 2], 1: [2, 2, 1, 1, 1, 1]}, candidates=2)
+    grouped = cases.set_column(cases.column_names.index("group"), "group", [[*"aababc"] * 2])
+    shares = [(2 / 3, 1 / 2, 0), (1 / 3, 2 / 2, 1)]
+    wanted = 100 * np.mean([np.mean(each) for each in shares])
+    found = metrics(grouped)["retrieval"]["test"]["text_to_image"]
+    assert found == {"R@1": pytest.approx(wanted)}
+    with pytest.raises(SemtokError, match="one of them only are grouped"):
+        check_same_cases({"one": by_task(cases), "other": by_task(grouped)})
+    others = cases.set_column(cases.column_names.index("group"), "group", [[*"aabacb"] * 2])
+    with pytest.raises(SemtokError, match="grouped differently"):
+        check_same_cases({"one": by_task(grouped), "other": by_task(others)})

@@ -1,5 +1,7 @@
 """The bootstrap against scipy's, against a plain loop, and against the truth it should cover."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -73,6 +75,22 @@ def test_replicates_are_the_metrics_of_resampled_clusters():
         for drawn in np.ndindex(4, 4, 4, 4)
     }
     assert {tuple(row.round(9)) for row in found} <= possible
+
+
+def test_replicates_of_a_macro_average_are_means_of_the_groups_that_were_drawn():
+    random = np.random.default_rng(4)
+    variant = of(random.integers(1, 4, (1, 30)), clusters=random.integers(0, 4, 30))
+    groups = (variant.clusters // 2 + 2 * random.integers(0, 2, 30)) % 3
+    found = resample([replace(variant, groups=groups)], 300)[0]["R@1"]
+    possible = set()
+    for drawn in np.ndindex(4, 4, 4, 4):
+        cases = np.concatenate([np.flatnonzero(variant.clusters == each) for each in drawn])
+        hits = [variant.ranks[0, cases[groups[cases] == each]] == 1 for each in range(3)]
+        possible.add(round(float(np.mean([100 * each.mean() for each in hits if len(each)])), 9))
+    assert set(found.replicates.round(9).tolist()) <= possible
+    assert len(set(found.replicates.tolist())) > 10
+    hits = [variant.ranks[0, groups == each] == 1 for each in range(3)]
+    assert found.estimate == pytest.approx(np.mean([100 * each.mean() for each in hits]))
 
 
 def test_the_median_of_an_even_number_lies_between_the_middle_two():
