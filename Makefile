@@ -25,7 +25,8 @@ coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco
 	@test -n "$(COCO)" || { echo "name the root: make coco COCO=/path/to/coco"; exit 2; }
 	@test -d "$(COCO)/annotations" || { echo "$(COCO): no folder 'annotations' there, so no COCO root"; exit 2; }
 	dvc exp run -S data.name=coco -S data.format=coco -S data.source=$(abspath $(COCO)) \
-	  -S extractors.annotated.masks=instances -S extractors.annotated.scene_graphs=geometry $(SET:%=-S %)
+	  -S extractors.annotated.masks=instances -S extractors.annotated.scene_graphs=geometry \
+	  -S 'bench.benchmarks=[retrieval]' $(SET:%=-S %)
 	semtok compare
 	@echo
 	@echo "params.yaml now describes COCO; 'git checkout params.yaml && dvc repro' goes back to scenes"

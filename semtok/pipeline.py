@@ -234,7 +234,14 @@ _STAGES = (
         partitions=_by_variant,
         inputs=_scores_inputs,
         settings=lambda partition: ["bench", "checks.scores"],
-        source=("semtok/bench", "semtok/models", "semtok/train", *_READ_TOKENS, *_TABLES),
+        source=(
+            "semtok/bench",
+            "semtok/models",
+            "semtok/train",
+            "semtok/data/coco.py",
+            *_READ_TOKENS,
+            *_TABLES,
+        ),
         modules=lambda params, partition: [
             "semtok.bench.scoring",
             *(f"semtok.bench.{name}" for name in params.bench.benchmarks),

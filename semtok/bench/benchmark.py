@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
@@ -29,6 +30,8 @@ class SplitData:
         truth: columns caption_id, image_id: each of `captions` and each of `images` that it is
             true of, its own included; None where the data set does not say.
         siblings: schema `index.SIBLINGS`: pairs of `images`; no rows where the data set has none.
+        index: the artifact that says so, with the official files of benchmarks (`official.py`);
+            None where there is none.
     """
 
     name: str
@@ -36,6 +39,7 @@ class SplitData:
     captions: pa.Table
     truth: pa.Table | None
     siblings: pa.Table
+    index: Path | None = None
 
     def clusters(self, image_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The cluster of each image: its own id, of siblings the smaller one."""
@@ -113,4 +117,5 @@ def split_data(name: str, images: TokenShards, annotations: Annotations) -> Spli
         )
     )
     captions = captions.sort_by("caption_id")
-    return SplitData(name, images, captions, truth if len(truth) else None, siblings)
+    known = truth if len(truth) else None
+    return SplitData(name, images, captions, known, siblings, annotations.folder)

@@ -30,6 +30,7 @@ class Model:
             SemtokError: it is missing, damaged or of another format.
         """
         self.folder = folder
+        self._embedded: tuple[Path, torch.Tensor] | None = None
         self._checkpoint = checkpoint.load(folder, "cuda" if torch.cuda.is_available() else "cpu")
 
     def with_permuted_relations(self) -> "Model":
@@ -37,6 +38,7 @@ class Model:
         collate = replace(self._checkpoint.collate, permute_relations=True)
         other = copy.copy(self)
         other._checkpoint = replace(self._checkpoint, collate=collate)
+        other._embedded = None
         return other
 
     def open_shards(self, folder: Path) -> TokenShards:
@@ -44,7 +46,7 @@ class Model:
         return self._checkpoint.open_shards(folder)
 
     def embed_images(self, shards: TokenShards, emit: Emit = ignore) -> torch.Tensor:
-        """Encode all images of some token shards.
+        """Encode all images of some token shards; those of the last shards are remembered.
 
         Returns:
             [I, P] float32 of unit length, in the shards' order, on the model's device.
@@ -52,6 +54,8 @@ class Model:
         Raises:
             SemtokError: an embedding is not finite or not of unit length.
         """
+        if self._embedded is not None and self._embedded[0] == shards.folder:
+            return self._embedded[1]
         model, parts = self._checkpoint.model, []
         with torch.inference_mode():
             for number, rows in enumerate(in_order(shards, BATCH)):
@@ -59,7 +63,8 @@ class Model:
                 batch = self._checkpoint.collate(rows).to(model.log_scale.device)
                 parts.append(model.encode_image(batch).float())
         emit(Progress("embedding images", len(shards), len(shards)))
-        return self._checked(torch.cat(parts), "images")
+        self._embedded = shards.folder, self._checked(torch.cat(parts), "images")
+        return self._embedded[1]
 
     def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> torch.Tensor:
         """Encode captions: [T, P], as `embed_images`."""

@@ -9,6 +9,7 @@ annotations/dataset_coco.json                    Karpathy's splits, or
 annotations/coco_karpathy_{val,test}.json        the same as lists of captioned images
 annotations/truth_{train,val}2017.json           every image that each caption is true of (`scenes`)
 annotations/siblings_{train,val}2017.json        pairs of images that one exchange tells apart (")
+BENCHMARK/*.json, BENCHMARK/*.jsonl              official files of a benchmark that reads some
 """
 
 import json
@@ -58,7 +59,18 @@ def list_files(root: Path) -> list[Path]:
     """Every file of the root that the line may read, in order of their names."""
     images = [p for name in FOLDERS for p in (root / name).iterdir() if p.suffix.lower() in _IMAGES]
     annotations = [path for pattern in _ANNOTATIONS for path in root.glob(pattern)]
-    return sorted(images + annotations)
+    of_benchmarks = [path for path in root.glob("*/*.json*") if is_of_a_benchmark(path, root)]
+    return sorted(images + annotations + of_benchmarks)
+
+
+def is_of_a_benchmark(path: Path, root: Path) -> bool:
+    """Whether a file lies where the official files of benchmarks do."""
+    folder, *below = path.relative_to(root).parts
+    return (
+        len(below) == 1
+        and folder not in (*FOLDERS, "annotations")
+        and path.suffix in (".json", ".jsonl")
+    )
 
 
 def read_json(path: Path, kind: type[dict[str, Any]] | type[list[Any]] = dict) -> Any:

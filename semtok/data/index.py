@@ -47,6 +47,10 @@ SIBLINGS = TableSchema(
 SPLITS = TableSchema("splits", 1, pa.schema([("image_id", pa.int64()), ("split", pa.string())]))
 
 
+#: Folder of the artifact with the official files of benchmarks, as the data root has them.
+BENCHMARKS = "benchmarks"
+
+
 @dataclass(frozen=True)
 class Annotations:
     """What the index says of its images.
@@ -55,11 +59,13 @@ class Annotations:
         captions: schema `CAPTIONS`.
         truth: schema `TRUTH`.
         siblings: schema `SIBLINGS`.
+        folder: the artifact itself, for those who read more of it; None where there is none.
     """
 
     captions: pa.Table
     truth: pa.Table
     siblings: pa.Table
+    folder: Path | None = None
 
 
 def annotations(index: Path) -> Annotations:
@@ -68,6 +74,7 @@ def annotations(index: Path) -> Annotations:
         captions=read_table(index / "captions.parquet", CAPTIONS),
         truth=read_table(index / "truth.parquet", TRUTH),
         siblings=read_table(index / "siblings.parquet", SIBLINGS),
+        folder=index,
     )
 
 

@@ -1,7 +1,7 @@
 """The stage `index`: images, captions and splits as tables, and what was set aside."""
 
-import hashlib
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import pyarrow as pa
 from PIL import Image
 
 from semtok.data import coco, rejects
-from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
+from semtok.data.halves import half
+from semtok.data.index import BENCHMARKS, CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
 from semtok.events import Emit, Progress, ignore
 from semtok.params import DataSettings
 from semtok.tables import REJECTED, write_table
@@ -23,6 +24,8 @@ def build(
     root: Path, files: pa.Table, settings: DataSettings, staging: Path, emit: Emit = ignore
 ) -> None:
     """Write `images`, `captions`, `truth`, `siblings`, `splits` and `rejected.parquet`.
+
+    The official files of benchmarks are copied as they are.
 
     Set aside are images that are missing, unreadable, of another size than the annotations say,
     without a caption or without a split; captions that are empty or have no image; and every
@@ -68,6 +71,11 @@ def build(
     ):
         rows = frame.select(schema.columns.names).to_arrow()
         write_table(staging / f"{name}.parquet", rows, schema)
+    for name in files["path"].to_pylist():
+        if coco.is_of_a_benchmark(root / name, root):
+            target = staging / BENCHMARKS / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / name, target)
 
 
 class _Sieve:
@@ -240,13 +248,7 @@ def _splits(root: Path, images: pl.DataFrame, siblings: pl.DataFrame) -> pl.Seri
         ids = (siblings[f"{end}_image_id"].to_list() for end in ("second", "first"))
         first_of = dict(zip(*ids, strict=True))
         found = [
-            "train" if folder == "train2017" else _half(first_of.get(image_id, image_id))
+            "train" if folder == "train2017" else half(first_of.get(image_id, image_id))
             for folder, image_id in zip(images["folder"], images["image_id"], strict=True)
         ]
     return pl.Series("split", found, dtype=pl.String)
-
-
-def _half(image_id: int) -> str:
-    """val or test, by the id alone; `person` keeps it independent of the image's shard."""
-    key = image_id.to_bytes(8, "little", signed=True)
-    return ("val", "test")[hashlib.blake2b(key, digest_size=1, person=b"split").digest()[0] & 1]

@@ -1,6 +1,7 @@
 """Hand-made cases, and a small variant on disk."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,16 @@ import pytest
 import torch
 
 from semtok.bench.cases import CASES
-from semtok.data.index import SIBLINGS, TRUTH, Annotations
+from semtok.data.index import IMAGES, SIBLINGS, SPLITS, TRUTH, Annotations
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText
 from semtok.params import EncoderSettings
+from semtok.tables import write_table
 from semtok.tokens import shards
 from semtok.tokens.collate import Collate
 from semtok.tokens.rows import PixelRows
+from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint
 from semtok.train.text_tokenizer import learn
 
@@ -63,6 +66,42 @@ def trained(tmp_path_factory):
     Training would add nothing here: scoring must agree with the model whatever its weights are.
     """
     return save_variant(tmp_path_factory.mktemp("trained"), seeds=(0, 1))
+
+
+@pytest.fixture
+def with_files(trained, tmp_path):
+    """A function: official files of benchmarks -> the annotations of an index that has them."""
+
+    def write(files):
+        ids = {split: TokenShards(path).image_ids for split, path in trained.shards.items()}
+        ids["train"] = np.arange(1, 9)
+        rows = [(int(each), split) for split, found in ids.items() for each in found]
+        images = pa.table(
+            {
+                "image_id": [each for each, _ in rows],
+                "path": [f"val2017/{image_name(each)}" for each, _ in rows],
+                "width": [8] * len(rows),
+                "height": [8] * len(rows),
+                "sha256": [""] * len(rows),
+            }
+        )
+        splits = pa.table(
+            [[each for each, _ in rows], [split for _, split in rows]], SPLITS.columns
+        )
+        write_table(tmp_path / "images.parquet", images.cast(IMAGES.columns), IMAGES)
+        write_table(tmp_path / "splits.parquet", splits, SPLITS)
+        for name, text in files.items():
+            path = tmp_path / "benchmarks" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text if isinstance(text, str) else json.dumps(text))
+        return replace(trained.annotations, folder=tmp_path)
+
+    return write
+
+
+def image_name(image_id):
+    """A file name as COCO 2017 has it."""
+    return f"{image_id:012d}.jpg"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from semtok.data import files, index, indexing
+from semtok.data.halves import half
 from semtok.errors import SemtokError
 from semtok.events import Event
 from semtok.params import DataSettings
@@ -89,7 +90,7 @@ def test_folders_give_the_splits_and_halves_are_fixed_by_the_id(tiny_coco):
 
 
 def test_halves_are_even_and_independent_of_the_shards():
-    halves = np.array([indexing._half(i) == "val" for i in range(4000)])
+    halves = np.array([half(i) == "val" for i in range(4000)])
     shards = np.array([shard_of(i, 4) for i in range(4000)])
     for rows in (shards >= 0, *(shards == shard for shard in range(4))):
         assert halves[rows].mean() == pytest.approx(0.5, abs=0.06)
@@ -277,3 +278,17 @@ def test_a_broken_pair_of_siblings_is_named(tiny_coco):
         SemtokError, match=r"siblings_val2017.json: pairs\[0\].second_image_id: '2'"
     ):
         build(tiny_coco)
+
+
+def test_official_files_of_benchmarks_are_copied_as_they_are(tiny_coco):
+    for name in ("sugar_crepe/add_att.json", "winoground/examples.jsonl"):
+        (tiny_coco / name).parent.mkdir()
+        (tiny_coco / name).write_text(f"rows of {name}")
+    (tiny_coco / "sugar_crepe/notes.txt").write_text("")
+    (tiny_coco / "train2017/notes.json").write_text("")
+    folder = build(tiny_coco).folder / "benchmarks"
+    found = {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*.*")}
+    assert found == {
+        name: f"rows of {name}"
+        for name in ("sugar_crepe/add_att.json", "winoground/examples.jsonl")
+    }

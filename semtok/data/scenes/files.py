@@ -28,6 +28,7 @@ from semtok.data.scenes.disturbances import disturb
 from semtok.data.scenes.facts import Fact
 from semtok.data.scenes.held_out import HeldOut
 from semtok.data.scenes.observation import Observation
+from semtok.data.scenes.official import documents
 from semtok.data.scenes.picture import Picture, picture
 from semtok.data.scenes.siblings import pair
 from semtok.data.scenes.truth import truth
@@ -89,6 +90,9 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
             for kind, pairs in (("truth", _true_pairs(claims)), ("siblings", relatives)):
                 document = {"info": _INFO, "pairs": pairs}
                 _write_json(root / "annotations" / f"{kind}_{split}.json", document)
+            for name, rows in documents(claims.observations, relatives, settings.seed).items():
+                (root / name).parent.mkdir(exist_ok=True)
+                _write_json(root / name, rows)
     emit(Progress("scenes", done, total))
     psg = {
         "data": graphs,

@@ -1,0 +1,104 @@
+"""Benchmarks' official files: found in the index, checked, and tied to a split's images."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from semtok.bench.benchmark import SplitData
+from semtok.data import coco
+from semtok.data.index import BENCHMARKS, IMAGES, SPLITS
+from semtok.errors import SemtokError
+from semtok.events import Emit, Message
+from semtok.tables import read_table
+
+
+def find(data: SplitData, name: str, source: str) -> Path:
+    """The path of an official file.
+
+    Args:
+        name: `BENCHMARK/FILE`, as in the data root.
+        source: where people get it.
+
+    Raises:
+        SemtokError: the data set does not have it; says where it belongs.
+    """
+    folder = Path() if data.index is None else data.index
+    path = folder / BENCHMARKS / name
+    if not path.is_file():
+        benchmark = name.partition("/")[0]
+        raise SemtokError(
+            f"{path}: missing; put {name} into the data root (from {source}) and run the stages "
+            f"again from images on, or take {benchmark} out of bench.benchmarks in params.yaml"
+        )
+    return path
+
+
+def lines(path: Path) -> list[Any]:
+    """The rows of a JSON list, or of a file of one JSON object a line (`.jsonl`).
+
+    Raises:
+        SemtokError: it is neither; names the line.
+    """
+    if path.suffix == ".json":
+        return list(coco.read_json(path, list))
+    rows = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            raise SemtokError(f"{path}: line {number}: no JSON ({error}); correct it") from None
+    return rows
+
+
+def image_ids(data: SplitData, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The split's images of the given names.
+
+    Args:
+        names: of files, with their folders or without, and with their extension or without.
+
+    Returns:
+        [N]; -1 where the image is of another split or the data set does not have it.
+    """
+    splits = _splits(data)
+    here = set(data.images.image_ids.tolist())
+    known = [splits.get(_short(name), (-1, ""))[0] for name in names]
+    return np.array([each if each in here else -1 for each in known], np.int64)
+
+
+def tell(data: SplitData, benchmark: str, names: Sequence[str], emit: Emit) -> None:
+    """Say on how many images of which split rows are; those of other splits are not asked.
+
+    Args:
+        names: the image of each row.
+    """
+    splits = _splits(data)
+    counts = Counter(
+        splits.get(_short(name), (-1, "no image of the data set"))[1] for name in names
+    )
+    others = ", ".join(f"{split} {n}" for split, n in sorted(counts.items()) if split != data.name)
+    text = f"{benchmark}: {counts[data.name]} of {len(names)} rows are on images of {data.name}"
+    emit(Message(f"{text}; not asked: {others}" if others else text))
+
+
+def _splits(data: SplitData) -> dict[str, tuple[int, str]]:
+    """Name of an image -> its id and split."""
+    assert data.index is not None, "`find` comes first"
+    splits = read_table(data.index / "splits.parquet", SPLITS)
+    split_of = dict(zip(*(splits[name].to_pylist() for name in ("image_id", "split")), strict=True))
+    images = read_table(data.index / "images.parquet", IMAGES)
+    pairs = zip(images["path"].to_pylist(), images["image_id"].to_pylist(), strict=True)
+    return {_short(path): (image_id, split_of[image_id]) for path, image_id in pairs}
+
+
+def _short(name: str) -> str:
+    """COCO's names are unique without their folders and, as in 2014, what stands before the id.
+
+    Winoground's have no extension.
+    """
+    return re.sub(r"^COCO_[a-z]+2014_", "", Path(name).name.partition(".")[0])

@@ -1,0 +1,127 @@
+"""Compositional benchmarks over the pictures of `scenes`, in their official file formats.
+
+Each negative caption is false of its picture by the generator's own evaluation. Where a caption
+exchanges or replaces something, its negative one is a caption of another row, and the other way
+round (`siblings.py`, `contrasts.py`): to read the sentences alone is worth exactly nothing. That
+cannot be where something is added to what is true, since who says more says what may be false.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from semtok.data.scenes import contrasts
+from semtok.data.scenes.annotations import Record
+from semtok.data.scenes.captions import sentence
+from semtok.data.scenes.catalogue import THINGS
+from semtok.data.scenes.facts import Description, Fact, holds
+from semtok.data.scenes.observation import Observation
+from semtok.data.scenes.vocabulary import COLOURS
+
+#: The kinds of siblings that exchange a look; the others exchange things.
+_LOOKS = ("colour", "texture", "size")
+
+#: SugarCrepe's subsets of contrasts, and what these replace.
+_REPLACED = {
+    "replace_att": contrasts.attributes,
+    "replace_obj": contrasts.objects,
+    "replace_rel": contrasts.relations,
+}
+
+
+def documents(
+    pictures: Mapping[int, Observation], siblings: list[Record], seed: int
+) -> dict[str, Any]:
+    """All files: path in the data root -> what it holds.
+
+    Args:
+        pictures: image id -> what can be seen of it, of val2017.
+        siblings: the pairs of `annotations/siblings_val2017.json`.
+        seed: the data set's.
+    """
+    found = sugar_crepe(pictures, siblings, seed)
+    return {f"sugar_crepe/{name}.json": document for name, document in found.items()}
+
+
+def sugar_crepe(
+    pictures: Mapping[int, Observation], siblings: list[Record], seed: int
+) -> dict[str, dict[str, Record]]:
+    """SugarCrepe's seven files (Hsieh et al. 2023): name of a subset -> its document.
+
+    Arguments as `documents`.
+    """
+    first_of = {each["second_image_id"]: each["first_image_id"] for each in siblings}
+    rows: dict[str, list[Record]] = {}
+    for name, add in (("add_att", _more_said), ("add_obj", _more_seen)):
+        rng = random.Random(f"{name} {seed}")
+        firsts = {image: seen for image, seen in pictures.items() if image not in first_of}
+        made = {image: add(seen, rng) for image, seen in firsts.items()}
+        rows[name] = [_row(image, *texts) for image, texts in made.items() if texts]
+    for name, say in _REPLACED.items():
+        rng = random.Random(f"{name} {seed}")
+        rows[name] = [
+            row
+            for each in contrasts.contrasts(pictures, first_of, say, rng)
+            for row in _both_ways(each.images, each.captions)
+        ]
+    for name, swapped in (("swap_att", True), ("swap_obj", False)):
+        rows[name] = [
+            row
+            for each in siblings
+            if (each["kind"] in _LOOKS) == swapped
+            for row in _both_ways(
+                (each["first_image_id"], each["second_image_id"]),
+                (each["first_caption"], each["second_caption"]),
+            )
+        ]
+    return {name: {str(n): row for n, row in enumerate(each)} for name, each in rows.items()}
+
+
+def _both_ways(images: tuple[int, int], captions: tuple[str, str]) -> list[Record]:
+    """A row an image: the caption of each is the negative one of the other."""
+    return [_row(images[0], *captions), _row(images[1], *captions[::-1])]
+
+
+def _row(image: int, caption: str, negative: str) -> Record:
+    return {"filename": f"{image:012d}.jpg", "caption": caption, "negative_caption": negative}
+
+
+def _more_said(seen: Observation, rng: random.Random) -> tuple[str, str] | None:
+    """A true sentence, and the same with a colour that makes it false."""
+    return _false_addition(
+        seen,
+        rng,
+        lambda fact, word: Fact(
+            (Description(fact.described[0].name, colour=word), *fact.described[1:]),
+            fact.relations,
+        ),
+        list(COLOURS),
+    )
+
+
+def _more_seen(seen: Observation, rng: random.Random) -> tuple[str, str] | None:
+    """A true sentence, and the same with a thing that is not there."""
+    return _false_addition(
+        seen,
+        rng,
+        lambda fact, word: Fact((*fact.described, Description(word)), fact.relations),
+        # A second one of what is there might be read as the first.
+        sorted({each.name for each in THINGS} - {each.name for each in seen.segments}),
+    )
+
+
+def _false_addition(
+    seen: Observation, rng: random.Random, add: Callable[[Fact, str], Fact], words: list[str]
+) -> tuple[str, str] | None:
+    facts = [fact for _, fact in contrasts.relations(seen)]
+    if not facts:
+        return None
+    fact = rng.choice(facts)
+    rng.shuffle(words)
+    spoken = rng.getrandbits(32)  # both choose the same words
+    for word in words:
+        more = add(fact, word)
+        if not holds(seen, more):
+            said = [sentence(each, random.Random(spoken)) for each in (fact, more)]
+            return said[0], said[1]
+    return None

@@ -1,0 +1,137 @@
+"""Compositional benchmarks of `scenes`: official fields, and negative captions that are false."""
+
+import json
+import random
+import re
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from semtok.data.halves import half
+from semtok.data.scenes import Settings, contrasts, write
+from semtok.data.scenes.contrasts import Contrast
+from semtok.data.scenes.facts import Fact, holds
+from semtok.data.scenes.observation import Observation
+from semtok.data.scenes.siblings import pair
+from semtok.data.scenes.vocabulary import COLOURS
+
+_SUBSETS = {
+    *("add_att", "add_obj", "replace_att", "replace_obj", "replace_rel"),
+    *("swap_att", "swap_obj"),
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("official")
+    write(folder, Settings(seed=3, size=48, train=1, val=60))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[int, Observation]:
+    found = {}
+    for index in range(20):
+        made = pair(3, index, 48)
+        found |= {4 * index + 2: made.first.observation, 4 * index + 4: made.second.observation}
+    return found
+
+
+def _json(root: Path, name: str) -> Any:
+    return json.loads((root / name).read_text(encoding="utf-8"))
+
+
+def _half(file: str) -> str:
+    """The half of an image, with its sibling's."""
+    image = int(Path(file).stem)
+    return half(image - 2 if image % 4 == 0 else image)
+
+
+def test_sugar_crepe_has_its_seven_files_and_fields(root: Path) -> None:
+    assert {path.stem for path in (root / "sugar_crepe").glob("*.json")} == _SUBSETS
+    for name in _SUBSETS:
+        document = _json(root, f"sugar_crepe/{name}.json")
+        assert list(document) == [str(number) for number in range(len(document))]
+        assert len(document) >= 20
+        for row in document.values():
+            assert set(row) == {"filename", "caption", "negative_caption"}
+            assert (root / "val2017" / row["filename"]).is_file()
+            assert row["caption"] != row["negative_caption"]
+
+
+@pytest.mark.parametrize("salt", range(10))
+@pytest.mark.parametrize("name", sorted(_SUBSETS - {"add_att", "add_obj"}))
+def test_words_alone_are_right_as_often_as_wrong(root: Path, name: str, salt: int) -> None:
+    """Whatever a scorer makes of the words, in val and in test."""
+    right: dict[str, list[bool]] = {"val": [], "test": []}
+    for row in _json(root, f"sugar_crepe/{name}.json").values():
+        own, other = (
+            zlib.crc32(f"{salt} {row[key]}".encode()) for key in ("caption", "negative_caption")
+        )
+        right[_half(row["filename"])].append(own > other)
+    for found in right.values():
+        assert found
+        assert sum(found) == len(found) / 2
+
+
+def test_added_things_are_not_there(root: Path) -> None:
+    """By the annotations, which have every visible thing."""
+    document = _json(root, "annotations/instances_val2017.json")
+    names = {each["id"]: each["name"] for each in document["categories"]}
+    there: dict[int, set[str]] = {}
+    for each in document["annotations"]:
+        there.setdefault(each["image_id"], set()).add(names[each["category_id"]])
+    for row in _json(root, "sugar_crepe/add_obj.json").values():
+        said, more = (row[key].rstrip(".") for key in ("caption", "negative_caption"))
+        assert more.startswith(said)
+        added = more.removeprefix(said).removeprefix(", and ").partition(" ")[2]
+        added = {"pair of glasses": "glasses"}.get(added, added)
+        assert added in names.values()
+        assert added not in there[int(Path(row["filename"]).stem)]
+
+
+def test_added_looks_are_a_word_more(root: Path) -> None:
+    for row in _json(root, "sugar_crepe/add_att.json").values():
+        said, more = (
+            Counter(re.sub(r"\ban\b", "a", row[key].lower()).rstrip(".").split())
+            for key in ("caption", "negative_caption")
+        )
+        (colour,) = (more - said - Counter(["in"])).elements()  # a man in red
+        assert colour in COLOURS
+        assert not said - more
+
+
+@pytest.mark.parametrize("say", [contrasts.attributes, contrasts.objects, contrasts.relations])
+def test_each_side_of_a_contrast_is_true_of_its_own_picture_alone(
+    pictures: dict[int, Observation], say: contrasts.Say
+) -> None:
+    sibling = {image: image - 2 for image in pictures if image % 4 == 0}
+    found = _contrasts(pictures, sibling, say)
+    assert len(found) >= 10
+    for each in found:
+        one, other = (pictures[image] for image in each.images)
+        assert holds(one, each.facts[0]) and not holds(other, each.facts[0])
+        assert holds(other, each.facts[1]) and not holds(one, each.facts[1])
+        assert len({half(sibling.get(image, image)) for image in each.images}) == 1
+    taken = [image for each in found for image in each.images]
+    assert len(set(taken)) == len(taken)
+
+
+def _contrasts(
+    pictures: dict[int, Observation], sibling: dict[int, int], say: contrasts.Say
+) -> list[Contrast]:
+    return contrasts.contrasts(pictures, sibling, say, random.Random(0))
+
+
+def test_sides_of_a_contrast_differ_in_one_respect(pictures: dict[int, Observation]) -> None:
+    def parts(fact: Fact) -> list[Any]:
+        ends = [(d.name, d.colour, d.texture, d.size) for d in fact.described]
+        return [value for end in ends for value in end] + [r.predicate for r in fact.relations]
+
+    for say in (contrasts.attributes, contrasts.objects, contrasts.relations):
+        for each in _contrasts(pictures, {}, say):
+            one, other = map(parts, each.facts)
+            assert sum(a != b for a, b in zip(one, other, strict=True)) == 1
