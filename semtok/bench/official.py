@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from semtok.bench.benchmark import SplitData
-from semtok.data import coco
 from semtok.data.index import BENCHMARKS, IMAGES, SPLITS
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message
@@ -40,13 +39,11 @@ def find(data: SplitData, name: str, source: str) -> Path:
 
 
 def lines(path: Path) -> list[Any]:
-    """The rows of a JSON list, or of a file of one JSON object a line (`.jsonl`).
+    """The rows of a file of one JSON value a line (`.jsonl`).
 
     Raises:
-        SemtokError: it is neither; names the line.
+        SemtokError: a line is something else; names it.
     """
-    if path.suffix == ".json":
-        return list(coco.read_json(path, list))
     rows = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:

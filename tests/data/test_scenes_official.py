@@ -135,3 +135,22 @@ def test_sides_of_a_contrast_differ_in_one_respect(pictures: dict[int, Observati
         for each in _contrasts(pictures, {}, say):
             one, other = map(parts, each.facts)
             assert sum(a != b for a, b in zip(one, other, strict=True)) == 1
+
+
+def test_winoground_has_its_fields_and_the_siblings(root: Path) -> None:
+    lines = (root / "winoground/examples.jsonl").read_text(encoding="utf-8").splitlines()
+    pairs = _json(root, "annotations/siblings_val2017.json")["pairs"]
+    assert len(lines) == len(pairs) == 30
+    for number, (line, siblings) in enumerate(zip(lines, pairs, strict=True)):
+        row = json.loads(line)
+        assert list(row) == [
+            *("id", "image_0", "image_1", "caption_0", "caption_1"),
+            *("tag", "secondary_tag", "num_main_preds", "collapsed_tag"),
+        ]
+        assert row["id"] == number
+        for end, word in (("0", "first"), ("1", "second")):
+            assert int(row[f"image_{end}"]) == siblings[f"{word}_image_id"]
+            assert (root / "val2017" / f"{row[f'image_{end}']}.jpg").is_file()
+            assert row[f"caption_{end}"] == siblings[f"{word}_caption"]
+        assert (row["collapsed_tag"] == "Object") == (row["tag"] == "Noun")
+        assert row["num_main_preds"] in (1, 2)

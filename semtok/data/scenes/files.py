@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -225,5 +225,8 @@ def _write_image(path: Path, rgb: NDArray[np.uint8], how: tuple[int, ...]) -> No
     path.write_bytes(data.tobytes())
 
 
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
+def _write_json(path: Path, document: Any) -> None:
+    """One JSON document, or of a list one row a line where the file is a `.jsonl`."""
+    rows = document if path.suffix == ".jsonl" else [document]
+    lines = [json.dumps(row, separators=(",", ":")) for row in rows]
+    path.write_text("\n".join(lines), encoding="utf-8")

@@ -7,6 +7,7 @@ cannot be where something is added to what is true, since who says more says wha
 """
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,15 @@ from semtok.data.scenes.vocabulary import COLOURS
 
 #: The kinds of siblings that exchange a look; the others exchange things.
 _LOOKS = ("colour", "texture", "size")
+
+#: Winoground's tags of what siblings exchange.
+_TAGS = {
+    "colour": "Adjective-Color",
+    "texture": "Adjective-Texture",
+    "size": "Adjective-Size",
+    "roles": "Noun",
+    "places": "Noun",
+}
 
 #: SugarCrepe's subsets of contrasts, and what these replace.
 _REPLACED = {
@@ -40,7 +50,30 @@ def documents(
         seed: the data set's.
     """
     found = sugar_crepe(pictures, siblings, seed)
-    return {f"sugar_crepe/{name}.json": document for name, document in found.items()}
+    return {
+        **{f"sugar_crepe/{name}.json": document for name, document in found.items()},
+        "winoground/examples.jsonl": winoground(siblings),
+    }
+
+
+def winoground(siblings: list[Record]) -> list[Record]:
+    """Winoground's rows (Thrush et al. 2022): the pairs of siblings."""
+    return [
+        {
+            "id": number,
+            "image_0": f"{each['first_image_id']:012d}",
+            "image_1": f"{each['second_image_id']:012d}",
+            "caption_0": each["first_caption"],
+            "caption_1": each["second_caption"],
+            "tag": _TAGS[each["kind"]],
+            "secondary_tag": "",
+            # All verbs of these captions are participles.
+            "num_main_preds": max(1, len(re.findall(r"\w+ing\b", each["first_caption"]))),
+            # There, adjectives are told from nouns as relations from objects.
+            "collapsed_tag": "Relation" if each["kind"] in _LOOKS else "Object",
+        }
+        for number, each in enumerate(siblings)
+    ]
 
 
 def sugar_crepe(
