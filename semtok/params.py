@@ -30,8 +30,9 @@ Features = Literal["all", "shape", "none"]
 #: predicates of relations.
 Auxiliary = Literal["masks", "relations"]
 
-#: Splits have a fixed meaning (training, model choice, final numbers), so they are not a setting.
-SPLITS = ("train", "val", "test")
+#: Splits have a fixed meaning: training, model choice, final numbers, and the same on combinations
+#: that training never shows.
+SPLITS = ("train", "val", "test", "novel")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class DataSettings:
     shards: Count  # files per partition; an image's shard depends on its id and this number alone
     rejected_share: Share  # share of bad inputs above which a stage fails
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by format
+    splits: tuple[str, ...] = SPLITS[:3]  # train, val, test, and novel where the data set has it
+    last_split: str = "test"  # the last of them, which DVC cannot find out
 
 
 @dataclass(frozen=True)
@@ -239,12 +242,20 @@ def _check_names(params: Params, path: Path) -> None:
                     f"{path}: {section}.{name}: use letters, digits and _ only: "
                     "names are joined by - in partition keys"
                 )
-    wanted = {f"{name}-{split}": name for name in params.tokenizers for split in SPLITS}
+    splits = params.data.splits
+    if splits not in (SPLITS[:3], SPLITS):
+        raise SemtokError(
+            f"{path}: data.splits: must be [train, val, test], with novel behind them where the "
+            "data set has it"
+        )
+    if params.data.last_split != splits[-1]:
+        raise SemtokError(f"{path}: data.last_split: must be the last of data.splits, {splits[-1]}")
+    wanted = {f"{name}-{split}": name for name in params.tokenizers for split in splits}
     if missing := sorted(set(wanted) - set(params.token_shards)):
         raise SemtokError(f"{path}: token_shards.{missing[0]}: missing; say what it reads")
     if extra := sorted(set(params.token_shards) - set(wanted)):
         raise SemtokError(f"{path}: token_shards.{extra[0]}: no such tokenizer and split")
-    sources = {"images"} | {f"extraction/{name}-{s}" for name in params.extractors for s in SPLITS}
+    sources = {"images"} | {f"extraction/{name}-{s}" for name in params.extractors for s in splits}
     for key, shards in params.token_shards.items():
         if shards.tokenizer != wanted[key]:
             raise SemtokError(f"{path}: token_shards.{key}.tokenizer: must be {wanted[key]!r}")
@@ -259,8 +270,10 @@ def _check_names(params: Params, path: Path) -> None:
                 f"{path}: variants.{name}.tokenizer: {variant.tokenizer!r} is not one of "
                 f"{', '.join(params.tokenizers)}"
             )
-    if not {"val"} <= set(params.bench.splits) <= {"val", "test"}:
-        raise SemtokError(f"{path}: bench.splits: must be [val] or [val, test]")
+    if not {"val"} <= set(params.bench.splits) <= set(splits[1:]):
+        raise SemtokError(
+            f"{path}: bench.splits: must be val, and any of {', '.join(splits[2:])} besides"
+        )
     if not params.data.name.isidentifier():
         raise SemtokError(f"{path}: data.name: use letters, digits and _ only: it names folders")
     for name, variant in params.variants.items():

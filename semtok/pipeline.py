@@ -3,12 +3,11 @@
 `dvc.yaml` and the Dagster assets say the same; a test holds the three together.
 """
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from semtok.errors import SemtokError
-from semtok.params import SPLITS, Params
+from semtok.params import Params
 
 #: A stage and its partition: `("masks", "annotated-train")`, `("index", None)`.
 Key = tuple[str, str | None]
@@ -90,11 +89,11 @@ def _unpartitioned(params: Params) -> list[str]:
 
 
 def _by_extractor(params: Params) -> list[str]:
-    return [f"{name}-{split}" for name, split in itertools.product(params.extractors, SPLITS)]
+    return [f"{name}-{split}" for name in params.extractors for split in params.data.splits]
 
 
 def _by_tokenizer(params: Params) -> list[str]:
-    return [f"{name}-{split}" for name, split in itertools.product(params.tokenizers, SPLITS)]
+    return [f"{name}-{split}" for name in params.tokenizers for split in params.data.splits]
 
 
 def _by_variant(params: Params) -> list[str]:
@@ -123,8 +122,7 @@ def _scores_inputs(params: Params, partition: str | None) -> list[Key]:
     return [
         ("index", None),
         ("checkpoint", partition),
-        ("token_shards", f"{tokenizer}-val"),
-        ("token_shards", f"{tokenizer}-test"),
+        *(("token_shards", f"{tokenizer}-{split}") for split in params.data.splits[1:]),
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semtok.events import Emit, tell_all
-from semtok.params import SPLITS, Params, TrainSettings
+from semtok.params import Params, TrainSettings
 from semtok.report.summary import Summary, preview
 from semtok.sharding import Partition
 from semtok.tables import read_table
@@ -58,7 +58,10 @@ def _index(context: Context) -> Summary:
     indexing.build(
         _root(context), _files(context), context.params.data, context.staging, context.emit
     )
-    images = {f"{split} images": index.split_images(context.staging, split) for split in SPLITS}
+    images = {
+        f"{split} images": index.split_images(context.staging, split)
+        for split in context.params.data.splits
+    }
     captions = read_table(context.staging / "captions.parquet", index.CAPTIONS)
     return Summary(
         {**{name: table.num_rows for name, table in images.items()}, "captions": captions.num_rows},

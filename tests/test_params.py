@@ -69,6 +69,16 @@ def test_the_projects_own_settings_are_right():
             "variants.vit.tokenizer: 'patches' is not one of grid, semantic",
         ),
         (lambda p: p["bench"].update(baseline="vlt"), "bench.baseline: 'vlt' is no variant"),
+        (lambda p: p["data"].update(splits=["train", "test", "val"]), "data.splits: must be [tr"),
+        (lambda p: p["data"].update(last_split="novel"), "last of data.splits, test"),
+        (
+            lambda p: p["data"].update(
+                splits=["train", "val", "test", "novel"], last_split="novel"
+            ),
+            "token_shards.grid-novel: missing",
+        ),
+        (lambda p: p["bench"].update(splits=["val", "novel"]), "bench.splits: must be val, and"),
+        (lambda p: p["variants"]["vit"].update(auxiliary=["masks"] * 2), "auxiliary: must not rep"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path, raw, change, message):

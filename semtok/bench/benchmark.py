@@ -23,7 +23,7 @@ class SplitData:
     """What a benchmark may use of a split.
 
     Attributes:
-        name: train, val or test.
+        name: train, val, test or novel.
         images: the images' token sets.
         captions: columns caption_id, image_id, caption; those of `images` alone, by caption_id;
             each image has one at least.

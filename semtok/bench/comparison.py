@@ -140,10 +140,11 @@ def compare(
 
 
 def final_tasks(comparison: Comparison) -> list[Task]:
-    """The whole tasks of the split that final numbers are read from: test, where it was scored."""
+    """The whole tasks that final numbers are of: those of test, where it was scored, then novel."""
     scored = {task.split for task in comparison.cases}
-    final = max(scored, key=SPLITS.index)
-    return [task for task in comparison.cases if task.split == final and not task.is_part]
+    final = max(scored - {"novel"}, key=SPLITS.index)
+    tasks = [task for task in comparison.cases if not task.is_part]
+    return [task for split in (final, "novel") for task in tasks if task.split == split]
 
 
 def decide(points: Interval, p: float, metric: str, confidence: float) -> str:

@@ -9,7 +9,6 @@ from semtok.checks.rules import Rule, Suite, among, at_least, beside, count, non
 from semtok.checks.subject import Subject
 from semtok.data.files import FILES
 from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
-from semtok.params import SPLITS as SPLIT_NAMES
 from semtok.tables import read_table
 
 
@@ -93,7 +92,7 @@ _OF_SIBLINGS = (
 )
 _OF_A_SPLIT_ROW = (
     Rule("images_split_twice", "every image has one split", pl.col("image_id").is_duplicated()),
-    Rule("unknown_splits", "there are train, val and test", ~pl.col("split").is_in(SPLIT_NAMES)),
+    Rule("unknown_splits", "every split is one of data.splits", ~pl.col("known")),
     Rule("split_rows_without_image", "every split's image exists", ~pl.col("has_image")),
 )
 _OF_A_HASH = (
@@ -112,6 +111,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     splits = pl.DataFrame(read_table(subject.artifact / "splits.parquet", SPLITS))
     truth = pl.DataFrame(read_table(subject.artifact / "truth.parquet", TRUTH))
     siblings = pl.DataFrame(read_table(subject.artifact / "siblings.parquet", SIBLINGS))
+    names = list(subject.params["data"]["splits"])
     files = pl.DataFrame(read_table(subject.input("images") / "files.parquet", FILES))
     listed = files.select("path", listed="sha256").unique("path")
     hashes = (
@@ -138,14 +138,14 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
                 _with_splits(siblings, splits), _OF_SIBLINGS, ["first_image_id", "second_image_id"]
             ),
             count(
-                splits.with_columns(has_image=among(images)),
+                splits.with_columns(has_image=among(images), known=pl.col("split").is_in(names)),
                 _OF_A_SPLIT_ROW,
                 ["image_id", "split"],
             ),
             count(hashes, _OF_A_HASH, ["sha256", "image_id", "splits"]),
             count_rejected(subject, images.height + captions.height),
         ),
-        "splits": pl.DataFrame({"split": SPLIT_NAMES})
+        "splits": pl.DataFrame({"split": names})
         .join(splits.group_by("split").agg(images_per_split=pl.len()), on="split", how="left")
         .fill_null(0),
     }

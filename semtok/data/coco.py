@@ -7,6 +7,7 @@ annotations/panoptic_{train,val}2017.json        segments; their PNGs in a folde
 annotations/psg.json                             relations among panoptic segments (PSG)
 annotations/dataset_coco.json                    Karpathy's splits, or
 annotations/coco_karpathy_{val,test}.json        the same as lists of captioned images
+novel2017/ and annotations/KIND_novel2017.json   a second split to test on, where there is one
 annotations/truth_{train,val}2017.json           every image that each caption is true of (`scenes`)
 annotations/siblings_{train,val}2017.json        pairs of images that one exchange tells apart (")
 BENCHMARK/*.json, BENCHMARK/*.jsonl              official files of a benchmark that reads some
@@ -19,8 +20,9 @@ from typing import Any, NamedTuple
 
 from semtok.errors import SemtokError
 
-#: Folders of images, each with annotation files of its own.
-FOLDERS = ("train2017", "val2017")
+#: Folders of images that are always there, and all that may be, each with files of its own.
+REQUIRED = ("train2017", "val2017")
+FOLDERS = (*REQUIRED, "novel2017")
 
 _IMAGES = (".jpg", ".jpeg", ".png")
 _ANNOTATIONS = (
@@ -46,7 +48,7 @@ def check_layout(root: Path) -> None:
     Raises:
         SemtokError: names the first one missing and where to get it.
     """
-    for folder in FOLDERS:
+    for folder in REQUIRED:
         for name in (folder, f"annotations/captions_{folder}.json"):
             if not (root / name).exists():
                 raise SemtokError(
@@ -55,9 +57,19 @@ def check_layout(root: Path) -> None:
                 )
 
 
+def folders(root: Path) -> list[str]:
+    """Those of `FOLDERS` that a root has."""
+    return [folder for folder in FOLDERS if (root / folder).is_dir()]
+
+
 def list_files(root: Path) -> list[Path]:
     """Every file of the root that the line may read, in order of their names."""
-    images = [p for name in FOLDERS for p in (root / name).iterdir() if p.suffix.lower() in _IMAGES]
+    images = [
+        path
+        for folder in folders(root)
+        for path in (root / folder).iterdir()
+        if path.suffix.lower() in _IMAGES
+    ]
     annotations = [path for pattern in _ANNOTATIONS for path in root.glob(pattern)]
     of_benchmarks = [path for path in root.glob("*/*.json*") if is_of_a_benchmark(path, root)]
     return sorted(images + annotations + of_benchmarks)

@@ -83,7 +83,7 @@ def split_images(index: Path, split: str) -> pa.Table:
 
     Args:
         index: the artifact of `index`.
-        split: train, val or test.
+        split: train, val, test or novel.
 
     Returns:
         Schema `IMAGES`.

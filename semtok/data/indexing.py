@@ -109,7 +109,7 @@ def _listed_images(root: Path) -> pl.DataFrame:
     """The images that the annotations name, file by file in their order."""
     fields = {"id": int, "file_name": str, "width": int, "height": int}
     frames = []
-    for folder in coco.FOLDERS:
+    for folder in coco.folders(root):
         path = root / f"annotations/captions_{folder}.json"
         ids, names, widths, heights = coco.columns(path, coco.read_json(path), "images", fields)
         frames.append(
@@ -130,7 +130,7 @@ def _listed_images(root: Path) -> pl.DataFrame:
 def _listed_captions(root: Path) -> pl.DataFrame:
     fields = {"id": int, "image_id": int, "caption": str}
     frames = []
-    for folder in coco.FOLDERS:
+    for folder in coco.folders(root):
         name = f"annotations/captions_{folder}.json"
         path = root / name
         ids, images, texts = coco.columns(path, coco.read_json(path), "annotations", fields)
@@ -150,7 +150,7 @@ def _listed_captions(root: Path) -> pl.DataFrame:
 def _truth(root: Path, images: pl.DataFrame, captions: pl.DataFrame) -> pl.DataFrame:
     """What is true of what, among the images and captions that are kept, within a split."""
     frames = [pl.DataFrame(schema={"caption_id": pl.Int64, "image_id": pl.Int64})]
-    for folder in coco.FOLDERS:
+    for folder in coco.folders(root):
         path = root / f"annotations/truth_{folder}.json"
         if path.exists():
             pairs = coco.integers(path, coco.read_json(path), "pairs", 2)
@@ -172,7 +172,7 @@ def _listed_siblings(root: Path) -> pl.DataFrame:
     fields = {**ids, "kind": str, "first_caption": str, "second_caption": str}
     schema = {name: pl.Int64 if kind is int else pl.String for name, kind in fields.items()}
     frames = [pl.DataFrame(schema=schema)]
-    for folder in coco.FOLDERS:
+    for folder in coco.folders(root):
         path = root / f"annotations/siblings_{folder}.json"
         if path.exists():
             found = coco.columns(path, coco.read_json(path), "pairs", fields)
@@ -240,15 +240,20 @@ def _header(path: Path) -> tuple[int, int, str | None]:
 
 
 def _splits(root: Path, images: pl.DataFrame, siblings: pl.DataFrame) -> pl.Series:
-    """Karpathy's splits where the root has them, else those of the folders; siblings together."""
+    """Karpathy's splits where the root has them, else those of the folders; siblings together.
+
+    What lies in novel2017 is novel, whatever else is said.
+    """
     karpathy = coco.karpathy_splits(root)
-    if karpathy:
-        found = [karpathy.splits.get(each, karpathy.others) for each in images["image_id"]]
-    else:
-        ids = (siblings[f"{end}_image_id"].to_list() for end in ("second", "first"))
-        first_of = dict(zip(*ids, strict=True))
-        found = [
-            "train" if folder == "train2017" else half(first_of.get(image_id, image_id))
-            for folder, image_id in zip(images["folder"], images["image_id"], strict=True)
-        ]
+    ids = (siblings[f"{end}_image_id"].to_list() for end in ("second", "first"))
+    first_of = dict(zip(*ids, strict=True))
+
+    def split(folder: str, image_id: int) -> str | None:
+        if folder == "novel2017":
+            return "novel"
+        if karpathy:
+            return karpathy.splits.get(image_id, karpathy.others)
+        return "train" if folder == "train2017" else half(first_of.get(image_id, image_id))
+
+    found = [split(*each) for each in images.select("folder", "image_id").iter_rows()]
     return pl.Series("split", found, dtype=pl.String)

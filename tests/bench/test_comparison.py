@@ -101,10 +101,14 @@ def test_fewer_seeds_than_a_claim_needs_are_a_smoke_run(make_cases, seeds, label
 
 
 def test_final_numbers_are_those_of_test(make_cases):
-    for splits, final in ((("val", "test"), "test"), (("train", "val"), "val")):
+    for splits, final in (
+        (("val", "test"), ["test"]),
+        (("train", "val"), ["val"]),
+        (("val", "test", "novel"), ["test", "novel"]),
+    ):
         both = pa.concat_tables([make_cases({0: GOOD}, split=split) for split in splits])
         found = compare({"one": both}, "one", 20, 0.95)
-        assert [task.split for task in final_tasks(found)] == [final]
+        assert [task.split for task in final_tasks(found)] == final
 
 
 def test_a_baseline_without_scores_is_refused(make_cases):

@@ -69,7 +69,7 @@ INPUTS = {
     "scores@grid": ["index", "checkpoint@grid", "token_shards@grid-val"],
     "leaderboard": ["scores@grid", "scores@semantic"],
 }
-_DATA = {"data": {"name": "tiny", "rejected_share": 0.1}}
+_DATA = {"data": {"name": "tiny", "rejected_share": 0.1, "splits": ["train", "val", "test"]}}
 _TRAIN = {"train": {"seeds": [0, 1], "steps": 40}}
 _BENCH = {"bench": {"benchmarks": ["retrieval", "siblings"], "splits": ["val"], "baseline": "grid"}}
 

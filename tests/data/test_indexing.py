@@ -214,6 +214,29 @@ def test_progress_ends_at_the_number_of_images(tiny_coco):
     assert (events[-1].done, events[-1].total) == (9, 9)
 
 
+@pytest.mark.parametrize("karpathy", [False, True])
+def test_images_of_novel2017_are_novel_whatever_else_is_said(tiny_coco, karpathy):
+    before = build(tiny_coco).splits
+    (tiny_coco / "novel2017").mkdir()
+    shutil.copy(tiny_coco / "train2017/000000000001.jpg", tiny_coco / "novel2017/new.jpg")
+    document = json.loads((tiny_coco / "annotations/captions_train2017.json").read_text())
+    (listed,) = (each for each in document["images"] if each["id"] == 1)
+    new = {
+        "images": [listed | {"id": 500, "file_name": "new.jpg"}],
+        "annotations": [{"id": 500_000, "image_id": 500, "caption": "a red dog"}],
+    }
+    (tiny_coco / "annotations/captions_novel2017.json").write_text(json.dumps(new))
+    if karpathy:  # all that is in neither list is train
+        for name in ("val", "test"):
+            (tiny_coco / f"annotations/coco_karpathy_{name}.json").write_text("[]")
+        before = dict.fromkeys(before, "train")
+    found = build(tiny_coco)
+    assert found.splits == before | {500: "novel"}
+    assert {"novel2017/new.jpg", "annotations/captions_novel2017.json"} <= set(
+        files.list_files(tiny_coco)["path"].to_pylist()
+    )
+
+
 def true(root: Path, *pairs: object) -> None:
     text = json.dumps({"pairs": pairs})
     (root / "annotations/truth_val2017.json").write_text(text)

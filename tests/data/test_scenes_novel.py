@@ -172,3 +172,13 @@ def test_another_seed_holds_out_others() -> None:
     share = sum(HELD.action(*each) for each in triples) / len(triples)
     assert share == pytest.approx(1 / 8, abs=0.01)
     assert not any(HELD.action(a.name, "left of", b.name) for a in THINGS for b in THINGS)
+
+
+def test_official_files_of_benchmarks_are_about_val2017(root: Path) -> None:
+    files = {
+        row["filename"]
+        for path in (root / "sugar_crepe").glob("*.json")
+        for row in json.loads(path.read_text(encoding="utf-8")).values()
+    }
+    assert files
+    assert not files & {path.name for path in (root / NOVEL).iterdir()}

@@ -90,9 +90,10 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
             for kind, pairs in (("truth", _true_pairs(claims)), ("siblings", relatives)):
                 document = {"info": _INFO, "pairs": pairs}
                 _write_json(root / "annotations" / f"{kind}_{split}.json", document)
-            for name, rows in documents(claims.observations, relatives, settings.seed).items():
-                (root / name).parent.mkdir(exist_ok=True)
-                _write_json(root / name, rows)
+            if split == "val2017":
+                for name, rows in documents(claims.observations, relatives, settings.seed).items():
+                    (root / name).parent.mkdir(exist_ok=True)
+                    _write_json(root / name, rows)
     emit(Progress("scenes", done, total))
     psg = {
         "data": graphs,
