@@ -34,7 +34,7 @@ coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco
 study: $(VENV)/line  ## Train and score the variants of study.yaml: make study SIZE=small, or full
 	semtok study $(SIZE)
 	dvc repro
-	semtok compare
+	semtok study $(SIZE) --report
 	@echo
 	@echo "params.yaml now describes the study; 'git checkout params.yaml' goes back to the demo"
 

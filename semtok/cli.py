@@ -77,10 +77,17 @@ def compare(
 def study(
     context: typer.Context,
     size: Annotated[str, typer.Argument(help="One of the sizes in study.yaml.")],
+    report: Annotated[
+        bool, typer.Option("--report", help="Write docs/study.md from its results instead.")
+    ] = False,
 ) -> None:
     """Write params.yaml with the study's settings. `make study` runs them."""
+    from semtok import commands
     from semtok import study as settings
 
+    if report:
+        typer.echo(commands.report(context.obj, size))
+        return
     found = settings.write(context.obj, size)
     trainings = len(found.variants) * len(found.train.seeds)
     typer.echo(f"params.yaml: study {size}, {len(found.variants)} variants, {trainings} trainings")

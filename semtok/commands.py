@@ -39,6 +39,28 @@ def compare(root: Path, variants: Sequence[str]) -> "Leaderboard":
     )
 
 
+def report(root: Path, size: str) -> Path:
+    """Write `docs/study.md` from what a study has published so far.
+
+    Args:
+        root: the project's folder, with `params.yaml` and `study.yaml`.
+        size: one of `sizes` in `study.yaml`.
+
+    Returns:
+        The page; its pictures lie in a folder beside it.
+
+    Raises:
+        SemtokError: there is no such size, or no variant of it was scored.
+    """
+    from semtok import study
+    from semtok.report.study import page, published
+
+    params = study.settings(root, size)
+    path = root / "docs" / "study.md"
+    page.write(published.read(Workspace(root, params.data.name), params, size), path)
+    return path
+
+
 def predict(
     root: Path,
     variant: str,

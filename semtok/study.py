@@ -29,18 +29,26 @@ def write(root: Path, size: str) -> Params:
     """
     import yaml
 
-    path, study = root / "params.yaml", params.read(root / "study.yaml")
-    sizes = study.get("sizes", {})
-    if size not in sizes:
-        raise SemtokError(f"{size}: no such size of the study; there are {', '.join(sizes)}")
-    document = laid_over(params.read(path), study.get("all", {}))
-    document = laid_over(document, sizes[size])
+    path, document = root / "params.yaml", _document(root, size)
     found = params.validate(document, root / "study.yaml")
     text = yaml.safe_dump(document, sort_keys=False, width=100)
     partial = path.with_suffix(".partial")  # a full disk must not cost the settings
     partial.write_text(_HEADER.format(size=size) + text, encoding="utf-8")
     partial.replace(path)
     return found
+
+
+def settings(root: Path, size: str) -> Params:
+    """The study's settings, whether or not they stand in `params.yaml` now.
+
+    Args:
+        root: as for `write`.
+        size: as for `write`.
+
+    Raises:
+        SemtokError: as for `write`.
+    """
+    return params.validate(_document(root, size), root / "study.yaml")
 
 
 def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,3 +62,12 @@ def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
             for key, value in changes.items()
         },
     }
+
+
+def _document(root: Path, size: str) -> dict[str, Any]:
+    study = params.read(root / "study.yaml")
+    sizes = study.get("sizes", {})
+    if size not in sizes:
+        raise SemtokError(f"{size}: no such size of the study; there are {', '.join(sizes)}")
+    document = laid_over(params.read(root / "params.yaml"), study.get("all", {}))
+    return laid_over(document, sizes[size])

@@ -9,6 +9,7 @@ import yaml
 
 from semtok import params as settings
 from semtok import runner
+from semtok.report.study import page, published
 from semtok.study import laid_over
 from semtok.workspace import Workspace
 from tests import small_line
@@ -64,6 +65,10 @@ def test_every_variant_trains_through_the_line_with_identical_blocks(tmp_path):
     assert all(tokens[f"regions_{number}"] <= number for number in (4, 8, 16))
     assert tokens["regions_4"] < tokens["regions_8"] <= tokens["regions"]
     small_line.run(root, "leaderboard", None)  # so many rows can be drawn
+    params = settings.load(root / "params.yaml")
+    page.write(published.read(workspace, params, "tiny"), root / "study.md")
+    text = (root / "study.md").read_text()
+    assert "**Smoke run" in text and "partial" not in text and "- The variant" not in text
     for tokenizer in ("grid_relations", "grid_mask_map"):
         runner.run(f"token_shards@{tokenizer}-val", root, scratch=False)  # with its gate
 

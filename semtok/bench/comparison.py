@@ -124,7 +124,7 @@ def compare(
         drawn = resample([tasks[name][task] for name in names], resamples, seed)
         for metric in telling(tasks[baseline][task].candidates):
             found = [each[metric] for each in drawn]
-            rows += _rows(task, metric, dict(zip(names, found, strict=True)), confidence)
+            rows += rows_of(task, metric, dict(zip(names, found, strict=True)), confidence)
     seeds = {name: min(len(each.seeds) for each in tasks[name].values()) for name in names}
     return Comparison(
         baseline=baseline,
@@ -163,7 +163,7 @@ def decide(points: Interval, p: float, metric: str, confidence: float) -> str:
     return "better" if above == higher_is_better(metric) else "worse"
 
 
-def _rows(
+def rows_of(
     task: Task, metric: str, found: Mapping[str, Resampled], confidence: float
 ) -> Iterator[Row]:
     """The rows of one metric of a task: the baseline's, then those of the family around it."""

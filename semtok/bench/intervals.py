@@ -82,7 +82,11 @@ class Resampled:
 
 
 def resample(
-    variants: Sequence[Ranks], resamples: int, seed: int = 0, block: int = BLOCK
+    variants: Sequence[Ranks],
+    resamples: int,
+    seed: int = 0,
+    block: int = BLOCK,
+    same_trainings: bool = False,
 ) -> list[dict[str, Resampled]]:
     """Draw the resamples of one task, for all variants at once.
 
@@ -91,6 +95,8 @@ def resample(
         resamples: B, how many to draw.
         seed: of the random numbers; the same seed gives the same intervals.
         block: bytes of memory to work in, roughly.
+        same_trainings: whether these are the scores of one variant's trainings, put to several
+            tests: then their seeds are drawn together, too.
 
     Returns:
         For each variant, metric -> its estimate and replicates.
@@ -99,7 +105,11 @@ def resample(
     rows = int(max(1, block // (24 * max(clusters, cases))))
     images = np.random.default_rng([seed, 0])
     shares = [
-        _shares(np.random.default_rng([seed, 1, number]), resamples, len(each.seeds))
+        _shares(
+            np.random.default_rng([seed, 1, 0 if same_trainings else number]),
+            resamples,
+            len(each.seeds),
+        )
         for number, each in enumerate(variants)
     ]
     prepared = [_Prepared(each) for each in variants]

@@ -24,7 +24,7 @@ from semtok.tokens.batch import PATCH
 from semtok.tokens.collate import Collate
 from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows, Rows
 from semtok.tokens.shards import TokenShards
-from semtok.train import checkpoint, loop, validation
+from semtok.train import checkpoint, hardware, loop, validation
 from semtok.train.batches import Data
 from semtok.train.captions import Captions
 from semtok.train.objective import Objective
@@ -117,7 +117,7 @@ def train(
         "learning_rate": settings.learning_rate,
         "training_seconds": done.seconds,
         "images_per_second": done.step * settings.batch_size / done.seconds,
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "device": hardware.name(device),
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "parameters": model.parameters_by_role(),

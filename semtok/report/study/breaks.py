@@ -1,0 +1,117 @@
+"""The same trainings under other conditions: predicted extraction, other images, other relations.
+
+A benchmark `retrieval_CONDITION` puts the test of `retrieval` under a condition.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from semtok.bench.cases import Task
+from semtok.bench.contrasts import difference
+from semtok.params import Params
+from semtok.report.study import tables
+from semtok.report.study.published import FINAL, Published
+from semtok.report.study.questions import Question
+from semtok.report.study.tables import Found
+
+
+def sections(published: Published, found: Found) -> Iterator[str]:
+    """Where variants break: on predicted extraction, other splits, and under other conditions.
+
+    Args:
+        published: what there is of the study.
+        found: the values of the tasks that tables show.
+
+    Yields:
+        Markdown; nothing where none of it was scored.
+    """
+    parts = [*_predicted(published, found), *_other_splits(published, found)]
+    benchmarks = dict.fromkeys(task.benchmark for task in published.tasks)
+    known = {tables.condition_of(each, benchmarks): None for each in benchmarks}
+    for condition in [each for each in known if each not in ("", "permuted")]:
+        table = tables.of_condition(
+            published, _under(published, found, condition), list(published.scores)
+        )
+        parts += [f"### {condition.replace('_', ' ').capitalize()}", str(table)] if table else []
+    if parts:
+        yield "## Where it breaks"
+        yield from parts
+
+
+def _predicted(published: Published, found: Found) -> Iterator[str]:
+    """Variants on predicted extraction, against the same on annotations and the baseline."""
+    params = published.params
+    annotated, predicted = {}, []
+    for name in published.scores:
+        reads = params.token_shards[f"{params.variants[name].tokenizer}-{FINAL}"].reads
+        if reads.startswith("extraction/annotated-"):
+            annotated[_twin(params, name)] = name
+        elif reads != "images":
+            predicted.append(name)
+    contrasts = [
+        difference(name, other)
+        for name in predicted
+        for other in (annotated.get(_twin(params, name)), params.bench.baseline)
+        if other
+    ]
+    question = Question("Predicted extraction", "", contrasts)
+    if table := tables.of_question(question, found, params.bench.confidence):
+        yield f"### {question.title}"
+        yield "Masks and relations found by models, against annotated ones, and against patches."
+        yield table
+
+
+def _twin(params: Params, variant: str) -> str:
+    """What a variant is, whatever its tokenizer is called and reads."""
+    settings = params.variants[variant]
+    tokenizer = sorted(params.tokenizers[settings.tokenizer].items())
+    return f"{tokenizer} {replace(settings, tokenizer='')}"
+
+
+def _other_splits(published: Published, found: Found) -> Iterator[str]:
+    splits = dict.fromkeys(task.split for task in published.tasks)
+    for split in [each for each in splits if each not in ("train", "val", FINAL)]:
+        tasks = {
+            under: task
+            for task in found
+            if (under := task._replace(split=split)) in published.tasks
+        }
+        if tasks and (table := tables.of_condition(published, tasks, list(published.scores))):
+            yield f"### The split {split}"
+            yield f"Each variant on {split}, minus the same on {FINAL}."
+            yield table
+
+
+def _under(published: Published, found: Found, condition: str) -> dict[Task, Task]:
+    return {
+        under: task
+        for task in found
+        if (under := task._replace(benchmark=f"{task.benchmark}_{condition}")) in published.tasks
+    }
+
+
+def permuted_at_test(published: Published, found: Found) -> Iterator[str]:
+    """What true relations are worth at test, of variants that were trained with them.
+
+    Args:
+        published: what there is of the study.
+        found: the values of the tasks that tables show.
+
+    Yields:
+        Markdown; nothing where none of it was scored.
+    """
+    variants = published.params.variants
+    told = [
+        name
+        for name in published.scores
+        if (variants[name].intangible or variants[name].relation_bias)
+        and not variants[name].permute_relations
+    ]
+    tasks = _under(published, found, "permuted")
+    if tasks and (table := tables.of_condition(published, tasks, told)):
+        yield "### Permuted at test alone"
+        yield (
+            "What a variant, trained with true relations, loses when those of each test image are "
+            "permuted (below 0: it uses them). Each training is compared with itself."
+        )
+        yield table

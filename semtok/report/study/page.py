@@ -1,0 +1,181 @@
+"""`docs/study.md`: the same artifacts give the same bytes."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from semtok.bench import protocol
+from semtok.bench.cases import Task
+from semtok.bench.contrasts import between
+from semtok.report.study import breaks, paper, pictures, tables
+from semtok.report.study.published import Published
+from semtok.report.study.questions import (
+    LADDER,
+    QUESTIONS,
+    REGIONS,
+    SQUARE_QUESTIONS,
+    Question,
+)
+from semtok.report.study.tables import Found
+
+
+def write(published: Published, path: Path) -> None:
+    """Write the page, and its pictures into a folder beside it that bears its name.
+
+    Args:
+        published: what there is of the study.
+        path: the `.md` file.
+    """
+    folder = path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
+    tasks = tables.headlines(published.tasks)
+    found = {task: published.resampled(task) for task in tasks}
+    drawn = pictures.draw(published, found, folder)
+    parts = [
+        f"# The study, size {published.size}",
+        *_head(published, tasks),
+        *_answers(published, found, drawn),
+        *breaks.sections(published, found),
+        *paper.section(published),
+        *_everything(published, found, drawn),
+        *_not_run(published),
+    ]
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _head(published: Published, tasks: list[Task]) -> Iterator[str]:
+    params, size = published.params, published.size
+    yield (
+        f"Written by `semtok study {size} --report` from what `make study SIZE={size}` has "
+        "published. What each variant is: [variants](variants.md); by which rules they are "
+        f"compared: [protocol](protocol.md), version {protocol.VERSION}."
+    )
+    scored, wanted = len(published.scores), len(params.variants)
+    state = [published.label] if published.label else []
+    state += [f"partial: {scored} of {wanted} variants were scored"] if scored < wanted else []
+    if state:
+        told = "; ".join(state)
+        yield f"**{told[0].upper()}{told[1:]}.** No claim rests on this page."
+    yield tables.markdown(["what", "was run"], _facts(published, tasks))
+    bench = params.bench
+    yield (
+        f"In brackets: {100 * bench.confidence:g} % intervals of {bench.bootstrap:,} paired "
+        "resamples of images (siblings together) and seeds. Differences are in points. **Bold**: "
+        "told apart from 0 by Holm's correction for the rows of a table, column by column. "
+        "Retrieval counts every image that a caption is true of, where the data set knows them."
+    )
+    yield (
+        "Masks and relations are *annotated*, so what is given them is an oracle row, but where a "
+        "variant is said to have predicted ones."
+    )
+
+
+def _facts(published: Published, tasks: list[Task]) -> list[list[str]]:
+    params, first = published.params, next(iter(published.scores.values()))
+    train, encoder = params.train, params.encoder
+    data = params.data.settings.get(params.data.format, {})
+    cases = [f"{tables.name(task)} {len(first[task].case_ids):,}" for task in tasks]
+    counts = sorted(set(published.seeds.values()))
+    hours = sum(
+        published.costs[name].training_seconds * seeds for name, seeds in published.seeds.items()
+    )
+    return [
+        ["command", f"`make study SIZE={published.size}`"],
+        ["data", f"{params.data.name}: {', '.join(f'{key} {data[key]}' for key in sorted(data))}"],
+        ["cases on test", ", ".join(cases)],
+        ["encoder", f"{encoder.depth} blocks of width {encoder.width}, {encoder.heads} heads"],
+        ["training", f"{train.steps:,} steps of {train.batch_size} images"],
+        ["seeds a variant", " or ".join(map(str, counts))],
+        ["trained on", _counted(published.machines()) or "not known: there are no checkpoints"],
+        ["from commit", _counted(published.commits()) or "not known"],
+        ["training, all together", f"{hours / 3600:.1f} hours"],
+    ]
+
+
+def _answers(published: Published, found: Found, drawn: set[str]) -> Iterator[str]:
+    confidence = published.params.bench.confidence
+    if short := tables.in_short(QUESTIONS, found, confidence):
+        yield "## In short"
+        yield "The first comparison of each question below."
+        yield short
+    yield "## What earned the gain"
+    for question in QUESTIONS:
+        yield from _section(question, found, confidence)
+        if question.title == "Permuted in training":
+            yield from breaks.permuted_at_test(published, found)
+        if question.title == "Equal token count" and "tokens" in drawn:
+            yield "![R@1 by tokens per image](study/tokens.png)"
+    squares = [part for each in SQUARE_QUESTIONS for part in _section(each, found, confidence, 4)]
+    if squares:
+        yield "### {patches, regions} x {relations off, on}"
+        yield (
+            "A mean effect is that of one factor, averaged over the other; the interaction is what "
+            "relations do for regions beyond what they do for patches."
+        )
+        if "two_by_two" in drawn:
+            yield "![The 2 x 2](study/two_by_two.png)"
+        yield from squares
+    yield from _flops(published, found, drawn)
+
+
+def _section(question: Question, found: Found, confidence: float, level: int = 3) -> Iterator[str]:
+    if table := tables.of_question(question, found, confidence):
+        yield f"{'#' * level} {question.title}"
+        if level == 3:
+            yield question.asks
+        yield table
+
+
+def _flops(published: Published, found: Found, drawn: set[str]) -> Iterator[str]:
+    places = {name: math.log(cost.flops_per_image) for name, cost in published.costs.items()}
+    ladder = {name: places[name] for name in LADDER if name in places}
+    what = "patches of equal FLOPs"
+    rows = [between(name, places[name], ladder, what) for name in REGIONS if name in places]
+    contrasts = [each for each in rows if each]
+    yield "### Gain per FLOP"
+    yield (
+        "All variants make equally many steps with equal batches, so what an image costs is what a "
+        "training costs on the vision side; the text side is the same for all. Extraction is not "
+        "counted: masks and relations are taken as given."
+    )
+    if "flops" in drawn:
+        yield "![R@1 by FLOPs per image](study/flops.png)"
+    if contrasts:
+        asks = (
+            "At equal FLOPs: regions against patches of the same cost. A ladder of patch variants "
+            f"({', '.join(f'`{name}`' for name in ladder)}) was trained to the end; between two of "
+            "its rungs their scores are interpolated linearly in the logarithm of FLOPs. A variant "
+            "that is cheaper or dearer than every rung has no row. (Curves of one training over "
+            "its steps are not interpolated: halfway down its schedule, a training is not one of "
+            "half the length.)"
+        )
+        question = Question("Equal FLOPs", asks, contrasts)
+        yield asks
+        yield str(tables.of_question(question, found, published.params.bench.confidence))
+
+
+def _everything(published: Published, found: Found, drawn: set[str]) -> Iterator[str]:
+    yield "## All variants"
+    if "variants" in drawn:
+        yield "![R@1 of all variants](study/variants.png)"
+    yield tables.of_values(published, found)
+    if "curves" in drawn:
+        yield "![Validation recall of all variants](study/curves.png)"
+
+
+def _not_run(published: Published) -> Iterator[str]:
+    scored = set(published.scores)
+    lines = [f"- The variant `{name}`." for name in published.missing]
+    for question in (*QUESTIONS, *SQUARE_QUESTIONS):
+        lacking = [each.name for each in question.contrasts if not set(each.weights) <= scored]
+        if lacking:
+            lines.append(f"- {question.title}: {', '.join(lacking)}.")
+    if lines:
+        yield "## Not run"
+        yield "\n".join(lines)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return "; ".join(f"{what} ({count} trainings)" for what, count in sorted(counts.items()))

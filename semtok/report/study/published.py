@@ -1,0 +1,137 @@
+"""What a study has published so far, read whole: the page is a pure function of it."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from semtok.bench import costs, protocol
+from semtok.bench.cases import CASES, RECALLS, Ranks, Task, by_task, check_same_cases
+from semtok.bench.costs import Costs
+from semtok.bench.intervals import Resampled, resample
+from semtok.errors import SemtokError
+from semtok.params import Params
+from semtok.tables import read_table
+from semtok.train.history import HISTORY
+from semtok.workspace import Workspace
+
+#: The metric of all tables and charts but the paper's.
+METRIC = next(iter(RECALLS))
+
+#: The split that final numbers are read from.
+FINAL = "test"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The scored variants of a study.
+
+    Attributes:
+        size: of the study.
+        params: its settings; `variants` may hold more than was scored.
+        scores: variant -> its cases by task.
+        costs: variant -> what it costs.
+        histories: variant -> the `history.parquet` of each training.
+        trainings: variant -> the `training.json` of each training that is still there.
+    """
+
+    size: str
+    params: Params
+    scores: Mapping[str, Mapping[Task, Ranks]]
+    costs: Mapping[str, Costs]
+    histories: Mapping[str, Sequence[pa.Table]]
+    trainings: Mapping[str, Sequence[Mapping[str, Any]]]
+
+    @property
+    def missing(self) -> list[str]:
+        """The variants of the study that were not scored."""
+        return [name for name in self.params.variants if name not in self.scores]
+
+    @cached_property
+    def tasks(self) -> tuple[Task, ...]:
+        """What all of them were scored on."""
+        return tuple(next(iter(self.scores.values())))
+
+    @cached_property
+    def seeds(self) -> dict[str, int]:
+        """Variant -> its number of trainings."""
+        return {
+            name: min(len(each.seeds) for each in tasks.values())
+            for name, tasks in self.scores.items()
+        }
+
+    @cached_property
+    def label(self) -> str:
+        """What the study has to be called: empty where claims may rest on it."""
+        return protocol.label(min(self.seeds.values()))
+
+    def resampled(self, task: Task) -> dict[str, Resampled]:
+        """`METRIC` of each variant on a task, resampled together."""
+        drawn = resample(
+            [tasks[task] for tasks in self.scores.values()], self.params.bench.bootstrap
+        )
+        return {name: each[METRIC] for name, each in zip(self.scores, drawn, strict=True)}
+
+    def commits(self) -> Counter[str]:
+        """Where the trainings started from, and how many from each."""
+        return Counter(
+            f"{each['commit']}{', with changes' if each.get('dirty') else ''}"
+            for trainings in self.trainings.values()
+            for each in trainings
+            if each.get("commit")
+        )
+
+    def machines(self) -> Counter[str]:
+        """What the trainings ran on, and how many on each."""
+        return Counter(
+            f"{each['device']}, {each['threads']} threads, torch {each['versions']['torch']}"
+            for trainings in self.trainings.values()
+            for each in trainings
+        )
+
+
+def read(workspace: Workspace, params: Params, size: str) -> Published:
+    """Read what the study has published.
+
+    Args:
+        workspace: of the study's data set.
+        params: the study's settings.
+        size: their name.
+
+    Raises:
+        SemtokError: nothing was scored, or the variants were scored on different data.
+    """
+    folders = {name: workspace.find("scores", name) for name in params.variants}
+    found = {name: folder for name, folder in folders.items() if folder}
+    if not found:
+        raise SemtokError(
+            f"{workspace.relative('scores')}: no variant of the study {size} was scored; "
+            f"run make study SIZE={size}"
+        )
+    first = params.bench.baseline
+    names = sorted(found, key=lambda name: name != first)  # the baseline first
+    scores = {name: by_task(read_table(found[name] / "cases.parquet", CASES)) for name in names}
+    check_same_cases(scores)
+    return Published(
+        size=size,
+        params=params,
+        scores=scores,
+        costs={name: costs.read(found[name]) for name in names},
+        histories={
+            name: [
+                read_table(path, HISTORY) for path in sorted(found[name].glob("history-*.parquet"))
+            ]
+            for name in names
+        },
+        trainings={name: _trainings(workspace, name) for name in names},
+    )
+
+
+def _trainings(workspace: Workspace, variant: str) -> list[dict[str, Any]]:
+    folder = workspace.find("checkpoint", variant)
+    paths = sorted(folder.glob("seed-*/training.json")) if folder else []
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]

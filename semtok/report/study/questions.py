@@ -1,0 +1,133 @@
+"""What the study asks, as differences between variants: docs/variants.md says what each one is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from semtok.bench.contrasts import Contrast, difference, two_by_two
+
+
+@dataclass(frozen=True)
+class Question:
+    """A family of comparisons that one p-value correction goes over.
+
+    Attributes:
+        title: of its section.
+        asks: one sentence for people.
+        contrasts: the one that answers best comes first.
+    """
+
+    title: str
+    asks: str
+    contrasts: Sequence[Contrast]
+
+
+def _pairs(*pairs: str) -> list[Contrast]:
+    """Each `ours theirs`."""
+    return [difference(*pair.split()) for pair in pairs]
+
+
+#: Patches alone, patches told of relations, regions, regions told of relations.
+SQUARES = {
+    "as tokens": ("vit", "regions", "vit_intangible", "regions_intangible"),
+    "as bias": ("vit", "regions", "vit_bias", "regions_bias"),
+    "as tokens and bias": ("vit", "regions", "vit_relations", "regions_relations"),
+}
+
+QUESTIONS = (
+    Question(
+        "Regions",
+        "What do mask regions earn in place of patches, told the same of relations?",
+        _pairs(
+            "regions vit",
+            "regions_intangible vit_intangible",
+            "regions_bias vit_bias",
+            "regions_relations vit_relations",
+        ),
+    ),
+    Question(
+        "Relations as tokens",
+        "What do intangible tokens earn?",
+        _pairs("regions_intangible regions", "vit_intangible vit"),
+    ),
+    Question(
+        "Relations as bias",
+        "What does additive attention between what is related earn, alone and on top of tokens?",
+        _pairs(
+            "regions_bias regions",
+            "vit_bias vit",
+            "regions_relations regions_intangible",
+            "vit_relations vit_intangible",
+        ),
+    ),
+    Question(
+        "Permuted in training",
+        "Do true relations help, or would as many wrong ones? Above 0: it is the truth that helps.",
+        _pairs(
+            "regions_relations regions_permuted",
+            "vit_relations vit_permuted",
+            "semantic semantic_permuted",
+        ),
+    ),
+    Question(
+        "Masks and relations, used otherwise",
+        "Do regions win because of where masks lie, whoever is told? As a channel, patches see the "
+        "mask map; as auxiliary losses, they learn to predict masks and relations.",
+        _pairs(
+            "regions vit_mask_map",
+            "vit_mask_map vit",
+            "regions_relations vit_auxiliary",
+            "vit_auxiliary vit",
+            "vit_auxiliary_masks vit",
+            "vit_auxiliary_relations vit",
+        ),
+    ),
+    Question(
+        "Without pixels",
+        "How far do the graph alone, the masks' shapes alone and the mask map alone go?",
+        _pairs(
+            "graph_only vit",
+            "graph_only regions_relations",
+            "shapes_only vit",
+            "shapes_only regions",
+            "mask_map_only vit",
+            "mask_map_only vit_mask_map",
+        ),
+    ),
+    Question(
+        "Equal token count",
+        "Regions against as many patches. The largest masks are kept; an image with fewer masks "
+        "has fewer tokens.",
+        _pairs("regions vit_36", "regions_16 vit_16", "regions_8 vit_9", "regions_4 vit_4"),
+    ),
+    Question(
+        "Spatial neighbours",
+        "What does a bias to each mask's nearest neighbours earn?",
+        _pairs("regions_neighbours regions", "semantic regions_relations"),
+    ),
+)
+
+SQUARE_QUESTIONS = tuple(
+    Question(
+        f"Relations {how}",
+        "Mean effects and interaction.",
+        two_by_two(names, "regions", f"relations {how}"),
+    )
+    for how, names in SQUARES.items()
+)
+
+#: Patch variants that differ in the number of tokens alone: the ladder of equal FLOPs.
+LADDER = ("vit_4", "vit_9", "vit_16", "vit_36", "vit")
+
+#: What is set beside the ladder, and beside the paper.
+REGIONS = (
+    "regions_4",
+    "regions_8",
+    "regions_16",
+    "regions",
+    "regions_intangible",
+    "regions_relations",
+    "semantic",
+)
+
+#: Gains over ViT that arXiv 2405.16401 reports, in percent or points: it does not say which.
+PAPER = {"text to image": 47, "image to text": 44, "ARO": 18, "Winoground": 10}

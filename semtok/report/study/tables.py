@@ -1,0 +1,182 @@
+"""The tables of the page: effects of questions, values of variants, drops under conditions."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from semtok.bench.cases import Ranks, Task
+from semtok.bench.contrasts import Contrast, Effect, effects
+from semtok.bench.intervals import Interval, Resampled, resample
+from semtok.report.study.published import FINAL, METRIC, Published
+from semtok.report.study.questions import Question
+
+#: The tasks that tables show, by benchmark; the first line that was scored.
+_SHOWN: Mapping[str, Sequence[Sequence[str]]] = {
+    "retrieval": (
+        ("text_to_image_any_true", "image_to_text_any_true"),
+        ("text_to_image", "image_to_text"),
+    ),
+    "siblings": (("caption", "group"),),
+    "sugar_crepe": (("caption",),),
+}
+
+#: Values of all variants by task.
+Found = Mapping[Task, Mapping[str, Resampled]]
+
+
+def headlines(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks that tables and charts show: few, and the same everywhere.
+
+    Args:
+        tasks: all that the variants were scored on.
+    """
+    whole = [task for task in tasks if task.split == FINAL and not task.is_part]
+    benchmarks = dict.fromkeys(task.benchmark for task in whole)
+    found: list[Task] = []
+    for benchmark in benchmarks:
+        if condition_of(benchmark, benchmarks):
+            continue
+        own = {task.task: task for task in whole if task.benchmark == benchmark}
+        lines = [each for each in _SHOWN.get(benchmark, ()) if set(each) <= set(own)]
+        found += [own[name] for name in (lines[0] if lines else own)]
+    # Retrieval leads.
+    return sorted(found, key=lambda task: list(_SHOWN).index(task.benchmark)
+                  if task.benchmark in _SHOWN else len(_SHOWN))  # fmt: skip
+
+
+def condition_of(benchmark: str, benchmarks: Mapping[str, object]) -> str:
+    """`permuted` of `retrieval_permuted` where `retrieval` was scored too; else empty."""
+    base, _, condition = benchmark.partition("_")
+    return condition if base in benchmarks else ""
+
+
+def name(task: Task) -> str:
+    """A task for people, as the head of a column."""
+    told = task.task.replace("_any_true", "").replace("_", " ")
+    return told if task.benchmark == "retrieval" else f"{task.benchmark}: {told}".replace("_", " ")
+
+
+def of_question(question: Question, found: Found, confidence: float) -> str | None:
+    """Effects of the contrasts whose variants were scored; None where there is none."""
+    family = _scored(question, next(iter(found.values())))
+    if not family:
+        return None
+    columns = {task: effects(family, found[task], METRIC, confidence) for task in found}
+    rows = [
+        [contrast.name, *(_cell(columns[task][number]) for task in found)]
+        for number, contrast in enumerate(family)
+    ]
+    return markdown(["R@1, points", *map(name, found)], rows)
+
+
+def in_short(questions: Sequence[Question], found: Found, confidence: float) -> str | None:
+    """Of each question the first comparison, whose p-value counts all of them; None without any."""
+    scored = next(iter(found.values()))
+    rows = []
+    for question in questions:
+        family = _scored(question, scored)
+        if family and family[0] is question.contrasts[0]:
+            first = [effects(family, found[task], METRIC, confidence)[0] for task in found]
+            rows.append([f"{question.title}: {family[0].name}", *map(_cell, first)])
+    return markdown(["R@1, points", *map(name, found)], rows) if rows else None
+
+
+def of_condition(
+    published: Published, tasks: Mapping[Task, Task], variants: Sequence[str]
+) -> str | None:
+    """What variants gain or lose under a condition, each against itself; None without variants.
+
+    Args:
+        published: the scores.
+        tasks: each task under the condition, and the same one without.
+        variants: which ones, one row each.
+    """
+    bench = published.params.bench
+    if not variants:
+        return None
+    columns = []
+    for under, plain_task in tasks.items():
+        values: dict[str, Resampled] = {}
+        for variant in variants:
+            here, there = (published.scores[variant][task] for task in (under, plain_task))
+            values |= dict(zip(_ends_of(variant), _two(here, there, bench.bootstrap), strict=True))
+        family = [
+            Contrast(variant, dict(zip(_ends_of(variant), (1.0, -1.0), strict=True)))
+            for variant in variants
+        ]
+        columns.append(effects(family, values, METRIC, bench.confidence))
+    rows = [
+        [f"`{variant}`", *(_cell(column[number]) for column in columns)]
+        for number, variant in enumerate(variants)
+    ]
+    return markdown(["R@1, points", *map(name, tasks.values())], rows)
+
+
+def _ends_of(variant: str) -> tuple[str, str]:
+    return f"{variant} under the condition", f"{variant} without it"
+
+
+def _two(here: Ranks, there: Ranks, resamples: int) -> list[Resampled]:
+    """One variant's trainings on two tests, image by image where the tests are of the same."""
+    if np.array_equal(here.case_ids, there.case_ids) and np.array_equal(
+        here.clusters, there.clusters
+    ):
+        both = resample([here, there], resamples, same_trainings=True)
+    else:
+        both = [resample([each], resamples, seed)[0] for seed, each in enumerate((here, there))]
+    return [each[METRIC] for each in both]
+
+
+def of_values(published: Published, found: Found) -> str:
+    """Every variant's values beside its costs, by the first task, best first."""
+    confidence = published.params.bench.confidence
+    first = next(iter(found.values()))
+    rows = []
+    for variant in sorted(first, key=lambda each: -first[each].estimate):
+        cost = published.costs[variant]
+        values = [_value(found[task][variant].interval(confidence)) for task in found]
+        numbers = [f"{cost.tokens_per_image:.1f}", f"{cost.flops_per_image / 1e6:,.1f}"]
+        numbers += [f"{cost.training_seconds:,.0f}", f"{cost.learning_rate:g}"]
+        numbers += [str(published.seeds[variant])]
+        rows.append([f"`{variant}`", *values, *numbers])
+    columns = ["R@1, %", *map(name, found), "tokens", "MFLOPs", "seconds", "rate", "seeds"]
+    return markdown(columns, rows)
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table, its first column to the left and all others to the right."""
+    rules = [":--", *("--:" for _ in columns[1:])]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, rules, *rows))
+
+
+def _scored(question: Question, scored: Mapping[str, object]) -> list[Contrast]:
+    return [each for each in question.contrasts if set(each.weights) <= set(scored)]
+
+
+def _cell(effect: Effect) -> str:
+    """Points with their interval, bold where the verdict is not open."""
+    told = plain(effect.points)
+    return told if effect.verdict == "undecided" else f"**{told}**"
+
+
+def plain(interval: Interval) -> str:
+    """A difference with its interval."""
+    return _ends(interval, "{:+.1f}")
+
+
+def _value(interval: Interval) -> str:
+    return _ends(interval, "{:.1f}")
+
+
+def percent(interval: Interval | None) -> str:
+    """A relative gain with its interval; unbounded ends are ∞, and without any it is empty."""
+    return "" if interval is None else _ends(interval, "{:+.0f}")
+
+
+def _ends(interval: Interval, form: str) -> str:
+    ends = (interval.estimate, interval.low, interval.high)
+    # Rounded first, so that there is no -0.0.
+    estimate, low, high = (
+        "∞" if each is None else form.format(round(each, 1) + 0.0) for each in ends
+    )
+    return f"{estimate} [{low}, {high}]"

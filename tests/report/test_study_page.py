@@ -1,0 +1,258 @@
+"""The study's page, from planted scores: what is there, what is left out, what is bold."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from semtok import study
+from semtok.bench import costs
+from semtok.bench.cases import Ranks, Task
+from semtok.errors import SemtokError
+from semtok.params import VariantSettings
+from semtok.report.study import page, published, questions
+from semtok.report.study.published import Published
+from semtok.workspace import Workspace
+
+REPO = Path(__file__).parents[2]
+IMAGES = 60
+TASKS = {
+    Task("retrieval", "test", "text_to_image_any_true"): 50,
+    Task("retrieval", "test", "text_to_image"): 50,
+    Task("retrieval", "test", "image_to_text_any_true"): 50,
+    Task("retrieval", "test", "image_to_text"): 50,
+    Task("retrieval", "val", "text_to_image"): 50,
+    Task("siblings", "test", "caption"): 2,
+    Task("siblings", "test", "group"): 6,
+    Task("siblings", "test", "group/roles"): 6,
+    Task("retrieval_permuted", "test", "text_to_image_any_true"): 50,
+}
+
+
+@pytest.fixture(scope="module")
+def params():
+    found = study.settings(REPO, "small")
+    return replace(found, bench=replace(found.bench, bootstrap=400))
+
+
+def ranks(share, candidates, seeds=5):
+    """Whose first places are `share` of the images, the same ones for all that have as many."""
+    hit = np.arange(IMAGES) < round(share * IMAGES)
+    return Ranks(
+        ranks=np.tile(np.where(hit, 1, candidates), (seeds, 1)).astype(np.int64),
+        case_ids=np.arange(IMAGES),
+        clusters=np.arange(IMAGES),
+        candidates=np.full(IMAGES, candidates),
+        answers=np.ones(IMAGES, np.int64),
+        truths=None,
+        seeds=tuple(range(seeds)),
+    )
+
+
+def history(share):
+    rows = [(step, f"val/{task}_r1", share * step / 600) for step in (300, 600)
+            for task in ("text_to_image", "image_to_text")]  # fmt: skip
+    return pa.table(dict(zip(("step", "name", "value"), zip(*rows, strict=True), strict=True)))
+
+
+def make(params, shares, tasks=TASKS, seeds=5) -> Published:
+    """A study of variants that find such shares of the images, whatever they are asked."""
+    sizes = {"vit_4": 4, "vit_9": 9, "vit_16": 16, "vit_36": 36, "regions": 14, "regions_4": 3}
+    return Published(
+        size="small",
+        params=params,
+        scores={
+            name: {task: ranks(share, many, seeds) for task, many in tasks.items()}
+            for name, share in shares.items()
+        },
+        costs={
+            name: costs.Costs(
+                costs.Parameters(9, 9, 0, 9, 1),
+                tokens_per_image=sizes.get(name, 64),
+                flops_per_image=1e6 * sizes.get(name, 64),
+                training_seconds=60,
+                learning_rate=1e-3,
+            )
+            for name in shares
+        },
+        histories={name: [history(share)] * seeds for name, share in shares.items()},
+        trainings={
+            name: [{"device": "Some CPU", "threads": 2, "versions": {"torch": "2"},
+                    "commit": "abc", "dirty": seed == 0} for seed in range(seeds)]
+            for name in shares
+        },
+    )  # fmt: skip
+
+
+def written(published, tmp_path):
+    page.write(published, tmp_path / "study.md")
+    return (tmp_path / "study.md").read_text(encoding="utf-8")
+
+
+def row(text, start):
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {start} |")]
+    return [cell.strip() for cell in line.split("|")[2:-1]]
+
+
+def sections(text):
+    return re.findall(r"^##+ (.*)$", text, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def whole(params, tmp_path_factory):
+    """Everything trained: regions find half, patches a quarter, regions with a bias 60 %."""
+    shares = dict.fromkeys(params.variants, 0.25)
+    shares |= {name: 0.5 for name in shares if name.startswith("regions")}
+    shares |= {"regions_bias": 0.6, "vit_mask_map": 0.1}
+    tmp_path = tmp_path_factory.mktemp("whole")
+    return written(make(params, shares), tmp_path), tmp_path
+
+
+def test_effects_are_those_that_were_planted(whole):
+    text, _ = whole
+    first = row(text, "`regions` − `vit`")[0]
+    assert first.startswith("**+25.0 [+1") and first.endswith("]**")
+    assert row(text, "`vit_intangible` − `vit`")[0] == "+0.0 [+0.0, +0.0]"
+    # {patches, regions} x {off, bias}: 25, 50, 25, 60.
+    square = text[text.index("#### Relations as bias") : text.index("#### Relations as tokens and")]
+    for name, points in (("regions, mean effect", 30), ("relations as bias, mean effect", 5)):
+        assert f"{points:+.1f} [" in row(square, name)[0]
+    assert "+10.0 [" in row(square, "interaction")[0]
+
+
+def test_a_result_against_us_is_printed_as_it_is(whole):
+    assert row(whole[0], "`vit_mask_map` − `vit`")[0].startswith("**-15.0 [-2")
+
+
+def test_a_whole_study_says_what_it_is_and_claims(whole):
+    text, folder = whole
+    assert "smoke run" not in text and "No claim rests" not in text
+    assert row(text, "trained on")[0].startswith("Some CPU, 2 threads, torch 2 (")
+    assert re.search(r"abc \(\d+ trainings\); abc, with changes \(\d+ trainings\)", text)
+    assert row(text, "seeds a variant") == ["5"]
+    for question in questions.QUESTIONS:
+        assert question.title in sections(text)
+    drawn = {each.name for each in (folder / "study").iterdir()}
+    shown = set(re.findall(r"\(study/(\w+\.png)\)", text))
+    assert shown == drawn
+    assert {"variants.png", "curves.png", "tokens.png", "two_by_two.png", "flops.png"} == drawn
+
+
+def test_tables_show_any_true_retrieval_and_no_parts_or_val(whole):
+    header = next(line for line in whole[0].splitlines() if line.startswith("| R@1, points"))
+    cells = [cell.strip() for cell in header.split("|")[2:-1]]
+    assert cells == ["text to image", "image to text", "siblings: caption", "siblings: group"]
+
+
+def test_equal_flops_are_between_the_rungs(params, tmp_path):
+    """14 tokens lie between 9 and 16; the rungs find 20 and 40 % of the images."""
+    shares = {"vit": 0.4, "vit_9": 0.2, "vit_16": 0.4, "regions": 0.6, "regions_4": 0.3}
+    text = written(make(params, shares), tmp_path)
+    share = np.log(14 / 9) / np.log(16 / 9)
+    expected = 100 * (0.6 - (1 - share) * 0.2 - share * 0.4)
+    found = row(text, "`regions` − patches of equal FLOPs")[0]
+    assert float(found.strip("*").split(" ")[0]) == pytest.approx(expected, abs=0.051)
+    assert "`regions_4` − patches" not in text  # cheaper than any patch variant
+
+
+def test_what_was_not_run_is_left_out_and_listed(params, tmp_path):
+    text = written(make(params, {"vit": 0.2, "regions": 0.5}, seeds=2), tmp_path)
+    assert "**Smoke run (2 seeds; a claim needs 5); partial: 2 of " in text
+    assert "`regions` − `vit`" in text and "Spatial neighbours" not in sections(text)
+    assert "Permuted at test alone" not in sections(text)
+    assert "Where it breaks" not in sections(text)
+    missing = text[text.index("## Not run") :]
+    assert "- The variant `regions_neighbours`." in missing
+    assert "- Spatial neighbours: `regions_neighbours` − `regions`" in missing
+    assert "regions` − `vit`," not in missing
+    assert {each.name for each in (tmp_path / "study").iterdir()} == {
+        "variants.png", "curves.png", "flops.png",
+    }  # fmt: skip
+
+
+def test_without_the_baseline_what_needs_it_is_left_out(params, tmp_path):
+    text = written(make(params, {"regions": 0.5, "regions_bias": 0.6}), tmp_path)
+    assert "`regions_bias` − `regions`" in text
+    assert row(text, "text to image") == ["+47", "", "not run", "not run"]
+    assert not (tmp_path / "study/variants.png").exists()
+
+
+def test_a_single_variant_is_a_page(params, tmp_path):
+    assert "| `vit` |" in written(make(params, {"vit": 0.5}), tmp_path)
+
+
+def test_permuted_at_test_compares_each_training_with_itself(params, tmp_path):
+    shares = {"vit": 0.2, "regions_relations": 0.5, "regions_permuted": 0.5}
+    found = make(params, shares)
+    task = Task("retrieval_permuted", "test", "text_to_image_any_true")
+    found.scores["regions_relations"][task] = ranks(0.3, 50)
+    text = written(found, tmp_path)
+    table = text[text.index("### Permuted at test alone") :]
+    assert row(table[: table.index("\n\n", 400)], "`regions_relations`")[0].startswith(
+        "**-20.0 [-3"
+    )
+    assert "| `regions_permuted` |" not in table[: table.index("##", 5)]
+
+
+def test_where_it_breaks_shows_what_was_scored(params, tmp_path):
+    """A benchmark under a condition, a split of its own, and predicted extraction."""
+    tasks = TASKS | {
+        Task("retrieval_corrupted", "test", "text_to_image_any_true"): 50,
+        Task("retrieval", "novel", "text_to_image_any_true"): 50,
+    }
+    shards = dict(params.token_shards)
+    for split in ("train", "val", "test"):
+        reads = f"extraction/predicted-{split}"
+        shards[f"found-{split}"] = replace(shards[f"semantic-{split}"], reads=reads)
+    with_predicted = replace(
+        params,
+        token_shards=shards,
+        tokenizers={**params.tokenizers, "found": params.tokenizers["semantic"]},
+        variants={**params.variants, "regions_predicted": VariantSettings("found")},
+    )
+    shares = {"vit": 0.2, "regions": 0.5, "regions_predicted": 0.4}
+    found = make(with_predicted, shares, tasks)
+    for scores, share in zip(found.scores.values(), (0.1, 0.5, 0.4), strict=True):
+        others = replace(ranks(share, 50), case_ids=np.arange(IMAGES) + 1000)
+        scores[Task("retrieval", "novel", "text_to_image_any_true")] = others
+    text = written(found, tmp_path)
+    assert {"Where it breaks", "Predicted extraction", "The split novel", "Corrupted"} < set(
+        sections(text)
+    )
+    assert row(text, "`regions_predicted` − `regions`")[0].startswith("**-10.0")
+    assert row(text, "`regions_predicted` − `vit`")[0].startswith("**+20.0")
+    novel = text[text.index("### The split novel") : text.index("### Corrupted")]
+    assert row(novel, "`vit`")[0].startswith("-10.0 [-")
+    # Other images: neither their luck nor that of the seeds is shared.
+    assert re.fullmatch(r"\+0.0 \[-\d.*, \+\d.*\]", row(novel, "`regions`")[0])
+
+
+def test_gains_stand_beside_the_papers_under_both_readings(params, tmp_path):
+    tasks = TASKS | {Task("aro", "test", "relation"): 2}
+    text = written(make(params, {"vit": 0.25, "semantic": 0.5}, tasks), tmp_path)
+    points, relative = row(text, "text to image, R@1")[2:]
+    assert points.startswith("+25.0 [") and relative.startswith("+100 [")
+    assert row(text, "ARO, relation, R@1")[0] == "+18"
+    assert row(text, "Winoground") == ["+10", "", "not run", "not run"]
+
+
+def test_the_same_scores_give_the_same_bytes(params, tmp_path):
+    found = make(params, {"vit": 0.2, "regions": 0.5, "regions_bias": 0.6, "vit_bias": 0.3})
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        written(found, tmp_path / folder)
+    stale = tmp_path / "other/study/tokens.png"
+    stale.write_bytes(b"of another day")
+    written(found, tmp_path / "other")
+    assert not stale.exists()
+    one, other = ({each.relative_to(folder): each.read_bytes() for each in folder.rglob("*.*")}
+                  for folder in (tmp_path / "one", tmp_path / "other"))  # fmt: skip
+    assert one == other
+
+
+def test_a_study_without_scores_is_refused(params, tmp_path):
+    with pytest.raises(SemtokError, match="no variant of the study small was scored; run make st"):
+        published.read(Workspace(tmp_path, "scenes_small"), params, "small")
