@@ -26,6 +26,9 @@ Share = Annotated[float, Interval(ge=0, le=1)]
 #: nothing, so that geometry and relations alone tell of the image.
 Features = Literal["all", "shape", "none"]
 
+#: Our own encoder of token sets, or somebody else's vision transformer as a reference.
+VisionEncoder = Literal["tokens", "clip_vision"]
+
 #: What a patch model can be trained to predict besides: which patches share a mask, and the
 #: predicates of relations.
 Auxiliary = Literal["masks", "relations"]
@@ -120,6 +123,7 @@ class VariantSettings:
     permute_relations: bool = False  # control: predicates, then ends, permuted within the image
     features: Features = "all"  # control: what is left of a token's pixels
     auxiliary: tuple[Auxiliary, ...] = ()  # control: predicted in training, not an input
+    encoder: VisionEncoder = "tokens"  # clip_vision: the reference, for patches alone
 
 
 @dataclass(frozen=True)

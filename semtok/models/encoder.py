@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from semtok.models.attention import AdditiveBias, key_padding
 from semtok.models.transformer import block_flops, blocks
-from semtok.params import EncoderSettings
+from semtok.params import EncoderSettings, VisionEncoder
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
 
 _GEOMETRY = 5  # cx, cy, w, h, area
@@ -28,6 +28,7 @@ class VisionConfig:
         intangible: whether there are intangible tokens.
         relation_bias: additive attention along relations.
         neighbour_bias: additive attention to nearest neighbours.
+        encoder: which one.
     """
 
     feature_dim: int
@@ -37,6 +38,7 @@ class VisionConfig:
     intangible: bool
     relation_bias: bool
     neighbour_bias: bool
+    encoder: VisionEncoder = "tokens"
 
 
 class VisualTokenEncoder(nn.Module):
@@ -61,6 +63,11 @@ class VisualTokenEncoder(nn.Module):
             encoder.depth - 1, encoder.heads, vision.relation_bias, vision.neighbour_bias
         )
         self.settings = encoder
+
+    @property
+    def shared(self) -> nn.ModuleList:
+        """What has the same parameters in every variant."""
+        return nn.ModuleList([self.blocks, self.norm, self.projection])
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Encode a batch of B images: [B, embedding], unit length."""

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from semtok.models.clip_vision import ClipVisionEncoder
 from semtok.models.encoder import VisionConfig, VisualTokenEncoder
 from semtok.models.text import TextConfig, text_encoder
 from semtok.params import EncoderSettings, parse
@@ -54,13 +55,15 @@ class ImageTextModel(nn.Module):
         """Create the model, with random weights.
 
         Raises:
-            SemtokError: a CLIP text tower of another dimension, or without transformers.
+            SemtokError: a CLIP text tower of another dimension, or CLIP without transformers.
         """
         super().__init__()
         self.config = config
         # Text first: with one seed every variant starts from the same text side and blocks.
         self.text = text_encoder(config.text, config.encoder.embedding)
-        self.vision = VisualTokenEncoder(config.vision, config.encoder)
+        reference = config.vision.encoder == "clip_vision"
+        encoder = ClipVisionEncoder if reference else VisualTokenEncoder
+        self.vision = encoder(config.vision, config.encoder)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / _INITIAL_TEMPERATURE)))
 
     def encode_image(self, batch: TokenBatch) -> Tensor:
@@ -93,9 +96,8 @@ class ImageTextModel(nn.Module):
             embeddings: of tokens; bias: tables of the additive bias; text: the text side, frozen
             or not; scale: the one of `logit_scale`.
         """
-        shared = (self.vision.blocks, self.vision.norm, self.vision.projection)
         return {
-            "blocks": sum(_size(each) for each in shared),
+            "blocks": _size(self.vision.shared),
             "embeddings": _size(self.vision.embedding),
             "bias": _size(self.vision.bias),
             "text": _size(self.text),
