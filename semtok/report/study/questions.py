@@ -104,6 +104,12 @@ QUESTIONS = (
         "What does a bias to each mask's nearest neighbours earn?",
         _pairs("regions_neighbours regions", "semantic regions_relations"),
     ),
+    Question(
+        "An outside check",
+        "`CLIPVisionModel` of transformers, in the shape and the loop of `vit`. Where the two are "
+        "told apart, doubt the encoder or the loop before any other row.",
+        _pairs("vit vit_reference"),
+    ),
 )
 
 SQUARE_QUESTIONS = tuple(
