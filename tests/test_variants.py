@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 
 from semtok import params as settings
 from semtok import runner
+from semtok.errors import SemtokError
 from semtok.report.study import page, published
 from semtok.study import laid_over
 from semtok.workspace import Workspace
@@ -69,6 +71,9 @@ def test_every_variant_trains_through_the_line_with_identical_blocks(tmp_path):
     page.write(published.read(workspace, params, "tiny"), root / "study.md")
     text = (root / "study.md").read_text()
     assert "**Smoke run" in text and "partial" not in text and "- The variant" not in text
+    changed = replace(params, train=replace(params.train, steps=5))
+    with pytest.raises(SemtokError, match="no variant of the study tiny was scored"):
+        published.read(workspace, changed, "tiny")
     for tokenizer in ("grid_relations", "grid_mask_map"):
         runner.run(f"token_shards@{tokenizer}-val", root, scratch=False)  # with its gate
 

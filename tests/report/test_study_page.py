@@ -165,7 +165,7 @@ def test_what_was_not_run_is_left_out_and_listed(params, tmp_path):
     assert "Permuted at test alone" not in sections(text)
     assert "Where it breaks" not in sections(text)
     missing = text[text.index("## Not run") :]
-    assert "- The variant `regions_neighbours`." in missing
+    assert "- The variant `regions_neighbours`, by these settings." in missing
     assert "- Spatial neighbours: `regions_neighbours` − `regions`" in missing
     assert "regions` − `vit`," not in missing
     assert {each.name for each in (tmp_path / "study").iterdir()} == {

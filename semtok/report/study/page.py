@@ -167,7 +167,7 @@ def _everything(published: Published, found: Found, drawn: set[str]) -> Iterator
 
 def _not_run(published: Published) -> Iterator[str]:
     scored = set(published.scores)
-    lines = [f"- The variant `{name}`." for name in published.missing]
+    lines = [f"- The variant `{name}`, by these settings." for name in published.missing]
     for question in (*QUESTIONS, *SQUARE_QUESTIONS):
         lacking = [each.name for each in question.contrasts if not set(each.weights) <= scored]
         if lacking:
