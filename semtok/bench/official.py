@@ -27,15 +27,23 @@ def find(data: SplitData, name: str, source: str) -> Path:
     Raises:
         SemtokError: the data set does not have it; says where it belongs.
     """
-    folder = Path() if data.index is None else data.index
-    path = folder / BENCHMARKS / name
-    if not path.is_file():
+    path = _path(data, name)
+    if not has(data, name):
         benchmark = name.partition("/")[0]
         raise SemtokError(
             f"{path}: missing; put {name} into the data root (from {source}) and run the stages "
             f"again from images on, or take {benchmark} out of bench.benchmarks in params.yaml"
         )
     return path
+
+
+def has(data: SplitData, name: str) -> bool:
+    """Whether the data set has an official file of that name."""
+    return _path(data, name).is_file()
+
+
+def _path(data: SplitData, name: str) -> Path:
+    return (Path() if data.index is None else data.index) / BENCHMARKS / name
 
 
 def lines(path: Path) -> list[Any]:
@@ -66,6 +74,24 @@ def image_ids(data: SplitData, names: Sequence[str]) -> npt.NDArray[np.int64]:
     here = set(data.images.image_ids.tolist())
     known = [splits.get(_short(name), (-1, ""))[0] for name in names]
     return np.array([each if each in here else -1 for each in known], np.int64)
+
+
+def whole_images(
+    data: SplitData, names: Sequence[str], boxes: Sequence[tuple[float, ...]]
+) -> list[bool]:
+    """Whether each box is its whole image.
+
+    Args:
+        names: N files of images that the data set has.
+        boxes: N times x, y, width and height in pixels.
+    """
+    assert data.index is not None, "`find` comes first"
+    images = read_table(data.index / "images.parquet", IMAGES)
+    columns = (images[name].to_pylist() for name in ("path", "width", "height"))
+    sizes = {
+        _short(path): (0, 0, width, height) for path, width, height in zip(*columns, strict=True)
+    }
+    return [box == sizes[_short(name)] for name, box in zip(names, boxes, strict=True)]
 
 
 def tell(data: SplitData, benchmark: str, names: Sequence[str], emit: Emit) -> None:

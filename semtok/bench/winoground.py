@@ -87,8 +87,8 @@ def _parts(rows: Sequence[_Row]) -> dict[str, npt.NDArray[np.bool_]]:
 def _asked(rows: Sequence[_Row], data: SplitData) -> tuple[list[_Row], npt.NDArray[np.int64]]:
     """The rows of which both images are of the split, and these images, [N, 2]."""
     ids = np.stack([official.image_ids(data, names) for names in _names(rows)], axis=1)
-    here = (ids >= 0).all(axis=1)
-    return [row for row, asked in zip(rows, here, strict=True) if asked], ids[here]
+    here = np.flatnonzero((ids >= 0).all(axis=1))
+    return [rows[place] for place in here.tolist()], ids[here]
 
 
 def _deciding(rows: Sequence[_Row], data: SplitData) -> list[str]:

@@ -16,7 +16,7 @@ from semtok.data.scenes.contrasts import Contrast
 from semtok.data.scenes.facts import Fact, holds
 from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.siblings import pair
-from semtok.data.scenes.vocabulary import COLOURS
+from semtok.data.scenes.vocabulary import COLOURS, TEXTURES
 
 _SUBSETS = {
     *("add_att", "add_obj", "replace_att", "replace_obj", "replace_rel"),
@@ -154,3 +154,54 @@ def test_winoground_has_its_fields_and_the_siblings(root: Path) -> None:
             assert row[f"caption_{end}"] == siblings[f"{word}_caption"]
         assert (row["collapsed_tag"] == "Object") == (row["tag"] == "Noun")
         assert row["num_main_preds"] in (1, 2)
+
+
+_PAIRS = ("visual_genome_relation", "visual_genome_attribution")
+
+
+@pytest.mark.parametrize("salt", range(10))
+@pytest.mark.parametrize("name", _PAIRS)
+def test_words_alone_are_worth_nothing_in_aro(root: Path, name: str, salt: int) -> None:
+    right: dict[str, list[bool]] = {"val": [], "test": []}
+    for row in _json(root, f"aro/{name}.json"):
+        yes, no = (
+            zlib.crc32(f"{salt} {row[key]}".encode()) for key in ("true_caption", "false_caption")
+        )
+        right[_half(row["image_path"])].append(yes > no)
+    for found in right.values():
+        assert found
+        assert sum(found) == len(found) / 2
+
+
+def test_aro_has_its_fields_and_the_same_words(root: Path) -> None:
+    for name, field in zip(_PAIRS, ("relation_name", "attributes"), strict=True):
+        for row in _json(root, f"aro/{name}.json"):
+            assert set(row) == {
+                *("image_id", "image_path", "bbox_x", "bbox_y", "bbox_w", "bbox_h"),
+                *("true_caption", "false_caption", field),
+            }
+            assert (root / "val2017" / row["image_path"]).is_file()
+            assert [row[f"bbox_{side}"] for side in "xywh"] == [0, 0, 48, 48]
+            yes, no = row["true_caption"].split(), row["false_caption"].split()
+            assert yes != no and sorted(yes) == sorted(no)
+            named = [row[field]] if field == "relation_name" else row[field]
+            assert all(each in row["true_caption"] for each in named)
+
+
+def test_coco_order_has_a_caption_an_image_and_the_tag_of_each_word(root: Path) -> None:
+    rows = _json(root, "aro/coco_order.json")
+    captions = _json(root, "annotations/captions_val2017.json")
+    names = {each["id"]: each["file_name"] for each in captions["images"]}
+    own = {(names[each["image_id"]], each["caption"]) for each in captions["annotations"]}
+    assert len(rows) == len(names)
+    for row in rows:
+        (caption,), (tags,) = row["caption"], row["tags"]
+        assert (Path(row["image"]).name, caption) in own
+        words = caption.lower().replace(",", "").rstrip(".").split()
+        assert len(tags) == len(words)
+        for word, tag in zip(words, tags, strict=True):
+            assert (word in {*COLOURS, *TEXTURES, "small", "large"}) == (tag == "JJ")
+            if word in ("dog", "bear", "grass", "boy"):
+                assert tag == "NN"
+            if word in ("dogs", "boys", "men"):
+                assert tag == "NNS"

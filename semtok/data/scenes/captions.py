@@ -83,6 +83,18 @@ def sentence(fact: Fact, rng: random.Random) -> str:
     return _as_sentence(text)
 
 
+def statement(subject: Description, predicate: str, target: Description) -> str:
+    """Say of one that it does something to another, always in the same words."""
+    words = _WORDS.get(predicate, (predicate,))[0]
+    done = words if "{}" in words else f"{words} {{}}"
+    return f"{definite(subject)} is {done.format(definite(target))}"
+
+
+def definite(description: Description) -> str:
+    """A thing or stuff with its attributes, as one that is known."""
+    return f"the {noun(description).partition(' ')[2]}"
+
+
 def noun(description: Description) -> str:
     """A thing or stuff with its article and its attributes."""
     if description.name in STUFF:

@@ -9,6 +9,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations, product
 
 from semtok.data.halves import half
 from semtok.data.scenes.captions import sentence
@@ -110,6 +111,28 @@ def relations(seen: Observation) -> Iterator[tuple[Hashable, Fact]]:
     for each, subject, target in _related(seen):
         fact = _told(Description(subject.name), each, Description(target.name))
         yield (subject.name, target.name), fact
+
+
+def roles(predicate: str) -> Say:
+    """Which of two does it to the other."""
+
+    def say(seen: Observation) -> Iterator[tuple[Hashable, Fact]]:
+        for each, subject, target in _related(seen):
+            if each.predicate == predicate:
+                fact = _told(Description(subject.name), each, Description(target.name))
+                yield frozenset((subject.name, target.name)), fact
+
+    return say
+
+
+def owners(seen: Observation) -> Iterator[tuple[Hashable, Fact]]:
+    """Which of two looks is which of two things'."""
+    for first, second in combinations(sorted(_things(seen), key=lambda each: each.name), 2):
+        if first.name != second.name:
+            for (look, one), (other_look, other) in product(_looks(first), _looks(second)):
+                values = frozenset(getattr(each, look) for each in (one, other))
+                if look == other_look and len(values) == 2:
+                    yield (first.name, second.name, values), Fact((one, other))
 
 
 def _told(subject: Description, relation: Relation, target: Description) -> Fact:

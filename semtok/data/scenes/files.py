@@ -91,7 +91,10 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
                 document = {"info": _INFO, "pairs": pairs}
                 _write_json(root / "annotations" / f"{kind}_{split}.json", document)
             if split == "val2017":
-                for name, rows in documents(claims.observations, relatives, settings.seed).items():
+                found = documents(
+                    claims.observations, relatives, records["captions"], settings.seed
+                )
+                for name, rows in found.items():
                     (root / name).parent.mkdir(exist_ok=True)
                     _write_json(root / name, rows)
     emit(Progress("scenes", done, total))

@@ -13,11 +13,12 @@ from typing import Any
 
 from semtok.data.scenes import contrasts
 from semtok.data.scenes.annotations import Record
-from semtok.data.scenes.captions import sentence
+from semtok.data.scenes.captions import definite, sentence, statement
 from semtok.data.scenes.catalogue import THINGS
 from semtok.data.scenes.facts import Description, Fact, holds
 from semtok.data.scenes.observation import Observation
-from semtok.data.scenes.vocabulary import COLOURS
+from semtok.data.scenes.speech import speech
+from semtok.data.scenes.vocabulary import CAPTION_PREDICATES, COLOURS, PREDICATES
 
 #: The kinds of siblings that exchange a look; the others exchange things.
 _LOOKS = ("colour", "texture", "size")
@@ -31,6 +32,9 @@ _TAGS = {
     "places": "Noun",
 }
 
+#: What ARO calls a relation, where that is not its name here.
+_RELATIONS = {"left of": "to the left of", "right of": "to the right of"}
+
 #: SugarCrepe's subsets of contrasts, and what these replace.
 _REPLACED = {
     "replace_att": contrasts.attributes,
@@ -40,20 +44,89 @@ _REPLACED = {
 
 
 def documents(
-    pictures: Mapping[int, Observation], siblings: list[Record], seed: int
+    pictures: Mapping[int, Observation],
+    siblings: list[Record],
+    captions: list[Record],
+    seed: int,
 ) -> dict[str, Any]:
     """All files: path in the data root -> what it holds.
 
     Args:
         pictures: image id -> what can be seen of it, of val2017.
         siblings: the pairs of `annotations/siblings_val2017.json`.
+        captions: the rows of `annotations/captions_val2017.json`.
         seed: the data set's.
     """
     found = sugar_crepe(pictures, siblings, seed)
     return {
         **{f"sugar_crepe/{name}.json": document for name, document in found.items()},
         "winoground/examples.jsonl": winoground(siblings),
+        "aro/visual_genome_relation.json": vg_relation(pictures, siblings, seed),
+        "aro/visual_genome_attribution.json": vg_attribution(pictures, siblings, seed),
+        "aro/coco_order.json": coco_order(captions),
     }
+
+
+def vg_relation(
+    pictures: Mapping[int, Observation], siblings: list[Record], seed: int
+) -> list[Record]:
+    """The rows of ARO's VG-Relation (Yuksekgonul et al. 2023): which of two does it to the other.
+
+    Arguments as `documents`.
+    """
+    rows = []
+    for predicate in (*PREDICATES, *CAPTION_PREDICATES):
+        rng = random.Random(f"vg_relation {seed} {predicate}")
+        say = contrasts.roles(predicate)
+        for each in contrasts.contrasts(pictures, _first_of(siblings), say, rng):
+            ends = [fact.described for fact in each.facts]
+            texts = [statement(subject, predicate, target) for subject, target in ends]
+            for image, true, false in zip(each.images, texts, texts[::-1], strict=True):
+                name = _RELATIONS.get(predicate, predicate)
+                named = {"relation_name": name, "true_caption": true, "false_caption": false}
+                rows.append(_boxed(image, pictures[image]) | named)
+    return rows
+
+
+def vg_attribution(
+    pictures: Mapping[int, Observation], siblings: list[Record], seed: int
+) -> list[Record]:
+    """The rows of ARO's VG-Attribution: which of two looks is which of two things'.
+
+    Arguments as `documents`.
+    """
+    rows = []
+    rng = random.Random(f"vg_attribution {seed}")
+    for each in contrasts.contrasts(pictures, _first_of(siblings), contrasts.owners, rng):
+        texts = [" and ".join(map(definite, fact.described)) for fact in each.facts]
+        for image, fact, true, false in zip(
+            each.images, each.facts, texts, texts[::-1], strict=True
+        ):
+            looks = [d.colour or d.texture or d.size for d in fact.described]
+            named = {"attributes": looks, "true_caption": true, "false_caption": false}
+            rows.append(_boxed(image, pictures[image]) | named)
+    return rows
+
+
+def _boxed(image: int, seen: Observation) -> Record:
+    """An image as ARO names it, and all of it as the box."""
+    box = {"bbox_x": 0, "bbox_y": 0, "bbox_w": seen.size, "bbox_h": seen.size}
+    return {"image_id": str(image), "image_path": f"{image:012d}.jpg", **box}
+
+
+def coco_order(captions: list[Record]) -> list[Record]:
+    """ARO's COCO-Order: the first caption of each image, with the part of speech of each word.
+
+    Args:
+        captions: as `documents`.
+    """
+    first: dict[int, str] = {}
+    for each in captions:
+        first.setdefault(each["image_id"], each["caption"])
+    return [
+        {"image": f"val2017/{image:012d}.jpg", "caption": [text], "tags": [speech(text)]}
+        for image, text in first.items()
+    ]
 
 
 def winoground(siblings: list[Record]) -> list[Record]:
@@ -83,7 +156,7 @@ def sugar_crepe(
 
     Arguments as `documents`.
     """
-    first_of = {each["second_image_id"]: each["first_image_id"] for each in siblings}
+    first_of = _first_of(siblings)
     rows: dict[str, list[Record]] = {}
     for name, add in (("add_att", _more_said), ("add_obj", _more_seen)):
         rng = random.Random(f"{name} {seed}")
@@ -108,6 +181,11 @@ def sugar_crepe(
             )
         ]
     return {name: {str(n): row for n, row in enumerate(each)} for name, each in rows.items()}
+
+
+def _first_of(siblings: list[Record]) -> dict[int, int]:
+    """Of two siblings the second id -> the first."""
+    return {each["second_image_id"]: each["first_image_id"] for each in siblings}
 
 
 def _both_ways(images: tuple[int, int], captions: tuple[str, str]) -> list[Record]:
