@@ -32,6 +32,7 @@ from semtok.workspace import stage_key
 _LABELS = {
     "images": ("data", "team:data", {"dvc", "python"}),
     "index": ("data", "team:data", {"dvc", "polars", "parquet"}),
+    "detector": ("extraction", "team:extraction", {"dvc", "pytorch"}),
     "masks": ("extraction", "team:extraction", {"dvc", "parquet"}),
     "scene_graphs": ("extraction", "team:extraction", {"dvc", "parquet"}),
     "token_shards": ("tokens", "team:models", {"dvc", "arrow"}),
@@ -42,14 +43,15 @@ _LABELS = {
 
 
 def stage_assets(line: Line) -> list[AssetsDefinition]:
-    """An asset for every stage of the pipeline."""
-    return [_asset(line, stage) for stage in pipeline.stages().values()]
+    """An asset for every stage of the pipeline that the settings have work for."""
+    used = {name for name, _ in line.keys}
+    return [_asset(line, stage) for name, stage in pipeline.stages().items() if name in used]
 
 
 def partitions(line: Line, stage: Stage) -> StaticPartitionsDefinition | None:
     """The keys of a stage as people name them, the same in DVC; None where it has none."""
     keys = stage.partitions(line.params)
-    return StaticPartitionsDefinition(keys) if keys else None
+    return None if keys is None else StaticPartitionsDefinition(keys)
 
 
 def dependencies(line: Line, stage: Stage) -> list[AssetDep]:

@@ -62,8 +62,8 @@ class Line:
         The inner mapping is empty where one of the two has no partitions.
         """
         found: dict[str, dict[str, list[str]]] = {}
-        partitions: list[str | None] = list(stage.partitions(self.params))
-        for partition in partitions or [None]:
+        keys = stage.partitions(self.params)
+        for partition in [None] if keys is None else keys:
             for name, upstream in stage.inputs(self.params, partition):
                 mapping = found.setdefault(name, {})
                 if partition and upstream:

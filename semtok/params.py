@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from annotated_types import Ge, Gt, Interval, MinLen
+from annotated_types import Ge, Gt, Interval, MinLen, MultipleOf
 
 from semtok.errors import SemtokError
 
@@ -32,6 +32,11 @@ VisionEncoder = Literal["tokens", "clip_vision"]
 #: What a patch model can be trained to predict besides: which patches share a mask, and the
 #: predicates of relations.
 Auxiliary = Literal["masks", "relations"]
+
+#: The extractor that the other extractors' own networks learn from.
+ANNOTATED = "annotated"
+
+_PLAIN = ("images", "images")
 
 #: Splits have a fixed meaning: training, model choice, final numbers, and the same on combinations
 #: that training never shows.
@@ -56,9 +61,40 @@ class DataSettings:
 class ExtractorSettings:
     """A named pair of backends, each a module of semtok/extract."""
 
-    masks: str  # instances, panoptic
-    scene_graphs: str  # psg, geometry
+    masks: str  # instances, panoptic, detector
+    scene_graphs: str  # psg, geometry, relation_model
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by backend
+
+
+@dataclass(frozen=True)
+class ExtractionSettings:
+    """What one partition of `masks` and `scene_graphs` reads, relative to artifacts/DATA.
+
+    `images` where annotations or masks say it all, else the folder of a trained model.
+    """
+
+    extractor: str  # as in the partition's key, which DVC cannot take apart
+    masks: str  # images, detector/NAME
+    scene_graphs: str  # images, relation_model/NAME
+
+
+@dataclass(frozen=True)
+class LearningSettings:
+    """How an extractor's own networks are trained, one a fold."""
+
+    folds: Annotated[int, Ge(2)]  # cross-fitting: semtok/extract/crossfit.py
+    seed: Annotated[int, Ge(0)]  # of weights and batches
+    steps: Count
+    batch_size: Count  # images
+    learning_rate: Positive
+
+
+@dataclass(frozen=True)
+class DetectorSettings(LearningSettings):
+    """A detector: networks that find the regions of an image."""
+
+    image_size: Annotated[int, Gt(0), MultipleOf(32)]  # side that images are stretched to, pixels
+    width: Annotated[int, Gt(0), MultipleOf(4)]  # channels at an eighth of the size
 
 
 @dataclass(frozen=True)
@@ -142,7 +178,9 @@ class Params:
     """All of `params.yaml`."""
 
     data: DataSettings
+    detectors: Mapping[str, DetectorSettings]
     extractors: Mapping[str, ExtractorSettings]
+    extraction: Mapping[str, ExtractionSettings]
     tokenizers: Mapping[str, Mapping[str, Any]]  # each with `scheme`, a module of semtok/tokens
     token_shards: Mapping[str, TokenShardsSettings]
     encoder: EncoderSettings
@@ -239,7 +277,7 @@ def _forbid_unknown_keys(settings: Any, with_config: Any) -> None:
 
 def _check_names(params: Params, path: Path) -> None:
     """Names join into partition keys with `-`, and refer to one another."""
-    for section in ("extractors", "tokenizers", "variants"):
+    for section in ("detectors", "extractors", "tokenizers", "variants"):
         for name in getattr(params, section):
             if not name.isidentifier():
                 raise SemtokError(
@@ -259,6 +297,7 @@ def _check_names(params: Params, path: Path) -> None:
         raise SemtokError(f"{path}: token_shards.{missing[0]}: missing; say what it reads")
     if extra := sorted(set(params.token_shards) - set(wanted)):
         raise SemtokError(f"{path}: token_shards.{extra[0]}: no such tokenizer and split")
+    _check_extraction(params, path)
     sources = {"images"} | {f"extraction/{name}-{s}" for name in params.extractors for s in splits}
     for key, shards in params.token_shards.items():
         if shards.tokenizer != wanted[key]:
@@ -295,3 +334,32 @@ def _check_names(params: Params, path: Path) -> None:
         )
     if params.bench.baseline not in params.variants:
         raise SemtokError(f"{path}: bench.baseline: {params.bench.baseline!r} is no variant")
+
+
+def _check_extraction(params: Params, path: Path) -> None:
+    """What extractors read is there, and models learn from annotations alone."""
+    wanted = {f"{name}-{split}": name for name in params.extractors for split in params.data.splits}
+    if missing := sorted(set(wanted) - set(params.extraction)):
+        raise SemtokError(f"{path}: extraction.{missing[0]}: missing; say what it reads")
+    if extra := sorted(set(params.extraction) - set(wanted)):
+        raise SemtokError(f"{path}: extraction.{extra[0]}: no such extractor and split")
+    models = {"masks": ("detector", params.detectors)}
+    for key, reads in params.extraction.items():
+        if reads.extractor != wanted[key]:
+            raise SemtokError(f"{path}: extraction.{key}.extractor: must be {wanted[key]!r}")
+        for stage, (kind, named) in models.items():
+            sources = ["images", *(f"{kind}/{name}" for name in named)]
+            if (found := getattr(reads, stage)) not in sources:
+                raise SemtokError(
+                    f"{path}: extraction.{key}.{stage}: {found!r} is not one of "
+                    f"{', '.join(sources)}"
+                )
+    for kind, named in models.values():
+        reads_of = [params.extraction.get(f"{ANNOTATED}-{split}") for split in params.data.splits]
+        if named and not all(
+            each and (each.masks, each.scene_graphs) == _PLAIN for each in reads_of
+        ):
+            raise SemtokError(
+                f"{path}: {kind}s: learn from the extractor {ANNOTATED!r}, which must be there "
+                "and read images alone"
+            )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from semtok.errors import SemtokError
-from semtok.params import Params
+from semtok.params import ANNOTATED, Params
 
 #: A stage and its partition: `("masks", "annotated-train")`, `("index", None)`.
 Key = tuple[str, str | None]
@@ -20,7 +20,7 @@ class Stage:
     Attributes:
         name: the same as CLI argument, DVC stage and Dagster asset.
         about: one sentence for people.
-        partitions: all keys of the stage under the given settings; empty: it has none.
+        partitions: all keys of the stage under the given settings; None: it is one whole.
         inputs: the artifacts that a partition reads.
         settings: the blocks of `params.yaml` that its result depends on.
         source: files and folders whose code its result may depend on: what DVC watches.
@@ -31,7 +31,7 @@ class Stage:
 
     name: str
     about: str
-    partitions: Callable[[Params], list[str]]
+    partitions: Callable[[Params], list[str] | None]
     inputs: Callable[[Params, str | None], list[Key]]
     settings: Callable[[str | None], list[str]]
     source: tuple[str, ...]
@@ -55,19 +55,20 @@ def parse_key(text: str, params: Params) -> tuple[Stage, str | None]:
     if stage is None:
         raise SemtokError(f"{name}: no such stage; there are {', '.join(stages())}")
     keys = stage.partitions(params)
-    if partition and partition not in keys:
-        known = ", ".join(keys) or "none"
+    if partition and partition not in (keys or []):
+        known = ", ".join(keys or []) or "none"
         raise SemtokError(f"{text}: {name} has no partition {partition!r}; it has {known}")
-    if keys and not partition:
-        raise SemtokError(f"{name}: name a partition, e.g. {name}@{keys[0]}")
+    if keys is not None and not partition:
+        example = f"e.g. {name}@{keys[0]}" if keys else "of which params.yaml has none"
+        raise SemtokError(f"{name}: name a partition, {example}")
     return stage, partition or None
 
 
 def all_keys(params: Params) -> Iterator[Key]:
     """Every stage and partition, each after what it reads."""
     for stage in _STAGES:
-        keys: list[str | None] = [*stage.partitions(params)]
-        for partition in keys or [None]:
+        keys = stage.partitions(params)
+        for partition in [None] if keys is None else keys:
             yield stage.name, partition
 
 
@@ -84,8 +85,12 @@ def upstream(params: Params, *wanted: Key) -> list[Key]:
     return [key for key in all_keys(params) if key in found]
 
 
-def _unpartitioned(params: Params) -> list[str]:
-    return []
+def _unpartitioned(params: Params) -> None:
+    return None
+
+
+def _by_detector(params: Params) -> list[str]:
+    return list(params.detectors)
 
 
 def _by_extractor(params: Params) -> list[str]:
@@ -98,6 +103,22 @@ def _by_tokenizer(params: Params) -> list[str]:
 
 def _by_variant(params: Params) -> list[str]:
     return list(params.variants)
+
+
+def _masks_inputs(params: Params, partition: str | None) -> list[Key]:
+    reads = params.extraction[str(partition)].masks
+    return [("images", None), ("index", None), *_model(reads)]
+
+
+def _scene_graphs_inputs(params: Params, partition: str | None) -> list[Key]:
+    reads = params.extraction[str(partition)].scene_graphs
+    return [("images", None), ("index", None), ("masks", partition), *_model(reads)]
+
+
+def _model(reads: str) -> list[Key]:
+    """The stage and partition that trained what an extractor reads; none where that is `images`."""
+    stage, _, name = reads.partition("/")
+    return [(stage, name)] if name else []
 
 
 def _token_shards_inputs(params: Params, partition: str | None) -> list[Key]:
@@ -161,15 +182,32 @@ _STAGES = (
         modules=lambda params, partition: ["semtok.data.indexing"],
     ),
     Stage(
+        name="detector",
+        about="Networks that find the regions of an image, cross-fitted on annotated masks.",
+        partitions=_by_detector,
+        inputs=lambda params, partition: [("images", None), ("index", None)],
+        settings=lambda partition: [
+            "data",
+            f"extractors.{ANNOTATED}",
+            f"detectors.{partition}",
+            "checks.detector",
+        ],
+        source=("semtok/data", "semtok/extract", *_TABLES),
+        modules=lambda params, partition: [
+            "semtok.extract.detector.stage",
+            _backend(params, ANNOTATED, "masks"),
+        ],
+    ),
+    Stage(
         name="masks",
         about="The regions that an extractor finds in each image.",
         partitions=_by_extractor,
-        inputs=lambda params, partition: [("images", None), ("index", None)],
+        inputs=_masks_inputs,
         settings=lambda partition: ["data", f"extractors.{_owner(partition)}", "checks.masks"],
         source=("semtok/data", "semtok/extract", *_TABLES),
         modules=lambda params, partition: [
             "semtok.extract.masks",
-            f"semtok.extract.{params.extractors[_owner(partition)].masks}",
+            _backend(params, _owner(partition), "masks"),
         ],
         persist=True,
     ),
@@ -177,11 +215,7 @@ _STAGES = (
         name="scene_graphs",
         about="The relations that an extractor finds among an image's masks.",
         partitions=_by_extractor,
-        inputs=lambda params, partition: [
-            ("images", None),
-            ("index", None),
-            ("masks", partition),
-        ],
+        inputs=_scene_graphs_inputs,
         settings=lambda partition: [
             "data",
             f"extractors.{_owner(partition)}",
@@ -190,7 +224,7 @@ _STAGES = (
         source=("semtok/data", "semtok/extract", *_TABLES),
         modules=lambda params, partition: [
             "semtok.extract.scene_graphs",
-            f"semtok.extract.{params.extractors[_owner(partition)].scene_graphs}",
+            _backend(params, _owner(partition), "scene_graphs"),
         ],
         persist=True,
     ),
@@ -266,3 +300,8 @@ _STAGES = (
 def _owner(partition: str | None) -> str:
     """The extractor or tokenizer of `NAME-SPLIT`."""
     return str(partition).rpartition("-")[0]
+
+
+def _backend(params: Params, extractor: str, kind: str) -> str:
+    """The module of an extractor's backend."""
+    return f"semtok.extract.{getattr(params.extractors[extractor], kind)}"

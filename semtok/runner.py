@@ -70,6 +70,7 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
             context = stages.Context(
                 params=params,
                 workspace=workspace,
+                stage=stage.name,
                 partition=partition or "",
                 staging=staging,
                 published=target,

@@ -1,5 +1,6 @@
 """The pipeline: one short function a stage; `runner.py` runs them."""
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semtok.events import Emit, tell_all
-from semtok.params import Params, TrainSettings
+from semtok.params import ANNOTATED, Params, TrainSettings
 from semtok.report.summary import Summary, preview
 from semtok.sharding import Partition
 from semtok.tables import read_table
@@ -22,6 +23,7 @@ class Context:
     """What a stage's function is given.
 
     Attributes:
+        stage: its name.
         partition: the stage's key, empty where it has none.
         staging: empty folder to fill; it replaces `published` when the gate is green.
         published: the artifact as it stands, if it does.
@@ -32,6 +34,7 @@ class Context:
 
     params: Params
     workspace: Workspace
+    stage: str
     partition: str
     staging: Path
     published: Path
@@ -69,12 +72,29 @@ def _index(context: Context) -> Summary:
     )
 
 
+def _detector(context: Context) -> Summary:
+    from semtok.extract.detector import stage
+    from semtok.report import extraction
+
+    settings = context.params.detectors[context.partition]
+    val = _split(context, "val")
+    found = stage.build(
+        _split(context, "train"),
+        val,
+        _files(context),
+        context.params.extractors[ANNOTATED],
+        settings,
+    )
+    numbers = {**_json(context, "quality.json"), **_flat(_json(context, "cost.json"))}
+    return extraction.draw_found(val, found, numbers)
+
+
 def _masks(context: Context) -> Summary:
     from semtok.extract import masks
     from semtok.report import extraction
 
     name, partition = _partition(context)
-    masks.build(partition, _files(context), context.params.extractors[name])
+    masks.build(partition, _files(context), context.params.extractors[name], _model(context))
     return extraction.draw(partition, context.staging, scene_graphs=None)
 
 
@@ -84,7 +104,13 @@ def _scene_graphs(context: Context) -> Summary:
 
     name, partition = _partition(context)
     masks = context.input("masks", context.partition)
-    scene_graphs.build(partition, _files(context), masks, context.params.extractors[name])
+    scene_graphs.build(
+        partition,
+        _files(context),
+        masks,
+        context.params.extractors[name],
+        _model(context),
+    )
     return extraction.draw(partition, masks, context.staging)
 
 
@@ -215,6 +241,7 @@ def _leaderboard(context: Context) -> Summary:
 WORK: dict[str, Callable[[Context], Summary]] = {
     "images": _images,
     "index": _index,
+    "detector": _detector,
     "masks": _masks,
     "scene_graphs": _scene_graphs,
     "token_shards": _token_shards,
@@ -245,19 +272,35 @@ def _captions(context: Context) -> "pa.Table":
 
 def _partition(context: Context) -> tuple[str, Partition]:
     """The name in `NAME-SPLIT`, and what a stage in shards is given."""
+    name, _, split = context.partition.rpartition("-")
+    return name, _split(context, split)
+
+
+def _split(context: Context, split: str) -> Partition:
+    """The images of a split, to be worked on in this stage's folder."""
     from semtok.data import index
 
-    name, _, split = context.partition.rpartition("-")
-    images = index.split_images(context.input("index"), split)
-    return name, Partition(
+    return Partition(
         _root(context),
-        images,
+        index.split_images(context.input("index"), split),
         context.params.data,
         context.staging,
         context.published,
         context.source,
         context.emit,
     )
+
+
+def _model(context: Context) -> Path | None:
+    """The trained model that this partition of an extraction reads; None where it reads none."""
+    reads = getattr(context.params.extraction[context.partition], context.stage)
+    stage, _, name = reads.partition("/")
+    return context.input(stage, name) if name else None
+
+
+def _json(context: Context, name: str) -> dict[str, Any]:
+    """A JSON file that the stage has just written."""
+    return dict(json.loads((context.staging / name).read_text(encoding="utf-8")))
 
 
 def _history(seed: int) -> str:

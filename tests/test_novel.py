@@ -20,6 +20,9 @@ NOVEL = {
         "last_split": "novel",
         "settings": {"scenes": {"novel": 8}},
     },
+    "extraction": {
+        "annotated-novel": {"extractor": "annotated", "masks": "images", "scene_graphs": "images"}
+    },
     "token_shards": {"grid-novel": {"tokenizer": "grid", "reads": "images"}},
     "bench": {"splits": ["val", "test", "novel"]},
 }

@@ -13,6 +13,16 @@ from semtok.params import load, parse
 
 REPO = Path(__file__).parents[1]
 
+DETECTOR = {
+    "folds": 2,
+    "seed": 0,
+    "steps": 1,
+    "batch_size": 1,
+    "learning_rate": 0.1,
+    "image_size": 64,
+    "width": 8,
+}
+
 
 @pytest.fixture
 def raw() -> dict:
@@ -55,6 +65,36 @@ def test_the_projects_own_settings_are_right():
         (lambda p: p["train"].update(seeds=3), "train.seeds: input should be a valid tuple"),
         (lambda p: p.update(encoder=[1]), "encoder: input should be a dictionary"),
         (lambda p: p["extractors"].update({"a-b": p["extractors"]["annotated"]}), "a-b: use"),
+        (lambda p: p["extraction"].pop("annotated-val"), "extraction.annotated-val: missing"),
+        (
+            lambda p: p["extraction"].update({"x-val": p["extraction"]["annotated-val"]}),
+            "extraction.x-val: no such extractor and split",
+        ),
+        (
+            lambda p: p["extraction"]["annotated-val"].update(extractor="x"),
+            "extraction.annotated-val.extractor: must be 'annotated'",
+        ),
+        (
+            lambda p: p["extraction"]["annotated-val"].update(masks="detector/small"),
+            "extraction.annotated-val.masks: 'detector/small' is not one of images",
+        ),
+        (
+            # It would learn from what it finds.
+            lambda p: (
+                p["detectors"].update(small=DETECTOR),
+                p["extraction"]["annotated-val"].update(masks="detector/small"),
+            ),
+            "detectors: learn from the extractor 'annotated', which must be there and read images",
+        ),
+        (
+            lambda p: p["detectors"].update(small={**DETECTOR, "folds": 1}),
+            "detectors.small.folds: input should be greater than or equal to 2",
+        ),
+        (
+            lambda p: p["detectors"].update(small={**DETECTOR, "image_size": 100}),
+            "detectors.small.image_size: input should be a multiple of 32",
+        ),
+        (lambda p: p["detectors"].update({"a-b": DETECTOR}), "detectors.a-b: use"),
         (lambda p: p["token_shards"].pop("grid-val"), "token_shards.grid-val: missing"),
         (
             lambda p: p["token_shards"]["grid-val"].update(reads="index"),

@@ -30,12 +30,14 @@ class Job:
         files: schema `FILES`, the hash of every file below it.
         images: schema `IMAGES`, the images of the split.
         settings: the backend's own `Settings`.
+        model: the artifact of the model that the backend runs; None where there is none.
     """
 
     root: Path
     files: pa.Table
     images: pa.Table
     settings: Any
+    model: Path | None = None
 
 
 class FoundMask(NamedTuple):

@@ -47,7 +47,12 @@ MASKS = TableSchema(
 _BATCH = 256
 
 
-def build(partition: Partition, files: pa.Table, extractor: ExtractorSettings) -> int:
+def build(
+    partition: Partition,
+    files: pa.Table,
+    extractor: ExtractorSettings,
+    model: Path | None = None,
+) -> int:
     """Fill a staging folder with the shards of one partition, redoing only what is stale.
 
     Rows are ordered by image_id, then source_id; mask_id counts them within the image. Areas and
@@ -56,6 +61,7 @@ def build(partition: Partition, files: pa.Table, extractor: ExtractorSettings) -
 
     Args:
         files: schema `FILES`, those of the data root.
+        model: the artifact of the model that the backend runs, if it runs one.
 
     Returns:
         The number of shards that were built.
@@ -66,7 +72,7 @@ def build(partition: Partition, files: pa.Table, extractor: ExtractorSettings) -
     """
     backend = find_backend("masks", extractor.masks, extractor.settings)
     root, images, data = partition.root, partition.images, partition.data
-    opened: MaskBackend = backend.open(Job(root, files, images, backend.settings))
+    opened: MaskBackend = backend.open(Job(root, files, images, backend.settings, model))
     shards = partition.assign(".parquet")
     names = list(shards)
     strays: Mapping[str, list[Reject]] = {name: [] for name in names}

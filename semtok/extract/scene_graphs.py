@@ -34,7 +34,13 @@ SCENE_GRAPHS = TableSchema(
 )
 
 
-def build(partition: Partition, files: pa.Table, masks: Path, extractor: ExtractorSettings) -> int:
+def build(
+    partition: Partition,
+    files: pa.Table,
+    masks: Path,
+    extractor: ExtractorSettings,
+    model: Path | None = None,
+) -> int:
     """Fill a staging folder with the shards of one partition, redoing only what is stale.
 
     Rows are ordered by image_id, subject, object, predicate. Of relations that say the same, the
@@ -43,6 +49,7 @@ def build(partition: Partition, files: pa.Table, masks: Path, extractor: Extract
     Args:
         files: schema `FILES`, those of the data root.
         masks: the artifact of `masks` of the same partition.
+        model: the artifact of the model that the backend runs, if it runs one.
 
     Returns:
         The number of shards that were built.
@@ -58,7 +65,7 @@ def build(partition: Partition, files: pa.Table, masks: Path, extractor: Extract
             f"{' or '.join(backend.reads_masks)}, not {extractor.masks}"
         )
     root, images, data = partition.root, partition.images, partition.data
-    opened: SceneGraphBackend = backend.open(Job(root, files, images, backend.settings))
+    opened: SceneGraphBackend = backend.open(Job(root, files, images, backend.settings, model))
     shards = partition.assign(".parquet")
     wanted = {
         name: fingerprint(

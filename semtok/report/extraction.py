@@ -1,5 +1,6 @@
 """What a partition of masks or scene graphs holds, at a glance."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -37,6 +38,23 @@ def draw(partition: Partition, masks: Path, scene_graphs: Path | None) -> Summar
     if relations is not None:
         numbers["relations"] = relations.num_rows
     return Summary(numbers, preview(found if relations is None else relations), (_PICTURE,))
+
+
+def draw_found(images: Partition, found: pa.Table, numbers: Mapping[str, float]) -> Summary:
+    """Draw what a model finds in the first images of a partition, into its staging folder.
+
+    Args:
+        found: schema `MASKS`.
+        numbers: what else there is to say.
+    """
+    overlay.draw(
+        images.images.slice(0, _PICTURED),
+        images.root,
+        found,
+        SCENE_GRAPHS.columns.empty_table(),
+        images.staging / _PICTURE,
+    )
+    return Summary(numbers, preview(found), (_PICTURE,))
 
 
 def _rows(folder: Path, schema: TableSchema) -> pa.Table:

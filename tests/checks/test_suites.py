@@ -15,6 +15,7 @@ from tests.checks import tiny_line
 from tests.checks.planted import (
     Fault,
     checkpoint,
+    detector,
     images,
     index,
     leaderboard,
@@ -27,6 +28,7 @@ from tests.checks.planted import (
 STAGES = (
     "images",
     "index",
+    "detector",
     "masks",
     "scene_graphs",
     "token_shards",
@@ -39,6 +41,7 @@ FAULTS = [
     for module in (
         images,
         index,
+        detector,
         masks,
         scene_graphs,
         token_shards,

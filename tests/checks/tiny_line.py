@@ -19,6 +19,8 @@ from semtok.bench import costs, leaderboard
 from semtok.bench.cases import CASES
 from semtok.data.files import FILES
 from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
+from semtok.extract.crossfit import folds_of
+from semtok.extract.learning import LEARNED, TRAINED_ON
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
@@ -50,6 +52,7 @@ RELATIONS = {1: [(1, "on", 0), (2, "beside", 1)], 2: [(0, "beside", 1)]}
 INPUTS = {
     "images": [],
     "index": ["images"],
+    "detector@small": ["images", "index"],
     "masks@annotated-train": ["images", "index"],
     "scene_graphs@annotated-train": ["images", "index", "masks@annotated-train"],
     "token_shards@semantic-train": [
@@ -81,6 +84,7 @@ def build(root: Path) -> None:
     """Write every artifact into a folder named after its key."""
     _images(root / "images")
     _index(root / "index", root / "images")
+    _learned(root / "detector@small", AP=0.5, AP50=0.8, AP75=0.4)
     _masks(root / "masks@annotated-train")
     _scene_graphs(root / "scene_graphs@annotated-train")
     _semantic(root)
@@ -197,6 +201,26 @@ def siblings(first: int) -> Row:
         "first_caption": "one on other",
         "second_caption": "other on one",
     }
+
+
+def _learned(folder: Path, **quality: float) -> None:
+    """What an extractor's own networks leave, of two folds."""
+    _provenance(folder, **_DATA)
+    own = folds_of(np.array(TRAIN), 2)
+    seen, history = [], []
+    for fold in (0, 1):
+        weights = np.random.default_rng(fold).normal(size=(4, 3)).astype(np.float32)
+        save_file({"tower.weight": weights}, folder / f"fold-{fold}.safetensors")
+        others = [each for each, of in zip(TRAIN, own.tolist(), strict=True) if of != fold]
+        seen += [{"fold": fold, "image_id": image_id} for image_id in others]
+        history += [
+            {"fold": fold, "step": step, "name": "loss", "value": 2.0 - step / 40}
+            for step in (10, 20)
+        ]
+    _write(folder / "trained_on.parquet", TRAINED_ON, seen)
+    _write(folder / "history.parquet", LEARNED, history)
+    (folder / "config.json").write_text('{"folds": 2}')
+    (folder / "quality.json").write_text(json.dumps(quality))
 
 
 def _masks(folder: Path) -> None:

@@ -16,6 +16,7 @@ from dagster import (
 
 from dagster_project import dvc
 from dagster_project.definitions import build
+from semtok import params as settings
 from semtok import pipeline
 
 PATH = Path(__file__).with_name("snapshot.json")
@@ -81,7 +82,7 @@ def test_definitions_are_the_reviewed_ones() -> None:
 def test_every_dvc_step_is_in_the_pool() -> None:
     assets = snapshot(build(REPO))["assets"]
     assert {name for name, asset in assets.items() if asset["pool"] == dvc.POOL} == {
-        *pipeline.stages()
+        name for name, _ in pipeline.all_keys(settings.load(REPO / "params.yaml"))
     }
 
 

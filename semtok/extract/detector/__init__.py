@@ -1,0 +1,125 @@
+"""Masks from the detector that the stage `detector` trained: regions without a category.
+
+Every image is shown to the network of its own fold, which has not been trained on it
+(`semtok.extract.crossfit`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from semtok.data.rejects import Reject
+from semtok.errors import SemtokError
+from semtok.extract import learning, rle
+from semtok.extract.backends import FoundMask, FoundMasks, Job
+from semtok.extract.crossfit import folds_of
+from semtok.extract.detector.network import Network
+from semtok.extract.detector.prediction import Region, regions
+from semtok.extract.detector.samples import read_image, to_tensor
+from semtok.params import Count, Share
+
+#: The stage that trains it.
+TRAINED_BY = "detector"
+
+#: It tells regions apart and does not name them.
+_CATEGORY_ID, _CATEGORY = 1, "region"
+
+#: Images that a network is shown at once.
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much to state."""
+
+    score: Share = 0.3  # masks below it are left out
+    masks: Count = 32  # at most, of an image; the best ones stay
+
+
+def open_masks(job: Job) -> "Detector":
+    """Load the networks, one a fold.
+
+    Raises:
+        SemtokError: there is no trained model, or it cannot be read.
+    """
+    return Detector(job)
+
+
+class Detector:
+    """What the networks find in images."""
+
+    def __init__(self, job: Job) -> None:
+        """See `open_masks`."""
+        if job.model is None:
+            raise SemtokError(
+                "params.yaml: extraction: masks of the backend detector need "
+                "`masks: detector/NAME`, a trained one"
+            )
+        self.strays: list[Reject] = []
+        self._root, self._settings = job.root, job.settings
+        self._size = int(learning.read_json(job.model / "config.json")["image_size"])
+        self._networks = learning.load(job.model, new_network)
+        self._identity = learning.identity(job.model)
+
+    def inputs(self, images: pa.Table) -> bytes:
+        """The networks and the images' bytes."""
+        content = hashlib.blake2b(self._identity)
+        content.update("".join(images["sha256"].to_pylist()).encode())
+        return content.digest()
+
+    def find(self, images: pa.Table) -> FoundMasks:
+        """The regions of these images; images that cannot be read are set aside."""
+        found = FoundMasks()
+        runs: list[NDArray[np.int64]] = []
+        own = folds_of(images["image_id"].to_numpy(), len(self._networks))
+        for fold, network in enumerate(self._networks):
+            ours = images.take(np.flatnonzero(own == fold))
+            for batch in (ours.slice(at, _BATCH) for at in range(0, ours.num_rows, _BATCH)):
+                runs += self._find(network, batch, found)
+        found.runs = rle.Runs.of(runs)
+        return found
+
+    def _find(
+        self, network: Network, images: pa.Table, found: FoundMasks
+    ) -> list[NDArray[np.int64]]:
+        """Add the masks of a batch; return their runs."""
+        rows, pixels = [], []
+        for row in images.to_pylist():
+            try:
+                pixels.append(read_image(self._root / row["path"], self._size))
+                rows.append(row)
+            except SemtokError:
+                found.rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
+        runs: list[NDArray[np.int64]] = []
+        if not rows:
+            return runs
+        seen = regions(network, to_tensor(pixels).to(learning.device()))
+        for row, candidates in zip(rows, seen, strict=True):
+            likely = [each for each in candidates if each.score >= self._settings.score]
+            for rank, region in enumerate(likely[: self._settings.masks]):
+                found.masks.append(
+                    FoundMask(
+                        row["image_id"], rank, _CATEGORY_ID, _CATEGORY, region.score, row["path"]
+                    )
+                )
+                runs.append(rle.encode(_resized(region, row["height"], row["width"])))
+        return runs
+
+
+def new_network(config: Mapping[str, Any]) -> Network:
+    """A fresh network of the given `config.json`."""
+    return Network(int(config["width"]))
+
+
+def _resized(region: Region, height: int, width: int) -> NDArray[np.uint8]:
+    mask: NDArray[np.uint8] = region.mask.cpu().numpy().astype(np.uint8)
+    if mask.shape != (height, width):
+        resized = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+        return np.asarray(resized, np.uint8)
+    return mask

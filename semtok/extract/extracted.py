@@ -1,0 +1,49 @@
+"""What annotations say of some images: what the extractors' own networks learn from.
+
+It is extracted anew and not read from `masks@annotated-train`: the stage that makes those is to
+use what is trained here, and Dagster's assets must not form a ring.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+
+from semtok.events import ignore
+from semtok.extract import masks
+from semtok.params import ExtractorSettings
+from semtok.sharding import Partition
+from semtok.tables import TableSchema, read_table
+
+
+def extracted_masks(
+    partition: Partition, files: pa.Table, extractor: ExtractorSettings, model: Path | None = None
+) -> pa.Table:
+    """The masks of a partition's images, as the stage `masks` would make them.
+
+    Args:
+        partition: whose; its folders are left alone.
+        files, extractor, model: as `masks.build`.
+
+    Returns:
+        Schema `MASKS`, ordered by image_id, mask_id.
+
+    Raises:
+        SemtokError: as `masks.build`.
+    """
+    with TemporaryDirectory() as name:
+        masks.build(_apart(partition, Path(name)), files, extractor, model)
+        return in_order(Path(name), masks.MASKS)
+
+
+def in_order(folder: Path, schema: TableSchema) -> pa.Table:
+    """All rows of an artifact in shards, ordered by image_id, and within an image as they were."""
+    shards = sorted(folder.glob("[0-9]*.parquet"))
+    table = pa.concat_tables(read_table(path, schema) for path in shards)
+    return table.take(np.argsort(table["image_id"].to_numpy(), kind="stable"))
+
+
+def _apart(partition: Partition, folder: Path) -> Partition:
+    return replace(partition, staging=folder, published=folder / "none", emit=ignore)

@@ -1,0 +1,256 @@
+"""The training of the extractors' own networks: K of them, one a fold, each the same way."""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from semtok.errors import SemtokError
+from semtok.events import Emit, Metrics, Progress
+from semtok.extract.crossfit import folds_of
+from semtok.params import LearningSettings
+from semtok.tables import TableSchema, write_table
+
+Batch = TypeVar("Batch")
+Network = TypeVar("Network", bound=nn.Module)
+
+#: The images that a fold's network was trained on, as its batches named them.
+TRAINED_ON = TableSchema(
+    "trained_on", 1, pa.schema([("fold", pa.int64()), ("image_id", pa.int64())])
+)
+#: What was measured at which step (counted from 1).
+LEARNED = TableSchema(
+    "learned",
+    1,
+    pa.schema(
+        [("fold", pa.int64()), ("step", pa.int64()), ("name", pa.string()), ("value", pa.float64())]
+    ),
+)
+
+#: Raised with every change of an artifact's files or of their meaning.
+FORMAT = 1
+
+_WARMUP, _CLIP, _WEIGHT_DECAY = 0.1, 5.0, 0.05  # share of the steps; norm of the gradient
+_REPORTS = 20  # of one training
+
+
+@dataclass(frozen=True)
+class Task(Generic[Batch]):
+    """What is to be learned.
+
+    Attributes:
+        name: in progress events.
+        network: makes a fresh network.
+        image_ids: [N] the images there are to learn from.
+        read: places of some of the images and a random generator -> a batch.
+        loss: the parts of the loss by name; their sum is made small.
+    """
+
+    name: str
+    network: Callable[[], nn.Module]
+    image_ids: NDArray[np.int64]
+    read: Callable[[NDArray[np.int64], torch.Generator], Batch]
+    loss: Callable[[Any, Batch, torch.Generator], Mapping[str, Tensor]]
+
+
+def learn(
+    task: Task[Batch],
+    settings: LearningSettings,
+    config: Mapping[str, Any],
+    staging: Path,
+    emit: Emit,
+) -> None:
+    """Train a network a fold and write `config.json`, `fold-K.safetensors` and their tables.
+
+    On a CPU, and with the same number of threads, the same inputs give the same bytes.
+
+    Args:
+        task: what is to be learned.
+        settings: how.
+        config: what `load` gives back, beside the folds.
+        staging: the folder to write to.
+        emit: told of progress and metrics.
+
+    Raises:
+        SemtokError: a fold leaves no image to learn from, or a loss is not finite.
+    """
+    own = folds_of(task.image_ids, settings.folds)
+    seen, learned = [], []
+    for fold in range(settings.folds):
+        places = np.flatnonzero(own != fold)
+        if not len(places):
+            raise SemtokError(
+                f"{task.name}: fold {fold} leaves no training image to learn from; "
+                "lower folds or add images"
+            )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed * settings.folds + fold)
+            network = task.network().to(device()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        used, history = _fit(network, task, places, settings, fold, emit)
+        seen += [{"fold": fold, "image_id": each} for each in task.image_ids[sorted(used)].tolist()]
+        learned += [dict(zip(LEARNED.columns.names, (fold, *row), strict=True)) for row in history]
+        weights = {name: each.cpu().contiguous() for name, each in network.state_dict().items()}
+        save_file(weights, staging / f"fold-{fold}.safetensors")
+    for name, rows, schema in (("trained_on", seen, TRAINED_ON), ("history", learned, LEARNED)):
+        table = pa.Table.from_pylist(rows, schema=schema.columns)
+        write_table(staging / f"{name}.parquet", table, schema)
+    content = {"format": FORMAT, "folds": settings.folds, **config}
+    write_json(staging / "config.json", content)
+
+
+def load(folder: Path, network: Callable[[Mapping[str, Any]], Network]) -> list[Network]:
+    """The networks of an artifact, one a fold, in evaluation mode.
+
+    Args:
+        folder: the artifact.
+        network: makes a fresh one from `config.json`.
+
+    Raises:
+        SemtokError: a file is missing, damaged or of another format.
+    """
+    path = folder / "config.json"
+    config = read_json(path)
+    if config.get("format") != FORMAT:
+        raise SemtokError(f"{path}: format {config.get('format')}, not {FORMAT}; train it again")
+    found = []
+    for fold in range(config["folds"]):
+        each, weights = network(config), folder / f"fold-{fold}.safetensors"
+        try:
+            each.load_state_dict(load_file(weights))
+        except (FileNotFoundError, SafetensorError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise SemtokError(f"{weights}: unreadable ({reason}); train it again") from None
+        ready = each.to(device()).eval()
+        found.append(ready.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    return found
+
+
+def identity(folder: Path) -> bytes:
+    """What predictions depend on: the weights and the configuration, and not the clock."""
+    total = hashlib.blake2b()
+    for path in sorted([folder / "config.json", *folder.glob("fold-*.safetensors")]):
+        total.update(path.read_bytes())
+    return total.digest()
+
+
+def device() -> torch.device:
+    """CUDA where there is a device."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def size(network: nn.Module, look: Callable[[], object]) -> dict[str, float]:
+    """Parameters of a network, and FLOPs of a look at one image; a multiply-add is two."""
+    with FlopCounterMode(display=False) as counter:
+        look()
+    parameters = sum(each.numel() for each in network.parameters())
+    return {"parameters": parameters, "flops_per_image": counter.get_total_flops()}
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a mapping as JSON, keys in order."""
+    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read what `write_json` wrote.
+
+    Raises:
+        SemtokError: the file is missing or no JSON mapping.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise SemtokError(f"{path}: no such file; run the stage that makes it") from None
+    except (ValueError, TypeError) as error:
+        raise SemtokError(f"{path}: no JSON mapping ({error}); run its stage again") from None
+
+
+def _fit(
+    network: nn.Module,
+    task: Task[Batch],
+    places: NDArray[np.int64],
+    settings: LearningSettings,
+    fold: int,
+    emit: Emit,
+) -> tuple[set[int], list[tuple[int, str, float]]]:
+    """Train in place; returns the places that were looked at, and the history."""
+    optimizer = torch.optim.AdamW(
+        network.parameters(), settings.learning_rate, weight_decay=_WEIGHT_DECAY
+    )
+    random = torch.Generator().manual_seed(settings.seed * settings.folds + fold)
+    draws = _draws(places, settings.batch_size, random)
+    every = max(1, settings.steps // _REPORTS)
+    used: set[int] = set()
+    history: list[tuple[int, str, float]] = []
+    pending: list[dict[str, Tensor]] = []
+    network.train()
+    started = time.perf_counter()
+    for step in range(1, settings.steps + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * _rate(step, settings.steps)
+        chosen = next(draws)
+        used.update(chosen.tolist())
+        parts = task.loss(network, task.read(chosen, random), random)
+        optimizer.zero_grad()
+        torch.stack([*parts.values()]).sum().backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
+        optimizer.step()
+        pending.append({name: each.detach() for name, each in parts.items()})
+        emit(Progress(task.name, fold * settings.steps + step, settings.folds * settings.steps))
+        if step % every == 0 or step == settings.steps:
+            values = _means(pending, task.name, step, settings)
+            history += [(step, name, value) for name, value in values.items()]
+            seconds = time.perf_counter() - started
+            speed = len(pending) * settings.batch_size / seconds
+            emit(Metrics(step, {**values, "images_per_second": speed}))
+            pending.clear()
+            started = time.perf_counter()
+    return used, history
+
+
+def _draws(
+    places: NDArray[np.int64], batch_size: int, random: torch.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Batches without end: every image once before any comes again."""
+    left = np.empty(0, np.int64)
+    while True:
+        while len(left) < batch_size:
+            order = torch.randperm(len(places), generator=random).numpy()
+            left = np.concatenate([left, places[order]])
+        yield left[:batch_size]
+        left = left[batch_size:]
+
+
+def _rate(step: int, steps: int) -> float:
+    """Linear warm-up, then half a cosine down to 0, as a share of the learning rate."""
+    warm = min(1.0, step / max(1.0, _WARMUP * steps))
+    return warm * (1 + math.cos(math.pi * (step - 1) / steps)) / 2
+
+
+def _means(
+    pending: list[dict[str, Tensor]], name: str, step: int, settings: LearningSettings
+) -> dict[str, float]:
+    values = {
+        part: float(torch.stack([each[part] for each in pending]).mean()) for part in pending[0]
+    }
+    values["loss"] = sum(values.values())
+    if not math.isfinite(values["loss"]):
+        raise SemtokError(
+            f"{name}: the loss is {values['loss']:.4g} at step {step}; "
+            f"lower its learning_rate (now {settings.learning_rate})"
+        )
+    return values
