@@ -34,6 +34,7 @@ _LABELS = {
     "index": ("data", "team:data", {"dvc", "polars", "parquet"}),
     "detector": ("extraction", "team:extraction", {"dvc", "pytorch"}),
     "masks": ("extraction", "team:extraction", {"dvc", "parquet"}),
+    "relation_model": ("extraction", "team:extraction", {"dvc", "pytorch"}),
     "scene_graphs": ("extraction", "team:extraction", {"dvc", "parquet"}),
     "token_shards": ("tokens", "team:models", {"dvc", "arrow"}),
     "checkpoint": ("models", "team:models", {"dvc", "pytorch"}),

@@ -98,6 +98,14 @@ class DetectorSettings(LearningSettings):
 
 
 @dataclass(frozen=True)
+class RelationModelSettings(LearningSettings):
+    """A relation model: networks that say what two masks have to do with one another."""
+
+    crop_size: Annotated[int, Gt(0), MultipleOf(8)]  # side of the common box of a pair, pixels
+    width: Count  # channels at half that size
+
+
+@dataclass(frozen=True)
 class TokenShardsSettings:
     """What one `token_shards` partition reads, relative to artifacts/DATA.
 
@@ -179,6 +187,7 @@ class Params:
 
     data: DataSettings
     detectors: Mapping[str, DetectorSettings]
+    relation_models: Mapping[str, RelationModelSettings]
     extractors: Mapping[str, ExtractorSettings]
     extraction: Mapping[str, ExtractionSettings]
     tokenizers: Mapping[str, Mapping[str, Any]]  # each with `scheme`, a module of semtok/tokens
@@ -277,7 +286,7 @@ def _forbid_unknown_keys(settings: Any, with_config: Any) -> None:
 
 def _check_names(params: Params, path: Path) -> None:
     """Names join into partition keys with `-`, and refer to one another."""
-    for section in ("detectors", "extractors", "tokenizers", "variants"):
+    for section in ("detectors", "relation_models", "extractors", "tokenizers", "variants"):
         for name in getattr(params, section):
             if not name.isidentifier():
                 raise SemtokError(
@@ -343,7 +352,10 @@ def _check_extraction(params: Params, path: Path) -> None:
         raise SemtokError(f"{path}: extraction.{missing[0]}: missing; say what it reads")
     if extra := sorted(set(params.extraction) - set(wanted)):
         raise SemtokError(f"{path}: extraction.{extra[0]}: no such extractor and split")
-    models = {"masks": ("detector", params.detectors)}
+    models: dict[str, tuple[str, Mapping[str, LearningSettings]]] = {
+        "masks": ("detector", params.detectors),
+        "scene_graphs": ("relation_model", params.relation_models),
+    }
     for key, reads in params.extraction.items():
         if reads.extractor != wanted[key]:
             raise SemtokError(f"{path}: extraction.{key}.extractor: must be {wanted[key]!r}")

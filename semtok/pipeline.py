@@ -105,6 +105,10 @@ def _by_variant(params: Params) -> list[str]:
     return list(params.variants)
 
 
+def _by_relation_model(params: Params) -> list[str]:
+    return list(params.relation_models)
+
+
 def _masks_inputs(params: Params, partition: str | None) -> list[Key]:
     reads = params.extraction[str(partition)].masks
     return [("images", None), ("index", None), *_model(reads)]
@@ -210,6 +214,23 @@ _STAGES = (
             _backend(params, _owner(partition), "masks"),
         ],
         persist=True,
+    ),
+    Stage(
+        name="relation_model",
+        about="Networks that say how two masks relate, cross-fitted on annotated relations.",
+        partitions=_by_relation_model,
+        inputs=lambda params, partition: [("images", None), ("index", None)],
+        settings=lambda partition: [
+            "data",
+            f"extractors.{ANNOTATED}",
+            f"relation_models.{partition}",
+            "checks.relation_model",
+        ],
+        source=("semtok/data", "semtok/extract", *_TABLES),
+        modules=lambda params, partition: [
+            "semtok.extract.relation_model.stage",
+            *(_backend(params, ANNOTATED, kind) for kind in ("masks", "scene_graphs")),
+        ],
     ),
     Stage(
         name="scene_graphs",

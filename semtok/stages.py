@@ -86,7 +86,24 @@ def _detector(context: Context) -> Summary:
         settings,
     )
     numbers = {**_json(context, "quality.json"), **_flat(_json(context, "cost.json"))}
-    return extraction.draw_found(val, found, numbers)
+    return extraction.draw_found(val, found, None, numbers)
+
+
+def _relation_model(context: Context) -> Summary:
+    from semtok.extract.relation_model import stage
+    from semtok.report import extraction
+
+    settings = context.params.relation_models[context.partition]
+    val = _split(context, "val")
+    masks, relations = stage.build(
+        _split(context, "train"),
+        val,
+        _files(context),
+        context.params.extractors[ANNOTATED],
+        settings,
+    )
+    numbers = {**_json(context, "quality.json"), **_flat(_json(context, "cost.json"))}
+    return extraction.draw_found(val, masks, relations, numbers)
 
 
 def _masks(context: Context) -> Summary:
@@ -243,6 +260,7 @@ WORK: dict[str, Callable[[Context], Summary]] = {
     "index": _index,
     "detector": _detector,
     "masks": _masks,
+    "relation_model": _relation_model,
     "scene_graphs": _scene_graphs,
     "token_shards": _token_shards,
     "checkpoint": _checkpoint,

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from semtok.events import ignore
-from semtok.extract import masks
+from semtok.extract import masks, scene_graphs
 from semtok.params import ExtractorSettings
 from semtok.sharding import Partition
 from semtok.tables import TableSchema, read_table
@@ -36,6 +36,31 @@ def extracted_masks(
     with TemporaryDirectory() as name:
         masks.build(_apart(partition, Path(name)), files, extractor, model)
         return in_order(Path(name), masks.MASKS)
+
+
+def extracted(
+    partition: Partition, files: pa.Table, extractor: ExtractorSettings, model: Path | None = None
+) -> tuple[pa.Table, pa.Table]:
+    """The masks of a partition's images and the relations among them.
+
+    Args:
+        partition, files, extractor: as `extracted_masks`.
+        model: that scene graphs are made with, if there is one.
+
+    Returns:
+        Schemas `MASKS` and `SCENE_GRAPHS`, ordered by image_id.
+
+    Raises:
+        SemtokError: as `masks.build` and `scene_graphs.build`.
+    """
+    with TemporaryDirectory() as name:
+        folders = [Path(name) / each for each in ("masks", "scene_graphs")]
+        for folder in folders:
+            folder.mkdir()
+        masks.build(_apart(partition, folders[0]), files, extractor)
+        scene_graphs.build(_apart(partition, folders[1]), files, folders[0], extractor, model)
+        graphs = in_order(folders[1], scene_graphs.SCENE_GRAPHS)
+        return in_order(folders[0], masks.MASKS), graphs
 
 
 def in_order(folder: Path, schema: TableSchema) -> pa.Table:

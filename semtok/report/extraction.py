@@ -40,21 +40,24 @@ def draw(partition: Partition, masks: Path, scene_graphs: Path | None) -> Summar
     return Summary(numbers, preview(found if relations is None else relations), (_PICTURE,))
 
 
-def draw_found(images: Partition, found: pa.Table, numbers: Mapping[str, float]) -> Summary:
+def draw_found(
+    images: Partition, masks: pa.Table, relations: pa.Table | None, numbers: Mapping[str, float]
+) -> Summary:
     """Draw what a model finds in the first images of a partition, into its staging folder.
 
     Args:
-        found: schema `MASKS`.
+        masks: schema `MASKS`.
+        relations: schema `SCENE_GRAPHS`; None where the model finds masks alone.
         numbers: what else there is to say.
     """
     overlay.draw(
         images.images.slice(0, _PICTURED),
         images.root,
-        found,
-        SCENE_GRAPHS.columns.empty_table(),
+        masks,
+        SCENE_GRAPHS.columns.empty_table() if relations is None else relations,
         images.staging / _PICTURE,
     )
-    return Summary(numbers, preview(found), (_PICTURE,))
+    return Summary(numbers, preview(masks if relations is None else relations), (_PICTURE,))
 
 
 def _rows(folder: Path, schema: TableSchema) -> pa.Table:

@@ -53,6 +53,7 @@ INPUTS = {
     "images": [],
     "index": ["images"],
     "detector@small": ["images", "index"],
+    "relation_model@small": ["images", "index"],
     "masks@annotated-train": ["images", "index"],
     "scene_graphs@annotated-train": ["images", "index", "masks@annotated-train"],
     "token_shards@semantic-train": [
@@ -84,7 +85,8 @@ def build(root: Path) -> None:
     """Write every artifact into a folder named after its key."""
     _images(root / "images")
     _index(root / "index", root / "images")
-    _learned(root / "detector@small", AP=0.5, AP50=0.8, AP75=0.4)
+    _learned(root / "detector@small", {"AP": 0.5, "AP50": 0.8, "AP75": 0.4})
+    _learned(root / "relation_model@small", {"R@20": 0.6, "mR@20": 0.4})
     _masks(root / "masks@annotated-train")
     _scene_graphs(root / "scene_graphs@annotated-train")
     _semantic(root)
@@ -203,7 +205,7 @@ def siblings(first: int) -> Row:
     }
 
 
-def _learned(folder: Path, **quality: float) -> None:
+def _learned(folder: Path, quality: dict[str, float]) -> None:
     """What an extractor's own networks leave, of two folds."""
     _provenance(folder, **_DATA)
     own = folds_of(np.array(TRAIN), 2)

@@ -17,6 +17,7 @@ from semtok.params import DataSettings, ExtractorSettings
 from semtok.sharding import Partition
 from semtok.tables import REJECTED, read_table
 from semtok.workspace import publish
+from tests.extract.little_scenes import LittleScenes
 
 
 @dataclass
@@ -117,3 +118,9 @@ def sample_index(
 def sample(coco_sample: Path, sample_index: tuple[pa.Table, Path], tmp_path: Path) -> Extraction:
     """The real sample."""
     return Extraction(coco_sample, tmp_path, indexed=sample_index)
+
+
+@pytest.fixture(scope="session")
+def little_scenes(tmp_path_factory: pytest.TempPathFactory) -> LittleScenes:
+    """Scenes that no test changes."""
+    return LittleScenes.write(tmp_path_factory.mktemp("scenes"))

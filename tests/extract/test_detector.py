@@ -11,8 +11,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from semtok.data import files, indexing, scenes
-from semtok.data.index import split_images
 from semtok.errors import SemtokError
 from semtok.events import Metrics, Progress
 from semtok.extract.backends import Job, find_backend
@@ -25,50 +23,20 @@ from semtok.extract.detector.samples import Samples
 from semtok.extract.detector.training import train
 from semtok.extract.extracted import extracted_masks
 from semtok.extract.learning import LEARNED, TRAINED_ON
-from semtok.params import DataSettings, DetectorSettings, ExtractorSettings
-from semtok.sharding import Partition
+from semtok.params import DetectorSettings, ExtractorSettings
 from semtok.tables import read_table
+from tests.extract.little_scenes import ANNOTATED
 
-DATA = DataSettings("tiny", "coco", "", shards=2, rejected_share=1.0)
-ANNOTATED = ExtractorSettings("panoptic", "psg")
 PREDICTED = ExtractorSettings("detector", "geometry", {"detector": {"score": 0.05}})
 SETTINGS = DetectorSettings(
     folds=2, seed=0, steps=40, batch_size=8, learning_rate=0.01, image_size=64, width=16
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Line:
-    """A data root with its annotated masks."""
-
-    root: Path
-    listed: pa.Table
-    index: Path
-
-    def partition(self, split: str, folder: Path) -> Partition:
-        images = split_images(self.index, split)
-        folder.mkdir(parents=True, exist_ok=True)
-        return Partition(self.root, images, DATA, folder, folder / "none", "source")
-
-    def masks(self, split: str = "train") -> pa.Table:
-        return extracted_masks(self.partition(split, self.index), self.listed, ANNOTATED)
-
-
 @pytest.fixture(scope="module")
-def line(tmp_path_factory) -> Line:
-    folder = tmp_path_factory.mktemp("scenes")
-    root = folder / "root"
-    scenes.write(root, scenes.Settings(seed=0, size=64, train=24, val=16))
-    listed = files.list_files(root)
-    (folder / "index").mkdir()
-    indexing.build(root, listed, DATA, folder / "index")
-    return Line(root, listed, folder / "index")
-
-
-@pytest.fixture(scope="module")
-def trained(line, tmp_path_factory) -> Path:
+def trained(little_scenes, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("detector")
-    train(line.root, split_images(line.index, "train"), line.masks(), SETTINGS, folder)
+    train(little_scenes.root, little_scenes.images(), little_scenes.masks(), SETTINGS, folder)
     return folder
 
 
@@ -76,41 +44,45 @@ def weights(folder: Path, fold: int) -> bytes:
     return (folder / f"fold-{fold}.safetensors").read_bytes()
 
 
+def find(scenes, split: str, folder: Path, model: Path) -> pa.Table:
+    return extracted_masks(scenes.partition(split, folder), scenes.listed, PREDICTED, model)
+
+
 def of_image(masks: pa.Table, image_id: int) -> list[dict]:
     return masks.filter(pc.equal(masks["image_id"], image_id)).to_pylist()
 
 
-def test_what_is_said_of_an_image_does_not_come_from_its_annotations(line, trained, tmp_path):
+def test_what_is_said_of_an_image_does_not_come_from_its_annotations(
+    little_scenes, trained, tmp_path
+):
     """The proof against leaks: other annotations of an image change nothing that it is told."""
-    before = extracted_masks(
-        line.partition("train", tmp_path / "a"), line.listed, PREDICTED, trained
-    )
-    masks = line.masks()
-    image_ids = split_images(line.index, "train")["image_id"].to_numpy()
+    before = find(little_scenes, "train", tmp_path / "a", trained)
+    masks = little_scenes.masks()
+    image_ids = little_scenes.images()["image_id"].to_numpy()
     image_id = int(image_ids[0])
     (own,) = folds_of(image_ids[:1], SETTINGS.folds)
     other = masks.filter(pc.not_equal(masks["image_id"], image_id))
-    train(line.root, split_images(line.index, "train"), other, SETTINGS, tmp_path)
+    train(little_scenes.root, little_scenes.images(), other, SETTINGS, tmp_path)
     assert weights(tmp_path, own) == weights(trained, own)
     assert weights(tmp_path, 1 - own) != weights(trained, 1 - own)
-    after = extracted_masks(
-        line.partition("train", tmp_path / "b"), line.listed, PREDICTED, tmp_path
-    )
+    after = find(little_scenes, "train", tmp_path / "b", tmp_path)
     assert of_image(before, image_id)
     assert of_image(after, image_id) == of_image(before, image_id)
     assert after != before
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_every_image_is_shown_to_the_network_of_its_fold_alone(line, trained, tmp_path, split):
+def test_every_image_is_shown_to_the_network_of_its_fold_alone(
+    little_scenes, trained, tmp_path, split
+):
     """A network that finds nothing leaves its own fold without masks, and no other image."""
     for path in trained.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     silent = load_file(trained / "fold-0.safetensors")
     silent["middles.bias"] -= 100
     save_file(silent, tmp_path / "fold-0.safetensors")
-    partition = line.partition(split, tmp_path / "work")
-    found = extracted_masks(partition, line.listed, PREDICTED, tmp_path)
+    partition = little_scenes.partition(split, tmp_path / "work")
+    found = extracted_masks(partition, little_scenes.listed, PREDICTED, tmp_path)
     image_ids = partition.images["image_id"].to_numpy()
     own = folds_of(image_ids, SETTINGS.folds)
     with_masks = set(found["image_id"].to_pylist())
@@ -118,16 +90,16 @@ def test_every_image_is_shown_to_the_network_of_its_fold_alone(line, trained, tm
     assert len(with_masks) > 0.5 * (own == 1).sum()
 
 
-def test_the_images_that_were_looked_at_are_of_other_folds_and_of_train(line, trained):
+def test_the_images_that_were_looked_at_are_of_other_folds_and_of_train(little_scenes, trained):
     seen = read_table(trained / "trained_on.parquet", TRAINED_ON)
-    image_ids = split_images(line.index, "train")["image_id"].to_pylist()
+    image_ids = little_scenes.images()["image_id"].to_pylist()
     assert (folds_of(seen["image_id"].to_numpy(), 2) != seen["fold"].to_numpy()).all()
     assert set(seen["image_id"].to_pylist()) == set(image_ids)
 
 
-def test_the_same_inputs_give_the_same_bytes(line, trained, tmp_path):
+def test_the_same_inputs_give_the_same_bytes(little_scenes, trained, tmp_path):
     before = torch.get_rng_state()
-    train(line.root, split_images(line.index, "train"), line.masks(), SETTINGS, tmp_path)
+    train(little_scenes.root, little_scenes.images(), little_scenes.masks(), SETTINGS, tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
     assert {each.name for each in trained.iterdir()} == {
         *("config.json", "fold-0.safetensors", "fold-1.safetensors"),
@@ -137,11 +109,11 @@ def test_the_same_inputs_give_the_same_bytes(line, trained, tmp_path):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_it_learns_and_tells(line, tmp_path):
+def test_it_learns_and_tells(little_scenes, tmp_path):
     events = []
     one = dataclasses.replace(SETTINGS, steps=20)
-    images = split_images(line.index, "train")
-    train(line.root, images, line.masks(), one, tmp_path, events.append)
+    images = little_scenes.images()
+    train(little_scenes.root, images, little_scenes.masks(), one, tmp_path, events.append)
     history = read_table(tmp_path / "history.parquet", LEARNED).to_pylist()
     losses = [row["value"] for row in history if (row["fold"], row["name"]) == (1, "loss")]
     assert losses[-1] < 0.8 * losses[0]
@@ -151,10 +123,10 @@ def test_it_learns_and_tells(line, tmp_path):
     assert any(isinstance(each, Metrics) for each in events)
 
 
-def test_the_stage_says_how_good_and_how_dear_it_is(line, tmp_path):
-    partition = line.partition("train", tmp_path / "artifact")
-    val = line.partition("val", tmp_path / "artifact")
-    found = stage.build(partition, val, line.listed, ANNOTATED, SETTINGS)
+def test_the_stage_says_how_good_and_how_dear_it_is(little_scenes, tmp_path):
+    partition = little_scenes.partition("train", tmp_path / "artifact")
+    val = little_scenes.partition("val", tmp_path / "artifact")
+    found = stage.build(partition, val, little_scenes.listed, ANNOTATED, SETTINGS)
     assert set(found["image_id"].to_pylist()) <= set(val.images["image_id"].to_pylist())
     quality = json.loads((tmp_path / "artifact/quality.json").read_text())
     assert 0 <= quality["AP"] <= quality["AP50"] <= 1
@@ -162,7 +134,7 @@ def test_the_stage_says_how_good_and_how_dear_it_is(line, tmp_path):
     assert cost["parameters"] == sum(each.numel() for each in Network(16).parameters())
     # The first convolution alone: 32 x 32 places, 27 inputs, 4 outputs, and a multiply-add is two.
     assert cost["flops_per_image"] > 2 * 32 * 32 * 27 * 4
-    assert cost["labels"] == {"images": 24, "masks": line.masks().num_rows}
+    assert cost["labels"] == {"images": 24, "masks": little_scenes.masks().num_rows}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -192,9 +164,9 @@ def test_a_cell_draws_what_its_own_network_sums_up(seed):
             assert drawn[number, y, x].item() == pytest.approx(expected.item(), abs=1e-4)
 
 
-def test_middles_lie_inside_their_regions(line):
-    images = split_images(line.index, "train")
-    samples = Samples(line.root, images, line.masks(), 64)
+def test_middles_lie_inside_their_regions(little_scenes):
+    images = little_scenes.images()
+    samples = Samples(little_scenes.root, images, little_scenes.masks(), 64)
     sample = samples.take(range(len(samples)), [False] * len(samples))
     assert sample.middles.sum() == len(sample.region)
     scale = CELL // MASK_PIXEL
@@ -207,16 +179,16 @@ def test_middles_lie_inside_their_regions(line):
     assert np.mean([float(each.max()) >= 0.5 for each in covered]) > 0.95
 
 
-def test_a_mirrored_sample_is_the_mirror_image(line):
-    samples = Samples(line.root, split_images(line.index, "train"), line.masks(), 64)
+def test_a_mirrored_sample_is_the_mirror_image(little_scenes):
+    samples = Samples(little_scenes.root, little_scenes.images(), little_scenes.masks(), 64)
     plain, turned = samples.take([3], [False]), samples.take([3], [True])
     assert torch.equal(turned.pixels, plain.pixels.flip(3))
     assert torch.equal(turned.masks, plain.masks.flip(2))
 
 
-def test_perfect_masks_cost_next_to_nothing(line):
+def test_perfect_masks_cost_next_to_nothing(little_scenes):
     """The loss falls where a network draws what is wanted."""
-    samples = Samples(line.root, split_images(line.index, "train"), line.masks(), 64)
+    samples = Samples(little_scenes.root, little_scenes.images(), little_scenes.masks(), 64)
     sample = samples.take([0], [False])
     features = Network(16)(sample.pixels)
     sure = features._replace(middles=(sample.middles * 2 - 1) * 20)
@@ -229,11 +201,11 @@ def test_perfect_masks_cost_next_to_nothing(line):
     assert nothing == 0
 
 
-def test_a_region_found_twice_is_told_once(line, trained):
+def test_a_region_found_twice_is_told_once(little_scenes, trained):
     config = json.loads((trained / "config.json").read_text())
     network = Network(config["width"])
     network.load_state_dict(load_file(trained / "fold-0.safetensors"))
-    samples = Samples(line.root, split_images(line.index, "train"), line.masks(), 64)
+    samples = Samples(little_scenes.root, little_scenes.images(), little_scenes.masks(), 64)
     pixels = samples.take(range(8), [False] * 8).pixels
     for found in regions(network.eval(), pixels):
         scores = [each.score for each in found]
@@ -246,22 +218,27 @@ def test_a_region_found_twice_is_told_once(line, trained):
                 assert shared < 0.6  # 0.5 at half the size
 
 
-def test_a_backend_without_a_model_says_what_to_do(line):
+def test_a_backend_without_a_model_says_what_to_do(little_scenes):
     backend = find_backend("masks", "detector", {})
-    job = Job(line.root, line.listed, split_images(line.index, "train"), backend.settings)
+    job = Job(little_scenes.root, little_scenes.listed, little_scenes.images(), backend.settings)
     with pytest.raises(SemtokError, match="masks: detector/NAME"):
         backend.open(job)
 
 
-def test_a_damaged_network_is_named(line, trained, tmp_path):
+def test_a_damaged_network_is_named(little_scenes, trained, tmp_path):
     for path in trained.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "fold-1.safetensors").write_bytes(b"x")
     with pytest.raises(SemtokError, match=r"fold-1\.safetensors: unreadable"):
-        extracted_masks(line.partition("val", tmp_path / "w"), line.listed, PREDICTED, tmp_path)
+        extracted_masks(
+            little_scenes.partition("val", tmp_path / "w"),
+            little_scenes.listed,
+            PREDICTED,
+            tmp_path,
+        )
 
 
-def test_too_few_images_for_the_folds_is_one_line(line, tmp_path):
-    images = split_images(line.index, "train").slice(0, 1)
+def test_too_few_images_for_the_folds_is_one_line(little_scenes, tmp_path):
+    images = little_scenes.images().slice(0, 1)
     with pytest.raises(SemtokError, match="leaves no training image"):
-        train(line.root, images, line.masks(), SETTINGS, tmp_path)
+        train(little_scenes.root, images, little_scenes.masks(), SETTINGS, tmp_path)

@@ -21,7 +21,7 @@ from semtok.extract.backends import FoundMask, FoundMasks, Job
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector.network import Network
 from semtok.extract.detector.prediction import Region, regions
-from semtok.extract.detector.samples import read_image, to_tensor
+from semtok.extract.photos import read_image, to_tensor
 from semtok.params import Count, Share
 
 #: The stage that trains it.

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from semtok.extract.convolutions import Residual, convolution
+
 #: Pixels a side of a cell of the map of middles, and of a pixel of the drawn masks.
 CELL, MASK_PIXEL = 8, 2
 
@@ -55,15 +57,15 @@ class Network(nn.Module):
         """
         super().__init__()
         widths = [width // 4, width // 2, width, 2 * width, 3 * width]
-        self.stem = _convolution(3, widths[0], stride=2)
+        self.stem = convolution(3, widths[0], stride=2)
         self.stages = nn.ModuleList(
-            nn.Sequential(_convolution(before, after, stride=2), _Residual(after))
+            nn.Sequential(convolution(before, after, stride=2), Residual(after))
             for before, after in itertools.pairwise(widths)
         )
         self.laterals = nn.ModuleList(nn.Conv2d(each, width, 1) for each in widths[1:])
         self.fine, self.finest = nn.Conv2d(width, _DRAWN, 1), nn.Conv2d(widths[0], _DRAWN, 1)
-        self.draw = nn.Sequential(_convolution(_DRAWN, _DRAWN), nn.Conv2d(_DRAWN, _DRAWN, 1))
-        self.tower = nn.Sequential(_convolution(width + _PLACE, width), _convolution(width, width))
+        self.draw = nn.Sequential(convolution(_DRAWN, _DRAWN), nn.Conv2d(_DRAWN, _DRAWN, 1))
+        self.tower = nn.Sequential(convolution(width + _PLACE, width), convolution(width, width))
         self.middles, self.kernels = nn.Conv2d(width, 1, 1), nn.Conv2d(width, _PARAMETERS, 1)
         assert self.middles.bias is not None
         nn.init.constant_(self.middles.bias, _RARE)
@@ -119,27 +121,6 @@ def draw(features: Features, image: Tensor, row: Tensor, column: Tensor) -> Tens
     hidden = hidden + place[:, _HIDDEN:, None, None] * places[1][:, None, None, :]
     found = second[:, None] @ F.relu(hidden).flatten(2) + last[..., None]
     return found.view(-1, height, width)
-
-
-class _Residual(nn.Module):
-    """Two convolutions beside the way straight on (arXiv 1512.03385)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = _convolution(width, width)
-        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.norm(self.second(self.first(x))))
-
-
-def _convolution(before: int, after: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride, padding=1, bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(),
-    )
 
 
 def _grid(like: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semtok.errors import SemtokError
 from semtok.extract import rle
 from semtok.extract.detector.network import CELL, MASK_PIXEL
+from semtok.extract.photos import read_image, to_tensor
 
 #: A cell lies in the middle of a region where it is nearer to it than this share of the radius,
 #: and than a cell's side, so that what is large does not outweigh what is small.
@@ -110,28 +110,6 @@ class Samples:
             masks.append(np.asarray(small, np.float32)[None])
         joined = np.concatenate(masks)
         return joined[np.argsort(-joined.sum(axis=(1, 2)), kind="stable")]
-
-
-def read_image(path: Path, size: int) -> NDArray[np.uint8]:
-    """Decode an image and stretch it to [S, S, 3] RGB.
-
-    Raises:
-        SemtokError: it cannot be decoded.
-    """
-    data = np.fromfile(path, np.uint8) if path.is_file() else np.empty(0, np.uint8)
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(data, flags) if len(data) else None
-    if pixels is None:
-        raise SemtokError(f"{path}: not a readable image; run the images stage again")
-    if pixels.shape[:2] != (size, size):
-        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(pixels, np.uint8)
-
-
-def to_tensor(images: Sequence[NDArray[np.uint8]]) -> Tensor:
-    """[S, S, 3] each -> [B, 3, S, S] float32, 0 to 1, in the layout that CPUs convolve fastest."""
-    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    return (stacked.float() / 255).contiguous(memory_format=torch.channels_last)
 
 
 def _middles(masks: NDArray[np.float32]) -> list[tuple[int, int, int]]:

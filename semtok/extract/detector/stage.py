@@ -9,9 +9,9 @@ from semtok.extract import learning
 from semtok.extract.average_precision import average_precision
 from semtok.extract.detector import Settings, new_network
 from semtok.extract.detector.prediction import regions
-from semtok.extract.detector.samples import read_image, to_tensor
 from semtok.extract.detector.training import train
 from semtok.extract.extracted import extracted_masks
+from semtok.extract.photos import read_image, to_tensor
 from semtok.params import DetectorSettings, ExtractorSettings
 from semtok.sharding import Partition
 
