@@ -26,7 +26,7 @@ def build(root: Path, document: dict | None = None) -> Workspace:
     """
     root.mkdir(parents=True, exist_ok=True)
     (root / "semtok").symlink_to(REPOSITORY / "semtok")
-    (root / "params.yaml").write_text(yaml.safe_dump(document or shrunk(_own())))
+    (root / "params.yaml").write_text(yaml.safe_dump(document or shrunk(own())))
     params = settings.load(root / "params.yaml")
     workspace = Workspace(root, params.data.name)
     for key in pipeline.upstream(params, *(("scores", name) for name in params.variants)):
@@ -55,7 +55,8 @@ def run(root: Path, name: str, partition: str | None) -> None:
     runner.run(stage_key(name, partition), root, scratch=False, gate_of=_Green)
 
 
-def _own() -> dict:
+def own() -> dict:
+    """`params.yaml` of the project with `VARIANTS` alone."""
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["variants"] = {name: params["variants"][name] for name in VARIANTS}
     return params

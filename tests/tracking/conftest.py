@@ -225,7 +225,9 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     os.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"  # nobody: it trains untracked
     try:
-        small_line.build(root)
+        document = small_line.shrunk(small_line.own())
+        document["train"]["search"] = [1e-2]
+        small_line.build(root, document)
     finally:
         del os.environ["MLFLOW_TRACKING_URI"]
         torch.set_num_threads(threads)

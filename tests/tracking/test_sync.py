@@ -116,6 +116,10 @@ def test_every_training_gets_a_run_and_a_version_with_all_that_belongs_to_it(
         assert curves(folder).items() <= metrics.items()
         blocks = float(facts["parameters"]["blocks"])
         assert metrics["training/parameters/blocks"] == [(0, blocks)]
+        assert metrics["training/learning_rate"] == [(0, facts["learning_rate"])]
+        assert len(facts["search"]) == 2
+        for rate, recall in facts["search"].items():
+            assert metrics[f"training/search/{rate}"] == [(0, recall)]
         table = read_table(workspace.output("scores", variant) / "cases.parquet", cases.CASES)
         own = table.filter(pc.equal(table["seed"], int(seed)))
         recall = cases.metrics(own)["retrieval"]["val"]["text_to_image"]["R@1"]
