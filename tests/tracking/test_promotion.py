@@ -77,7 +77,19 @@ class Registry:
 
 def cases(seed: int, hits: dict[str, int], images: int = IMAGES) -> pa.Table:
     rows = [
-        ("retrieval", split, task, seed, image, image, 1 if image < count else 2, images, 1, None)
+        (
+            "retrieval",
+            split,
+            task,
+            seed,
+            image,
+            image,
+            1 if image < count else 2,
+            images,
+            1,
+            None,
+            None,
+        )
         for split, count in hits.items()
         for task in ("text_to_image", "image_to_text")
         for image in range(images)
