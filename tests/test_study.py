@@ -4,11 +4,13 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from benchmarks import study as times
 from semtok import params, study
 from semtok.errors import SemtokError
 
@@ -105,3 +107,14 @@ def test_a_full_disk_leaves_params_alone(project):
     )
     assert "File too large" in done.stderr
     assert (project / "params.yaml").read_bytes() == before
+
+
+def test_all_trainings_of_the_study_are_estimated():
+    """Five seeds, and one training more for each rate that is not chosen."""
+    found = study.settings(REPO, "small")
+    train = replace(found.train, steps=3600, search=(0.1, 0.2), learning_rate=0.1)
+    steps = dict.fromkeys(found.variants, 0.5)
+    hours = times.of_steps(steps, replace(found, train=train))
+    assert {each.hours for each in hours.values()} == {0.5 * 6}
+    alone = times.of_steps(steps, replace(found, train=replace(train, search=())))
+    assert {each.hours for each in alone.values()} == {0.5 * 5}
