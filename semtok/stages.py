@@ -226,6 +226,7 @@ def _leaderboard(context: Context) -> Summary:
     from semtok.bench import leaderboard
     from semtok.report import chart, curve_grid, curves, forest, style
     from semtok.report import leaderboard as text
+    from semtok.report.headlines import headlines
     from semtok.train.history import HISTORY
 
     variants = context.params.variants
@@ -244,7 +245,7 @@ def _leaderboard(context: Context) -> Summary:
         chart.draw(board, picture)
     else:
         found = board.comparison
-        forest.draw(found, forest.main_tasks(found), forest.groups(variants), picture)
+        forest.draw(found, headlines(found.cases), forest.groups(variants), picture)
     first = _history(context.params.train.seeds[0])
     histories = {name: context.input("scores", name) / first for name in board.costs}
     (curves if few else curve_grid).draw(

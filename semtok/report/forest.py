@@ -7,13 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from semtok.bench.cases import RECALLS, Task
-from semtok.bench.comparison import Comparison, Row, final_tasks
+from semtok.bench.comparison import Comparison, Row
 from semtok.params import VariantSettings
 from semtok.report.style import BASELINE, MUTED, PALETTE, picture
 
 METRIC = next(iter(RECALLS))
 
-_PERMUTED = "_permuted"
 _COLUMNS = 4  # panels side by side
 _ROW = 0.19  # inches
 
@@ -31,11 +30,6 @@ def groups(variants: Mapping[str, VariantSettings]) -> dict[str, list[str]]:
         else:
             found["Patches" if each.patch_size else "Regions"].append(name)
     return {group: names for group, names in found.items() if names}
-
-
-def main_tasks(found: Comparison) -> list[Task]:
-    """The tasks to draw: those of the final split, but what is scored with relations permuted."""
-    return [task for task in final_tasks(found) if not task.benchmark.endswith(_PERMUTED)]
 
 
 def draw(

@@ -12,6 +12,7 @@ from semtok.errors import SemtokError
 from semtok.extract.rle import encode
 from semtok.params import VariantSettings
 from semtok.report import chart, curve_grid, curves, forest, overlay, style, tokens
+from semtok.report.headlines import headlines
 from semtok.tokens import shards
 from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
 
@@ -232,7 +233,7 @@ def drawn(monkeypatch):
 def test_many_variants_stand_in_rows_best_first_within_their_group(make_board, drawn, tmp_path):
     found = make_board({"vit": -3.0, "two": -4.0, "one": -6.0, "three": 0.0}).comparison
     groups = {"Patches": ["vit"], "Regions": ["three", "two", "one"]}
-    tasks = forest.main_tasks(found)
+    tasks = headlines(found.cases)
     forest.draw(found, tasks, groups, tmp_path / "chart.png")
     (figure,) = drawn
     assert len(figure.axes) == len(tasks) == 2
@@ -291,7 +292,7 @@ def test_the_same_input_gives_the_same_bytes(scene, history, board, region_shard
         chart.draw(board, folder / "chart.png")
         forest.draw(
             board.comparison,
-            forest.main_tasks(board.comparison),
+            headlines(board.comparison.cases),
             {"All": list(board.costs)},
             folder / "forest.png",
         )

@@ -28,6 +28,8 @@ TASKS = {
     Task("siblings", "test", "caption"): 2,
     Task("siblings", "test", "group"): 6,
     Task("siblings", "test", "group/roles"): 6,
+    Task("winoground", "test", "text"): 4,
+    Task("winoground", "test", "group"): 6,
     Task("retrieval_permuted", "test", "text_to_image_any_true"): 50,
 }
 
@@ -144,7 +146,7 @@ def test_a_whole_study_says_what_it_is_and_claims(whole):
 def test_tables_show_any_true_retrieval_and_no_parts_or_val(whole):
     header = next(line for line in whole[0].splitlines() if line.startswith("| R@1, points"))
     cells = [cell.strip() for cell in header.split("|")[2:-1]]
-    assert cells == ["text to image", "image to text", "siblings: caption", "siblings: group"]
+    assert cells == ["text to image", "image to text", "siblings: caption", "winoground: group"]
 
 
 def test_equal_flops_are_between_the_rungs(params, tmp_path):
@@ -231,12 +233,13 @@ def test_where_it_breaks_shows_what_was_scored(params, tmp_path):
 
 
 def test_gains_stand_beside_the_papers_under_both_readings(params, tmp_path):
-    tasks = TASKS | {Task("aro", "test", "relation"): 2}
+    tasks = TASKS | {Task("aro", "test", name): 2 for name in ("relation", "relation_micro")}
     text = written(make(params, {"vit": 0.25, "semantic": 0.5}, tasks), tmp_path)
     points, relative = row(text, "text to image, R@1")[2:]
     assert points.startswith("+25.0 [") and relative.startswith("+100 [")
     assert row(text, "ARO, relation, R@1")[0] == "+18"
-    assert row(text, "Winoground") == ["+10", "", "not run", "not run"]
+    assert row(text, "Winoground, group, R@1")[1] == "`semantic`"
+    assert "relation_micro" not in text
 
 
 def test_the_same_scores_give_the_same_bytes(params, tmp_path):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from semtok.bench.cases import Task
 from semtok.bench.contrasts import difference
 from semtok.params import Params
+from semtok.report.headlines import condition_of
 from semtok.report.study import tables
 from semtok.report.study.published import FINAL, Published
 from semtok.report.study.questions import Question
@@ -27,7 +28,7 @@ def sections(published: Published, found: Found) -> Iterator[str]:
     """
     parts = [*_predicted(published, found), *_other_splits(published, found)]
     benchmarks = dict.fromkeys(task.benchmark for task in published.tasks)
-    known = {tables.condition_of(each, benchmarks): None for each in benchmarks}
+    known = {condition_of(each, benchmarks): None for each in benchmarks}
     for condition in [each for each in known if each not in ("", "permuted")]:
         table = tables.of_condition(
             published, _under(published, found, condition), list(published.scores)

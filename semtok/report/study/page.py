@@ -7,6 +7,7 @@ from pathlib import Path
 from semtok.bench import protocol
 from semtok.bench.cases import Task
 from semtok.bench.contrasts import between
+from semtok.report.headlines import headlines
 from semtok.report.study import breaks, paper, pictures, tables
 from semtok.report.study.published import Published
 from semtok.report.study.questions import (
@@ -30,7 +31,7 @@ def write(published: Published, path: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):
         old.unlink()
-    tasks = tables.headlines(published.tasks)
+    tasks = headlines(published.tasks)
     found = {task: published.resampled(task) for task in tasks}
     drawn = pictures.draw(published, found, folder)
     parts = [

@@ -9,6 +9,9 @@ from semtok.report.study import tables
 from semtok.report.study.published import FINAL, Published
 from semtok.report.study.questions import PAPER
 
+#: Of ARO's tasks those are left out that are no published score.
+_MICRO = "_micro"
+
 
 def section(published: Published) -> Iterator[str]:
     """Ours beside the gains that the paper reports, under both readings.
@@ -38,6 +41,7 @@ def _beside(published: Published, reported: str) -> Iterator[list[str]]:
         for task in published.tasks
         if task.split == FINAL
         and not task.is_part
+        and not task.task.endswith(_MICRO)
         and reported.lower().replace(" ", "_")
         in (task.benchmark, task.task if task.benchmark == "retrieval" else "")
     ]

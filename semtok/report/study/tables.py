@@ -7,47 +7,11 @@ import numpy as np
 from semtok.bench.cases import Ranks, Task
 from semtok.bench.contrasts import Contrast, Effect, effects
 from semtok.bench.intervals import Interval, Resampled, resample
-from semtok.report.study.published import FINAL, METRIC, Published
+from semtok.report.study.published import METRIC, Published
 from semtok.report.study.questions import Question
-
-#: The tasks that tables show, by benchmark; the first line that was scored.
-_SHOWN: Mapping[str, Sequence[Sequence[str]]] = {
-    "retrieval": (
-        ("text_to_image_any_true", "image_to_text_any_true"),
-        ("text_to_image", "image_to_text"),
-    ),
-    "siblings": (("caption", "group"),),
-    "sugar_crepe": (("caption",),),
-}
 
 #: Values of all variants by task.
 Found = Mapping[Task, Mapping[str, Resampled]]
-
-
-def headlines(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks that tables and charts show: few, and the same everywhere.
-
-    Args:
-        tasks: all that the variants were scored on.
-    """
-    whole = [task for task in tasks if task.split == FINAL and not task.is_part]
-    benchmarks = dict.fromkeys(task.benchmark for task in whole)
-    found: list[Task] = []
-    for benchmark in benchmarks:
-        if condition_of(benchmark, benchmarks):
-            continue
-        own = {task.task: task for task in whole if task.benchmark == benchmark}
-        lines = [each for each in _SHOWN.get(benchmark, ()) if set(each) <= set(own)]
-        found += [own[name] for name in (lines[0] if lines else own)]
-    # Retrieval leads.
-    return sorted(found, key=lambda task: list(_SHOWN).index(task.benchmark)
-                  if task.benchmark in _SHOWN else len(_SHOWN))  # fmt: skip
-
-
-def condition_of(benchmark: str, benchmarks: Mapping[str, object]) -> str:
-    """`permuted` of `retrieval_permuted` where `retrieval` was scored too; else empty."""
-    base, _, condition = benchmark.partition("_")
-    return condition if base in benchmarks else ""
 
 
 def name(task: Task) -> str:
