@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from semtok.bench import matching, official
+from semtok.bench import blind, matching, official
 from semtok.bench.aro_relations import LEFT_OUT
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
@@ -92,7 +92,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
 def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split, clustered by image and its sibling."""
     nothing = np.zeros(0, np.int64)
-    tables = [_cases(_Task("relation", []), [], nothing, nothing)]
+    tables = [_cases(_Task("relation", []), [], nothing, nothing, nothing)]
     for file, path in _files(data).items():
         every = _rows(file, path)
         official.tell(data, f"aro/{file}", [row.image for row in every], emit)
@@ -101,8 +101,9 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
             captions = [row.captions for row in rows]
             similar = matching.similarities(model, data, images, captions, emit)
             ranks, clusters = matching.ranks(similar), data.clusters(images)
+            unseen = blind.ranks(data, captions)
             for task in _tasks(file, rows):
-                tables.append(_cases(task, rows, clusters, ranks))
+                tables.append(_cases(task, rows, clusters, ranks, unseen))
     return pa.concat_tables(tables)
 
 
@@ -111,6 +112,7 @@ def _cases(
     rows: Sequence[_Row],
     clusters: npt.NDArray[np.int64],
     ranks: npt.NDArray[Any],
+    unseen: npt.NDArray[Any],
 ) -> pa.Table:
     chosen = [rows[place] for place in task.places]
     here = np.array(task.places, np.int64)
@@ -120,6 +122,7 @@ def _cases(
         clusters[here],
         ranks[here].astype(np.int32),
         np.array([len(row.captions) for row in chosen], np.int32),
+        unseen[here].astype(np.int32),
         [row.group for row in chosen] if task.grouped else None,
         others_are_false=task.name != "order",
     )

@@ -66,8 +66,8 @@ class Benchmark(Protocol):
         """Score a model on one split.
 
         Returns:
-            The columns task, case_id, cluster_id, rank, candidates, answers, truths and, where a
-            task has groups, group of `cases.CASES`.
+            The columns task, case_id, cluster_id, rank, candidates, answers, truths and, where
+            there are such, group and blind of `cases.CASES`.
         """
         ...
 

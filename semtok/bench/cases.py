@@ -16,7 +16,7 @@ from semtok.tables import TableSchema
 #: 1 = best; wrong answers of equal similarity stand before it.
 CASES = TableSchema(
     "cases",
-    3,
+    4,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -30,6 +30,7 @@ CASES = TableSchema(
             ("answers", pa.int32()),  # how many of the candidates are right
             ("truths", pa.int32()),  # how many are true, asked for or not; null: nobody knows
             ("group", pa.string()),  # recalls are means over a task's groups; null: it has none
+            ("blind", pa.int32()),  # rank by the words alone (blind.py); null: nobody asked
         ]
     ),
 )
@@ -76,6 +77,7 @@ class Ranks:
             where the data set does not say.
         seeds: S of them, ascending.
         groups: [N] int64, 0..G-1, each used; None where the task has none.
+        blind: [N] int64, the ranks by the words alone; None where nobody asked.
     """
 
     ranks: npt.NDArray[np.int64]
@@ -86,6 +88,7 @@ class Ranks:
     truths: npt.NDArray[np.int64] | None
     seeds: tuple[int, ...]
     groups: npt.NDArray[np.int64] | None = None
+    blind: npt.NDArray[np.int64] | None = None
 
 
 def by_task(cases: pa.Table) -> dict[Task, Ranks]:
@@ -240,4 +243,5 @@ def _ranks(task: Task, rows: pa.Table) -> Ranks:
         truths=None if first["truths"].null_count else first["truths"].to_numpy().astype(np.int64),
         seeds=tuple(seeds.tolist()),
         groups=None if groups is None else np.unique(groups, return_inverse=True)[1],
+        blind=None if first["blind"].null_count else first["blind"].to_numpy().astype(np.int64),
     )

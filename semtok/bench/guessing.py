@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from semtok.bench.cases import MEDIAN_RANK, RECALLS, Ranks
+from semtok.bench.cases import MEDIAN_RANK, METRICS, RECALLS, Ranks, measure
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,12 @@ class Bounds:
     Attributes:
         chance: of one who cannot see.
         ceiling: of a perfect observer; None where the data set does not say what is true.
+        blind: of one who reads the captions alone; None where nobody asked.
     """
 
     chance: Mapping[str, float]
     ceiling: Mapping[str, float] | None
+    blind: Mapping[str, float] | None = None
 
 
 def bounds(ranks: Ranks) -> Bounds:
@@ -32,7 +34,14 @@ def bounds(ranks: Ranks) -> Bounds:
     return Bounds(
         chance=expected(ranks.candidates, ranks.answers),
         ceiling=None if ranks.truths is None else expected(ranks.truths, ranks.answers),
+        blind=None if ranks.blind is None else _measured(ranks.blind, ranks.groups),
     )
+
+
+def _measured(
+    ranks: npt.NDArray[np.int64], groups: npt.NDArray[np.int64] | None
+) -> dict[str, float]:
+    return dict(zip(METRICS, measure(ranks[None], groups)[0].tolist(), strict=True))
 
 
 def expected(ordered: npt.NDArray[np.int64], answers: npt.NDArray[np.int64]) -> dict[str, float]:

@@ -18,7 +18,7 @@ NAME = "leaderboard.parquet"
 #: One row a task, metric and variant; null where a number is undefined or the baseline's own.
 LEADERBOARD = TableSchema(
     "leaderboard",
-    3,
+    4,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -44,6 +44,7 @@ LEADERBOARD = TableSchema(
                 "ceiling",
                 pa.float64(),
             ),  # of a perfect observer; null where nobody knows what is true
+            ("blind", pa.float64()),  # of the words alone; null where nobody asked
             ("cases", pa.int64()),
             ("seeds", pa.int32()),
             ("tokens_per_image", pa.float64()),
@@ -123,6 +124,7 @@ def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
         "verdict": row.verdict,
         "chance": bounds.chance[row.metric],
         "ceiling": bounds.ceiling[row.metric] if bounds.ceiling else None,
+        "blind": bounds.blind[row.metric] if bounds.blind else None,
         "cases": comparison.cases[row.of],
         "seeds": comparison.seeds[row.variant],
         "tokens_per_image": cost.tokens_per_image,

@@ -61,6 +61,7 @@ def cases(
     clusters: npt.NDArray[np.int64],
     ranks: npt.NDArray[np.int32],
     candidates: npt.NDArray[np.int32],
+    blind: npt.NDArray[np.int32],
     groups: Sequence[str] | None = None,
     *,
     others_are_false: bool = True,
@@ -69,6 +70,7 @@ def cases(
 
     Args:
         case_ids: [N], as all arrays.
+        blind: the ranks by the words alone.
         groups: N names, where the task's recalls are means over groups.
         others_are_false: whether somebody made sure that the other candidates are false.
     """
@@ -85,5 +87,6 @@ def cases(
             "group": pa.nulls(len(case_ids), pa.string())
             if groups is None
             else pa.array(groups, pa.string()),
+            "blind": blind,
         }
     )

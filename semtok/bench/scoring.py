@@ -48,8 +48,9 @@ def score(
             data = benchmark.split_data(split, model.open_shards(path), annotations)
             for name, module in found.items():
                 cases = module.score(model, data, emit)
-                if "group" not in cases.column_names:
-                    cases = cases.append_column("group", pa.nulls(len(cases), pa.string()))
+                for column in {"group", "blind"} - {*cases.column_names}:
+                    kind = CASES.columns.field(column).type
+                    cases = cases.append_column(column, pa.nulls(len(cases), kind))
                 parts.append(_label(cases, {"benchmark": name, "split": split, "seed": seed}))
     table = pa.concat_tables(parts)
     write_table(staging / "cases.parquet", table, CASES)

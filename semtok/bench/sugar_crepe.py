@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from semtok.bench import matching, official
+from semtok.bench import blind, matching, official
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.embedding import Model
@@ -60,15 +60,18 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     every = _rows(data)
     official.tell(data, "sugar_crepe", [row.file for row in every], emit)
     rows, image_ids = _asked(every, data)
-    tables = [_cases("caption", [], image_ids[:0], np.zeros(0, np.int32), False)]
+    nothing = np.zeros(0, np.int32)
+    tables = [_cases("caption", [], image_ids[:0], nothing, nothing, False)]
     if rows:
         captions = [row.captions for row in rows]
         ranks = matching.ranks(matching.similarities(model, data, image_ids, captions, emit))
+        unseen = blind.ranks(data, captions)
         clusters = data.clusters(image_ids)
         for task, subsets in _tasks(rows).items():
             here = np.array([row.subset in subsets for row in rows])
             chosen = [row for row in rows if row.subset in subsets]
-            tables.append(_cases(task, chosen, clusters[here], ranks[here], len(subsets) > 1))
+            found = clusters[here], ranks[here], unseen[here]
+            tables.append(_cases(task, chosen, *found, len(subsets) > 1))
     return pa.concat_tables(tables)
 
 
@@ -77,12 +80,13 @@ def _cases(
     rows: list[_Row],
     clusters: npt.NDArray[np.int64],
     ranks: npt.NDArray[np.int32],
+    unseen: npt.NDArray[np.int32],
     grouped: bool,
 ) -> pa.Table:
     ids = np.array([row.case_id for row in rows], np.int64)
     groups = [row.subset for row in rows] if grouped else None
     candidates = np.full(len(rows), 2, np.int32)
-    return matching.cases(task, ids, clusters, ranks, candidates, groups)
+    return matching.cases(task, ids, clusters, ranks, candidates, unseen, groups)
 
 
 def _tasks(rows: list[_Row]) -> dict[str, tuple[str, ...]]:

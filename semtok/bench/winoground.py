@@ -51,7 +51,7 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     every = _rows(data)
     rows, images = _asked(every, data)
     official.tell(data, "winoground", _deciding(every, data), emit)
-    tables = [_cases("text", rows[:0], images[:0], np.zeros(0, np.bool_))]
+    tables = [_cases("text", rows[:0], images[:0, 0], np.zeros(0, np.bool_))]
     if rows:
         captions = [row.captions for row in rows]
         found = [matching.similarities(model, data, ids, captions, emit) for ids in images.T]
@@ -60,7 +60,7 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
         for part, here in _parts(rows).items():
             chosen = [rows[place] for place in np.flatnonzero(here)]
             for task in TASKS:
-                tables.append(_cases(task, chosen, clusters[here], right[task][here], part))
+                tables.append(_cases(task + part, chosen, clusters[here], right[task][here]))
     return pa.concat_tables(tables)
 
 
@@ -69,12 +69,12 @@ def _cases(
     rows: Sequence[_Row],
     clusters: npt.NDArray[np.int64],
     right: npt.NDArray[np.bool_],
-    part: str = "",
 ) -> pa.Table:
-    candidates = np.full(len(rows), CANDIDATES[task], np.int32)
+    candidates = np.full(len(rows), CANDIDATES[task.partition(PART)[0]], np.int32)
     ranks = np.where(right, np.int32(1), candidates)
     ids = np.array([row.case_id for row in rows], np.int64)
-    return matching.cases(task + part, ids, clusters.ravel(), ranks, candidates)
+    # Who reads the captions alone prefers the same one, or the same image, both times.
+    return matching.cases(task, ids, clusters, ranks, candidates, blind=candidates)
 
 
 def _parts(rows: Sequence[_Row]) -> dict[str, npt.NDArray[np.bool_]]:

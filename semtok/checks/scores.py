@@ -25,7 +25,8 @@ _OF_A_CASE = (
     Rule(
         "ranks_out_of_range",
         "ranks lie in 1..candidates",
-        ~pl.col("rank").is_between(1, pl.col("candidates")),
+        ~pl.col("rank").is_between(1, pl.col("candidates"))
+        | ~pl.col("blind").is_between(1, pl.col("candidates")).fill_null(True),
     ),
     Rule(
         "answers_out_of_range",

@@ -124,7 +124,11 @@ def _cells(row: Row) -> Sequence[str]:
 def _bounds(board: Leaderboard, task: Task, metric: str) -> list[Sequence[str]]:
     """What stands below the variants: between what their values can lie."""
     bounds = board.comparison.bounds[task]
-    known = {"chance": bounds.chance, "perfect observer": bounds.ceiling}
+    known = {
+        "chance": bounds.chance,
+        "words alone": bounds.blind,
+        "perfect observer": bounds.ceiling,
+    }
     return [
         (_SHORT.get(metric, metric), name, f"{values[metric]:.1f}", "", "", "", "")
         for name, values in known.items()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from semtok.bench.cases import CASES
-from semtok.data.index import IMAGES, SIBLINGS, SPLITS, TRUTH, Annotations
+from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH, Annotations
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText
@@ -90,6 +90,10 @@ def with_files(trained, tmp_path):
         )
         write_table(tmp_path / "images.parquet", images.cast(IMAGES.columns), IMAGES)
         write_table(tmp_path / "splits.parquet", splits, SPLITS)
+        captions = trained.captions.slice(0, 9).to_pylist()
+        captions = [row | {"image_id": 1 + n % 8} for n, row in enumerate(captions)]
+        table = pa.Table.from_pylist(captions, schema=CAPTIONS.columns)
+        write_table(tmp_path / "captions.parquet", table, CAPTIONS)
         for name, text in files.items():
             path = tmp_path / "benchmarks" / name
             path.parent.mkdir(parents=True, exist_ok=True)

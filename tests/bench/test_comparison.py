@@ -84,11 +84,12 @@ def test_what_the_interval_leaves_open_is_undecided(make_cases):
 def test_it_turns_into_json(three):
     text = json.dumps(three.as_dict(), allow_nan=False)
     (case,) = json.loads(text)["cases"]
-    bounds = {"chance": case.pop("chance"), "ceiling": case.pop("ceiling")}
+    bounds = {name: case.pop(name) for name in ("chance", "ceiling", "blind")}
     assert case == {"benchmark": "retrieval", "split": "test", "task": "text_to_image", "cases": 50}
     assert bounds == {
         "chance": pytest.approx({"R@1": 0.1, "R@5": 0.5, "R@10": 1, "median_rank": 500}),
         "ceiling": None,
+        "blind": None,
     }
 
 

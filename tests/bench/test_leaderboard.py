@@ -43,6 +43,7 @@ def test_quality_stands_beside_cost(scores, tmp_path):
         "learning_rate": 1e-3,
         "chance": pytest.approx(0.1),
         "ceiling": None,
+        "blind": None,
         "protocol": "0.3",
         "label": "smoke run (1 seed; a claim needs 5)",
     }

@@ -41,6 +41,7 @@ def _cost(name: str, value: float) -> Callable[[Path], None]:
 FAULTS = [
     Fault(_KEY, "ranks_out_of_range", setting(*_CASES, 5, rank=0), "case_id=106 rank=0"),
     Fault(_KEY, "ranks_out_of_range", setting(*_CASES, 5, rank=121), "case_id=106 rank=121"),
+    Fault(_KEY, "ranks_out_of_range", setting(*_CASES, 5, blind=121), "case_id=106 rank="),
     Fault(_KEY, "answers_out_of_range", setting(*_CASES, 5, answers=0), "case_id=106 rank="),
     Fault(_KEY, "answers_out_of_range", setting(*_CASES, 5, answers=121), "answers=121"),
     Fault(_KEY, "answers_out_of_range", setting(*_CASES, 5, truths=1), "answers=2 truths=1"),
