@@ -7,7 +7,9 @@ bigram model of the training captions chooses the most probable caption of each 
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +62,8 @@ def ranks(data: SplitData, captions: Sequence[Sequence[str]]) -> npt.NDArray[np.
         data: knows the captions of the training images.
         captions: N times two or more.
     """
-    prior = CaptionPrior(_training_captions(data))
+    assert data.index is not None, "benchmarks with official files have an index"
+    prior = _prior(data.index, (data.index / "captions.parquet").stat().st_mtime_ns)
     # Equal probabilities, summed in another order, differ in the last digits.
     known = {
         text: (-round(prior.log_probability(text), 9), text) for own in captions for text in own
@@ -69,12 +72,19 @@ def ranks(data: SplitData, captions: Sequence[Sequence[str]]) -> npt.NDArray[np.
     return 1 + np.array(before, np.int32)
 
 
-def _training_captions(data: SplitData) -> list[str]:
-    assert data.index is not None, "benchmarks with official files have an index"
-    splits = read_table(data.index / "splits.parquet", SPLITS)
+@lru_cache(maxsize=1)
+def _prior(index: Path, written: int) -> CaptionPrior:
+    """What the training captions teach: the same for all benchmarks, seeds and splits.
+
+    Args:
+        index: the artifact.
+        written: when, so that one that was written anew is read anew.
+    """
+    splits = read_table(index / "splits.parquet", SPLITS)
     train = splits.filter(pc.equal(splits["split"], "train"))["image_id"].combine_chunks()
-    captions: pa.Table = read_table(data.index / "captions.parquet", CAPTIONS)
-    return list(captions.filter(pc.is_in(captions["image_id"], train))["caption"].to_pylist())
+    captions: pa.Table = read_table(index / "captions.parquet", CAPTIONS)
+    taught = captions.filter(pc.is_in(captions["image_id"], train))
+    return CaptionPrior(taught["caption"].to_pylist())
 
 
 def _pairs(caption: str) -> Iterator[tuple[str, str]]:
