@@ -60,7 +60,9 @@ def scenes():
     for image, seen in pictures.items():
         for caption in captions(seen, random.Random(image)):
             said.append({"image_id": image, "caption": caption.text})
-    return official.documents(pictures, siblings, said, 0), [row["caption"] for row in said]
+    return official.documents([official.Shown(pictures, siblings, said)], 0), [
+        row["caption"] for row in said
+    ]
 
 
 def renamed(document, to):

@@ -27,7 +27,7 @@ _SUBSETS = {
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("official")
-    write(folder, Settings(seed=3, size=48, train=1, val=60))
+    write(folder, Settings(seed=3, size=48, train=1, val=60, novel=40))
     return folder
 
 
@@ -44,9 +44,21 @@ def _json(root: Path, name: str) -> Any:
     return json.loads((root / name).read_text(encoding="utf-8"))
 
 
+def _image(root: Path, file: str) -> Path:
+    return root / ("novel2017" if int(Path(file).stem) > 1000 else "val2017") / file
+
+
+def _both(root: Path, kind: str, table: str) -> list[dict[str, Any]]:
+    """The rows of both splits."""
+    names = [f"annotations/{kind}_{split}2017.json" for split in ("val", "novel")]
+    return [row for name in names for row in _json(root, name)[table]]
+
+
 def _half(file: str) -> str:
     """The half of an image, with its sibling's."""
     image = int(Path(file).stem)
+    if image > 1000:
+        return "novel"
     return half(image - 2 if image % 4 == 0 else image)
 
 
@@ -58,7 +70,7 @@ def test_sugar_crepe_has_its_seven_files_and_fields(root: Path) -> None:
         assert len(document) >= 20
         for row in document.values():
             assert set(row) == {"filename", "caption", "negative_caption"}
-            assert (root / "val2017" / row["filename"]).is_file()
+            assert _image(root, row["filename"]).is_file()
             assert row["caption"] != row["negative_caption"]
 
 
@@ -66,7 +78,7 @@ def test_sugar_crepe_has_its_seven_files_and_fields(root: Path) -> None:
 @pytest.mark.parametrize("name", sorted(_SUBSETS - {"add_att", "add_obj"}))
 def test_words_alone_are_right_as_often_as_wrong(root: Path, name: str, salt: int) -> None:
     """Whatever a scorer makes of the words, in val and in test."""
-    right: dict[str, list[bool]] = {"val": [], "test": []}
+    right: dict[str, list[bool]] = {"val": [], "test": [], "novel": []}
     for row in _json(root, f"sugar_crepe/{name}.json").values():
         own, other = (
             zlib.crc32(f"{salt} {row[key]}".encode()) for key in ("caption", "negative_caption")
@@ -79,10 +91,9 @@ def test_words_alone_are_right_as_often_as_wrong(root: Path, name: str, salt: in
 
 def test_added_things_are_not_there(root: Path) -> None:
     """By the annotations, which have every visible thing."""
-    document = _json(root, "annotations/instances_val2017.json")
-    names = {each["id"]: each["name"] for each in document["categories"]}
+    names = {each["id"]: each["name"] for each in _both(root, "instances", "categories")}
     there: dict[int, set[str]] = {}
-    for each in document["annotations"]:
+    for each in _both(root, "instances", "annotations"):
         there.setdefault(each["image_id"], set()).add(names[each["category_id"]])
     for row in _json(root, "sugar_crepe/add_obj.json").values():
         said, more = (row[key].rstrip(".") for key in ("caption", "negative_caption"))
@@ -139,8 +150,8 @@ def test_sides_of_a_contrast_differ_in_one_respect(pictures: dict[int, Observati
 
 def test_winoground_has_its_fields_and_the_siblings(root: Path) -> None:
     lines = (root / "winoground/examples.jsonl").read_text(encoding="utf-8").splitlines()
-    pairs = _json(root, "annotations/siblings_val2017.json")["pairs"]
-    assert len(lines) == len(pairs) == 30
+    pairs = _both(root, "siblings", "pairs")
+    assert len(lines) == len(pairs) == 50
     for number, (line, siblings) in enumerate(zip(lines, pairs, strict=True)):
         row = json.loads(line)
         assert list(row) == [
@@ -150,7 +161,7 @@ def test_winoground_has_its_fields_and_the_siblings(root: Path) -> None:
         assert row["id"] == number
         for end, word in (("0", "first"), ("1", "second")):
             assert int(row[f"image_{end}"]) == siblings[f"{word}_image_id"]
-            assert (root / "val2017" / f"{row[f'image_{end}']}.jpg").is_file()
+            assert _image(root, f"{row[f'image_{end}']}.jpg").is_file()
             assert row[f"caption_{end}"] == siblings[f"{word}_caption"]
         assert (row["collapsed_tag"] == "Object") == (row["tag"] == "Noun")
         assert row["num_main_preds"] in (1, 2)
@@ -162,7 +173,7 @@ _PAIRS = ("visual_genome_relation", "visual_genome_attribution")
 @pytest.mark.parametrize("salt", range(10))
 @pytest.mark.parametrize("name", _PAIRS)
 def test_words_alone_are_worth_nothing_in_aro(root: Path, name: str, salt: int) -> None:
-    right: dict[str, list[bool]] = {"val": [], "test": []}
+    right: dict[str, list[bool]] = {"val": [], "test": [], "novel": []}
     for row in _json(root, f"aro/{name}.json"):
         yes, no = (
             zlib.crc32(f"{salt} {row[key]}".encode()) for key in ("true_caption", "false_caption")
@@ -180,7 +191,7 @@ def test_aro_has_its_fields_and_the_same_words(root: Path) -> None:
                 *("image_id", "image_path", "bbox_x", "bbox_y", "bbox_w", "bbox_h"),
                 *("true_caption", "false_caption", field),
             }
-            assert (root / "val2017" / row["image_path"]).is_file()
+            assert _image(root, row["image_path"]).is_file()
             assert [row[f"bbox_{side}"] for side in "xywh"] == [0, 0, 48, 48]
             yes, no = row["true_caption"].split(), row["false_caption"].split()
             assert yes != no and sorted(yes) == sorted(no)
@@ -190,9 +201,9 @@ def test_aro_has_its_fields_and_the_same_words(root: Path) -> None:
 
 def test_coco_order_has_a_caption_an_image_and_the_tag_of_each_word(root: Path) -> None:
     rows = _json(root, "aro/coco_order.json")
-    captions = _json(root, "annotations/captions_val2017.json")
-    names = {each["id"]: each["file_name"] for each in captions["images"]}
-    own = {(names[each["image_id"]], each["caption"]) for each in captions["annotations"]}
+    names = {each["id"]: each["file_name"] for each in _both(root, "captions", "images")}
+    captions = _both(root, "captions", "annotations")
+    own = {(names[each["image_id"]], each["caption"]) for each in captions}
     assert len(rows) == len(names)
     for row in rows:
         (caption,), (tags,) = row["caption"], row["tags"]

@@ -25,7 +25,7 @@ class Contrast:
     """Two pictures and what tells them apart.
 
     Attributes:
-        images: their ids, both in val or both in test.
+        images: their ids, both in one half of their folder.
         facts: the first is true of the first image alone, the second of the second.
         captions: the facts in words, which differ in nothing else.
     """

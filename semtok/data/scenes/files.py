@@ -28,7 +28,7 @@ from semtok.data.scenes.disturbances import disturb
 from semtok.data.scenes.facts import Fact
 from semtok.data.scenes.held_out import HeldOut
 from semtok.data.scenes.observation import Observation
-from semtok.data.scenes.official import documents
+from semtok.data.scenes.official import Shown, documents
 from semtok.data.scenes.picture import Picture, picture
 from semtok.data.scenes.siblings import pair
 from semtok.data.scenes.truth import truth
@@ -59,6 +59,7 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
     """See `semtok.data.scenes.write`."""
     _check(settings)
     graphs: list[Record] = []
+    shown: list[Shown] = []
     splits = ["train2017", "val2017", *(["novel2017"] if settings.novel else [])]
     done, total = 0, settings.train + settings.val + settings.novel
     for split in splits:
@@ -90,13 +91,10 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
             for kind, pairs in (("truth", _true_pairs(claims)), ("siblings", relatives)):
                 document = {"info": _INFO, "pairs": pairs}
                 _write_json(root / "annotations" / f"{kind}_{split}.json", document)
-            if split == "val2017":
-                found = documents(
-                    claims.observations, relatives, records["captions"], settings.seed
-                )
-                for name, rows in found.items():
-                    (root / name).parent.mkdir(exist_ok=True)
-                    _write_json(root / name, rows)
+            shown.append(Shown(claims.observations, relatives, records["captions"]))
+    for name, rows in documents(shown, settings.seed).items():
+        (root / name).parent.mkdir(exist_ok=True)
+        _write_json(root / name, rows)
     emit(Progress("scenes", done, total))
     psg = {
         "data": graphs,

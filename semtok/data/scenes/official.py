@@ -8,7 +8,8 @@ cannot be where something is added to what is true, since who says more says wha
 
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from semtok.data.scenes import contrasts
@@ -43,68 +44,72 @@ _REPLACED = {
 }
 
 
-def documents(
-    pictures: Mapping[int, Observation],
-    siblings: list[Record],
-    captions: list[Record],
-    seed: int,
-) -> dict[str, Any]:
-    """All files: path in the data root -> what it holds.
+@dataclass(frozen=True)
+class Shown:
+    """What there is to ask of a split's images.
+
+    Attributes:
+        pictures: image id -> what can be seen of it.
+        siblings: the pairs of `annotations/siblings_SPLIT.json`.
+        captions: the rows of `annotations/captions_SPLIT.json`.
+    """
+
+    pictures: Mapping[int, Observation]
+    siblings: list[Record]
+    captions: list[Record]
+
+
+def documents(splits: Sequence[Shown], seed: int) -> dict[str, Any]:
+    """All files, each over all splits: path in the data root -> what it holds.
 
     Args:
-        pictures: image id -> what can be seen of it, of val2017.
-        siblings: the pairs of `annotations/siblings_val2017.json`.
-        captions: the rows of `annotations/captions_val2017.json`.
+        splits: images are asked about one another within theirs alone.
         seed: the data set's.
     """
-    found = sugar_crepe(pictures, siblings, seed)
+    of_splits = [sugar_crepe(each, seed) for each in splits]
+    subsets = {name: [row for rows in of_splits for row in rows[name]] for name in of_splits[0]}
     return {
-        **{f"sugar_crepe/{name}.json": document for name, document in found.items()},
-        "winoground/examples.jsonl": winoground(siblings),
-        "aro/visual_genome_relation.json": vg_relation(pictures, siblings, seed),
-        "aro/visual_genome_attribution.json": vg_attribution(pictures, siblings, seed),
-        "aro/coco_order.json": coco_order(captions),
+        **{
+            f"sugar_crepe/{name}.json": {str(n): row for n, row in enumerate(rows)}
+            for name, rows in subsets.items()
+        },
+        "winoground/examples.jsonl": winoground([row for each in splits for row in each.siblings]),
+        "aro/visual_genome_relation.json": [r for each in splits for r in vg_relation(each, seed)],
+        "aro/visual_genome_attribution.json": [
+            row for each in splits for row in vg_attribution(each, seed)
+        ],
+        "aro/coco_order.json": [row for each in splits for row in coco_order(each)],
     }
 
 
-def vg_relation(
-    pictures: Mapping[int, Observation], siblings: list[Record], seed: int
-) -> list[Record]:
-    """The rows of ARO's VG-Relation (Yuksekgonul et al. 2023): which of two does it to the other.
-
-    Arguments as `documents`.
-    """
+def vg_relation(shown: Shown, seed: int) -> list[Record]:
+    """The rows of ARO's VG-Relation (Yuksekgonul et al. 2023): who does it to whom."""
     rows = []
     for predicate in (*PREDICATES, *CAPTION_PREDICATES):
         rng = random.Random(f"vg_relation {seed} {predicate}")
         say = contrasts.roles(predicate)
-        for each in contrasts.contrasts(pictures, _first_of(siblings), say, rng):
+        for each in contrasts.contrasts(shown.pictures, _first_of(shown), say, rng):
             ends = [fact.described for fact in each.facts]
             texts = [statement(subject, predicate, target) for subject, target in ends]
             for image, true, false in zip(each.images, texts, texts[::-1], strict=True):
                 name = _RELATIONS.get(predicate, predicate)
                 named = {"relation_name": name, "true_caption": true, "false_caption": false}
-                rows.append(_boxed(image, pictures[image]) | named)
+                rows.append(_boxed(image, shown.pictures[image]) | named)
     return rows
 
 
-def vg_attribution(
-    pictures: Mapping[int, Observation], siblings: list[Record], seed: int
-) -> list[Record]:
-    """The rows of ARO's VG-Attribution: which of two looks is which of two things'.
-
-    Arguments as `documents`.
-    """
+def vg_attribution(shown: Shown, seed: int) -> list[Record]:
+    """The rows of ARO's VG-Attribution: which of two looks is which of two things'."""
     rows = []
     rng = random.Random(f"vg_attribution {seed}")
-    for each in contrasts.contrasts(pictures, _first_of(siblings), contrasts.owners, rng):
+    for each in contrasts.contrasts(shown.pictures, _first_of(shown), contrasts.owners, rng):
         texts = [" and ".join(map(definite, fact.described)) for fact in each.facts]
         for image, fact, true, false in zip(
             each.images, each.facts, texts, texts[::-1], strict=True
         ):
             looks = [d.colour or d.texture or d.size for d in fact.described]
             named = {"attributes": looks, "true_caption": true, "false_caption": false}
-            rows.append(_boxed(image, pictures[image]) | named)
+            rows.append(_boxed(image, shown.pictures[image]) | named)
     return rows
 
 
@@ -114,14 +119,10 @@ def _boxed(image: int, seen: Observation) -> Record:
     return {"image_id": str(image), "image_path": f"{image:012d}.jpg", **box}
 
 
-def coco_order(captions: list[Record]) -> list[Record]:
-    """ARO's COCO-Order: the first caption of each image, with the part of speech of each word.
-
-    Args:
-        captions: as `documents`.
-    """
+def coco_order(shown: Shown) -> list[Record]:
+    """ARO's COCO-Order: the first caption of each image, with the part of speech of each word."""
     first: dict[int, str] = {}
-    for each in captions:
+    for each in shown.captions:
         first.setdefault(each["image_id"], each["caption"])
     return [
         {"image": f"val2017/{image:012d}.jpg", "caption": [text], "tags": [speech(text)]}
@@ -149,43 +150,38 @@ def winoground(siblings: list[Record]) -> list[Record]:
     ]
 
 
-def sugar_crepe(
-    pictures: Mapping[int, Observation], siblings: list[Record], seed: int
-) -> dict[str, dict[str, Record]]:
-    """SugarCrepe's seven files (Hsieh et al. 2023): name of a subset -> its document.
-
-    Arguments as `documents`.
-    """
-    first_of = _first_of(siblings)
+def sugar_crepe(shown: Shown, seed: int) -> dict[str, list[Record]]:
+    """SugarCrepe's seven files (Hsieh et al. 2023): name of a subset -> its rows."""
+    first_of = _first_of(shown)
     rows: dict[str, list[Record]] = {}
     for name, add in (("add_att", _more_said), ("add_obj", _more_seen)):
         rng = random.Random(f"{name} {seed}")
-        firsts = {image: seen for image, seen in pictures.items() if image not in first_of}
+        firsts = {image: seen for image, seen in shown.pictures.items() if image not in first_of}
         made = {image: add(seen, rng) for image, seen in firsts.items()}
         rows[name] = [_row(image, *texts) for image, texts in made.items() if texts]
     for name, say in _REPLACED.items():
         rng = random.Random(f"{name} {seed}")
         rows[name] = [
             row
-            for each in contrasts.contrasts(pictures, first_of, say, rng)
+            for each in contrasts.contrasts(shown.pictures, first_of, say, rng)
             for row in _both_ways(each.images, each.captions)
         ]
     for name, swapped in (("swap_att", True), ("swap_obj", False)):
         rows[name] = [
             row
-            for each in siblings
+            for each in shown.siblings
             if (each["kind"] in _LOOKS) == swapped
             for row in _both_ways(
                 (each["first_image_id"], each["second_image_id"]),
                 (each["first_caption"], each["second_caption"]),
             )
         ]
-    return {name: {str(n): row for n, row in enumerate(each)} for name, each in rows.items()}
+    return rows
 
 
-def _first_of(siblings: list[Record]) -> dict[int, int]:
+def _first_of(shown: Shown) -> dict[int, int]:
     """Of two siblings the second id -> the first."""
-    return {each["second_image_id"]: each["first_image_id"] for each in siblings}
+    return {each["second_image_id"]: each["first_image_id"] for each in shown.siblings}
 
 
 def _both_ways(images: tuple[int, int], captions: tuple[str, str]) -> list[Record]:
