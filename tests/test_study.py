@@ -68,9 +68,9 @@ def test_the_study_has_the_variants_of_the_page():
     for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
         shown = study.laid_over(shown, yaml.safe_load(block))
     everything = yaml.safe_load((REPO / "study.yaml").read_text())["all"]
-    assert {name: everything[name] for name in ("tokenizers", "token_shards", "variants")} == {
-        name: shown[name] for name in ("tokenizers", "token_shards", "variants")
-    }
+    sections = ("tokenizers", "token_shards", "variants")
+    sections += ("detectors", "relation_models", "extractors", "extraction")
+    assert {name: everything[name] for name in sections} == {name: shown[name] for name in sections}
     assert everything["bench"] == shown["bench"]
     for name in everything["variants"]:
         assert f"`{name}`" in page, name

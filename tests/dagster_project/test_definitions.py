@@ -1,6 +1,7 @@
 """DVC, `semtok.pipeline` and Dagster say the same of every stage."""
 
 import ast
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,12 @@ from dvc.repo import Repo
 
 from dagster_project.definitions import build
 from semtok import params as settings
-from semtok import pipeline, stages
+from semtok import pipeline, stages, study
 from semtok.pipeline import Key
 from semtok.workspace import Workspace, stage_key
 
 REPO = Path(__file__).parents[2]
 PARAMS = settings.load(REPO / "params.yaml")
-WORKSPACE = Workspace(REPO, PARAMS.data.name)
 KEYS = list(pipeline.all_keys(PARAMS))
 STAGES = pipeline.stages()
 
@@ -45,32 +45,64 @@ def test_dvc_has_the_same_keys(in_dvc: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: stage_key(*key))
 def test_dvc_says_what_the_pipeline_says(key: Key, in_dvc: dict[str, Any]) -> None:
+    check_dvc(key, in_dvc[stage_key(*key)], PARAMS)
+
+
+def check_dvc(key: Key, found: Any, params: settings.Params) -> None:
+    """One stage of DVC against the pipeline's."""
     name, partition = key
-    stage, found = STAGES[name], in_dvc[stage_key(*key)]
+    stage, workspace = STAGES[name], Workspace(REPO, params.data.name)
     assert found.cmd == f"semtok run {stage_key(*key)}"
     paths = [dep.def_path for dep in found.deps if not isinstance(dep, ParamsDependency)]
     read = [path for path in paths if path.startswith("artifacts/")]
-    assert covered(read) == set(stage.inputs(PARAMS, partition))
+    assert covered(read, params) == set(stage.inputs(params, partition))
     source = set(paths) - set(read)
-    assert source == {*stage.source, *([PARAMS.data.source] if name == "images" else [])}
-    (params,) = [dep for dep in found.deps if isinstance(dep, ParamsDependency)]
-    assert params.def_path == "params.yaml"
-    assert params.params == stage.settings(partition)
+    assert source == {*stage.source, *([params.data.source] if name == "images" else [])}
+    (watched,) = [dep for dep in found.deps if isinstance(dep, ParamsDependency)]
+    assert watched.def_path == "params.yaml"
+    assert watched.params == stage.settings(partition)
     outs = {out.def_path: out.persist for out in found.outs if not out.metric}
-    assert outs == {WORKSPACE.relative(*key).as_posix(): stage.persist}
+    assert outs == {workspace.relative(*key).as_posix(): stage.persist}
     metrics = [out.def_path for out in found.outs if out.metric]
-    assert metrics == ([f"metrics/{PARAMS.data.name}/{partition}.json"] if name == "scores" else [])
+    assert metrics == ([f"metrics/{params.data.name}/{partition}.json"] if name == "scores" else [])
 
 
-def covered(paths: list[str]) -> set[Key]:
+def covered(paths: list[str], params: settings.Params) -> set[Key]:
     """The keys whose artifacts are, or lie below, the given paths."""
     folders = [Path(path) for path in paths]
     return {
         key
-        for key in KEYS
-        for own in [WORKSPACE.relative(*key)]
+        for key in pipeline.all_keys(params)
+        for own in [Workspace(REPO, params.data.name).relative(*key)]
         if any(folder == own or folder in own.parents for folder in folders)
     }
+
+
+@pytest.fixture(scope="module")
+def of_the_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with the study's settings, which use every stage there is."""
+    root = tmp_path_factory.mktemp("study")
+    for name in ("dvc.yaml", "params.yaml", "study.yaml"):
+        shutil.copy(REPO / name, root)
+    (root / "semtok").symlink_to(REPO / "semtok")
+    Repo.init(str(root), no_scm=True)
+    study.write(root, "small")
+    return root
+
+
+def test_dvc_and_dagster_say_what_the_pipeline_says_of_the_study(of_the_study: Path) -> None:
+    params = settings.load(of_the_study / "params.yaml")
+    keys = list(pipeline.all_keys(params))
+    assert {name for name, _ in keys} == set(STAGES)
+    found = {stage.name: stage for stage in Repo(str(of_the_study)).index.stages}
+    assert set(found) == {stage_key(*key) for key in keys}
+    for key in keys:
+        check_dvc(key, found[stage_key(*key)], params)
+    defs = build(of_the_study)
+    for split in params.data.splits:
+        assert parents(defs, ("masks", f"predicted-{split}"), "detector") == {"study"}
+        assert parents(defs, ("scene_graphs", f"predicted-{split}"), "relation_model") == {"study"}
+        assert parents(defs, ("masks", f"annotated-{split}"), "detector") == set()
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: stage_key(*key))

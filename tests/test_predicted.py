@@ -1,0 +1,92 @@
+"""Predicted extraction through the whole line, beside the annotated one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from semtok.data.index import split_images
+from semtok.extract.masks import MASKS
+from semtok.extract.scene_graphs import SCENE_GRAPHS
+from semtok.tables import TableSchema, read_table
+from semtok.tokens.shards import TokenShards
+from semtok.workspace import Workspace
+from tests import small_line
+
+STUDY = yaml.safe_load((small_line.REPOSITORY / "study.yaml").read_text())["all"]
+VARIANT = "regions_relations_predicted"
+_LITTLE = {"steps": 40, "batch_size": 8, "width": 8, "learning_rate": 0.01}
+
+
+def predicted(params: dict[str, Any]) -> None:
+    """Add the study's predicted extraction, so small that it need not be any good."""
+    params["detectors"] = {"study": STUDY["detectors"]["study"] | _LITTLE | {"image_size": 64}}
+    params["relation_models"] = {
+        "study": STUDY["relation_models"]["study"] | _LITTLE | {"crop_size": 16}
+    }
+    settings = {"detector": {"score": 0.01}, "relation_model": {"score": 0.0}}
+    params["extractors"]["predicted"] = STUDY["extractors"]["predicted"] | {"settings": settings}
+    for split in ("train", "val", "test"):
+        key = f"predicted-{split}"
+        params["extraction"][key] = STUDY["extraction"][key]
+        params["token_shards"][f"semantic_{key}"] = STUDY["token_shards"][f"semantic_{key}"]
+    params["tokenizers"]["semantic_predicted"] = dict(params["tokenizers"]["semantic"])
+    params["variants"][VARIANT] = STUDY["variants"][VARIANT]
+    params["checks"]["detector"] = {"average_precision": 0.0}
+    params["checks"]["relation_model"] = {"recall": 0.0, "mean_recall": 0.0}
+    params["checks"]["masks"] = {"share_without_masks": 1.0}
+    params["checks"]["scene_graphs"] = {"share_without_relations": 1.0}
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    params = yaml.safe_load((small_line.REPOSITORY / "params.yaml").read_text())
+    params["variants"] = {"vit": params["variants"]["vit"]}
+    predicted(small_line.shrunk(params))
+    return small_line.build(tmp_path_factory.mktemp("predicted") / "line", params)
+
+
+def rows(folder: Path, schema: TableSchema) -> pa.Table:
+    shards = sorted(folder.glob("[0-9]*.parquet"))
+    return pa.concat_tables(read_table(path, schema) for path in shards)
+
+
+def test_nothing_of_the_annotated_extraction_is_made_or_read(line):
+    assert line.find("masks", "annotated-train") is None
+    for name in ("masks", "scene_graphs"):
+        folder = line.input(name, "predicted-val")
+        inputs = json.loads((folder / "provenance.json").read_text())["inputs"]
+        model = {"masks": "detector@study", "scene_graphs": "relation_model@study"}[name]
+        assert model in inputs
+
+
+def test_masks_have_scores_and_no_categories(line):
+    masks = rows(line.input("masks", "predicted-train"), MASKS)
+    assert masks.num_rows
+    assert set(masks["category"].to_pylist()) == {"region"}
+    assert 0 < min(masks["score"].to_pylist()) < max(masks["score"].to_pylist()) <= 1
+
+
+def test_relations_have_scores_and_are_capped(line):
+    found = rows(line.input("scene_graphs", "predicted-train"), SCENE_GRAPHS)
+    assert set(found["source"].to_pylist()) == {"relation_model"}
+    images = found["image_id"].to_pylist()
+    assert images
+    assert max(images.count(image_id) for image_id in set(images)) <= 16
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_every_image_has_tokens(line, split):
+    images = split_images(line.input("index"), split)["image_id"].to_pylist()
+    shards = TokenShards(line.input("token_shards", f"semantic_predicted-{split}"))
+    assert sorted(shards.image_ids.tolist()) == images
+
+
+def test_the_variant_is_scored_beside_the_others(line):
+    assert {path.name for path in line.input("scores", VARIANT).parent.iterdir()} == {
+        "vit",
+        VARIANT,
+    }
