@@ -107,16 +107,17 @@ def _relation_model(context: Context) -> Summary:
 
 
 def _masks(context: Context) -> Summary:
-    from semtok.extract import masks
+    from semtok.extract import cost, masks
     from semtok.report import extraction
 
     name, partition = _partition(context)
     masks.build(partition, _files(context), context.params.extractors[name], _model(context))
+    cost.hand_down([_model(context)], context.staging)
     return extraction.draw(partition, context.staging, scene_graphs=None)
 
 
 def _scene_graphs(context: Context) -> Summary:
-    from semtok.extract import scene_graphs
+    from semtok.extract import cost, scene_graphs
     from semtok.report import extraction
 
     name, partition = _partition(context)
@@ -128,10 +129,12 @@ def _scene_graphs(context: Context) -> Summary:
         context.params.extractors[name],
         _model(context),
     )
+    cost.hand_down([_model(context)], context.staging)
     return extraction.draw(partition, masks, context.staging)
 
 
 def _token_shards(context: Context) -> Summary:
+    from semtok.extract import cost
     from semtok.report import tokens
     from semtok.tokens import tokenize
     from semtok.tokens.shards import TokenShards
@@ -143,6 +146,7 @@ def _token_shards(context: Context) -> Summary:
         found = reads.removeprefix("extraction/")
         extraction = context.input("masks", found), context.input("scene_graphs", found)
     tokenize.build(partition, context.params.tokenizers[name], extraction)
+    cost.hand_down(extraction or (), context.staging)
     shards = TokenShards(context.staging)
     tokens.draw(shards, context.staging / "preview.png")
     return Summary({"images": len(shards)}, pictures=("preview.png",))
@@ -202,7 +206,7 @@ def _checkpoint(context: Context) -> Summary:
 
 
 def _scores(context: Context) -> Summary:
-    from semtok.bench import cases, scoring
+    from semtok.bench import cases, costs, scoring
     from semtok.data import index
 
     bench = context.params.bench
@@ -216,6 +220,7 @@ def _scores(context: Context) -> Summary:
         context.staging,
         context.emit,
     )
+    costs.add_extraction(context.staging, context.input("token_shards", f"{tokenizer}-val"))
     # The leaderboard draws the curves of all variants and reads nothing but scores.
     for seed, folder in scoring.seed_folders(checkpoint).items():
         shutil.copyfile(folder / "history.parquet", context.staging / _history(seed))

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from semtok.bench import costs
 from semtok.data.index import split_images
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
@@ -83,6 +84,20 @@ def test_every_image_has_tokens(line, split):
     images = split_images(line.input("index"), split)["image_id"].to_pylist()
     shards = TokenShards(line.input("token_shards", f"semantic_predicted-{split}"))
     assert sorted(shards.image_ids.tolist()) == images
+
+
+def test_what_extraction_costs_is_on_the_bill(line):
+    models = [
+        json.loads((line.input(name, "study") / "cost.json").read_text())
+        for name in ("detector", "relation_model")
+    ]
+    paid = costs.read(line.input("scores", VARIANT)).extraction
+    assert paid == costs.Extraction(
+        parameters=sum(each["parameters"] for each in models),
+        flops_per_image=sum(each["flops_per_image"] for each in models),
+        images=16,
+    )
+    assert costs.read(line.input("scores", "vit")).extraction is None
 
 
 def test_the_variant_is_scored_beside_the_others(line):

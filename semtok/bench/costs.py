@@ -1,7 +1,7 @@
 """What a variant costs: `costs.json`, drawn from the `training.json` of its checkpoints."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -10,6 +10,9 @@ from semtok.errors import SemtokError
 from semtok.params import parse
 
 NAME = "costs.json"
+
+#: Beside token shards of masks and relations that models found (`semtok.extract.cost`).
+_EXTRACTION = "extraction_cost.json"
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,21 @@ class Parameters:
 
 
 @dataclass(frozen=True)
+class Extraction:
+    """What the models take that find masks and relations, all of them together.
+
+    Attributes:
+        parameters: of the networks that look at one image.
+        flops_per_image: of one look; a multiply-add is two.
+        images: that they learned from, with annotated masks and relations.
+    """
+
+    parameters: int
+    flops_per_image: float
+    images: int
+
+
+@dataclass(frozen=True)
 class Costs:
     """Means over a variant's seeds; what does not depend on the seed is the same for all.
 
@@ -33,6 +51,7 @@ class Costs:
         flops_per_image: of encoding one image forward; a multiply-add is two.
         training_seconds: of one training, as the clock showed it.
         learning_rate: of all of them, at its highest.
+        extraction: of masks and relations; None where no model finds any.
     """
 
     parameters: Parameters
@@ -40,6 +59,7 @@ class Costs:
     flops_per_image: float
     training_seconds: float
     learning_rate: float
+    extraction: Extraction | None = None
 
 
 def of_trainings(folders: list[Path]) -> Costs:
@@ -65,6 +85,17 @@ def of_trainings(folders: list[Path]) -> Costs:
         training_seconds=fmean(each.training_seconds for each in found),
         learning_rate=found[0].learning_rate,
     )
+
+
+def add_extraction(folder: Path, tokens: Path) -> None:
+    """Add to `costs.json` of a folder what the models took that made token shards, if any did.
+
+    Raises:
+        SemtokError: as `read`.
+    """
+    path = tokens / _EXTRACTION
+    if path.exists():
+        write(folder, replace(read(folder), extraction=parse(Extraction, _json(path), str(path))))
 
 
 def write(folder: Path, costs: Costs) -> None:

@@ -69,6 +69,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     seeds = pl.DataFrame({"seed": pl.Series(numbers, dtype=pl.Int32)})
     paid = asdict(costs.read(subject.artifact))
     paid |= {f"parameters_{role}": number for role, number in paid.pop("parameters").items()}
+    paid |= {f"extraction_{name}": each for name, each in (paid.pop("extraction") or {}).items()}
     # A variant may have no bias tables, but nothing works without the others.
     paid.pop("parameters_bias")
     wanted = _wanted(subject).join(seeds, how="cross")

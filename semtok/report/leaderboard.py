@@ -15,10 +15,14 @@ from semtok.bench.leaderboard import Leaderboard
 
 _QUALITY = ("", "variant", "value", "points", "relative gain, %", "verdict")
 _IN_FILES = (*_QUALITY[:-1], "p (Holm)", "verdict")  # a terminal has no room for it
-_COSTS = ("variant", "tokens", "blocks", "embeddings", "bias", "MFLOPs", "training", "rate")
+_COSTS = (
+    *("variant", "tokens", "blocks", "embeddings", "bias", "MFLOPs"),
+    *("extraction", "training", "rate"),
+)
 _COSTS_MEAN = (
     "Tokens: of an image, on average. Blocks, embeddings, bias: parameters of the vision side. "
-    "MFLOPs: of encoding one image. Training: of one seed, by the clock. "
+    "MFLOPs: of encoding one image. Extraction: MFLOPs of the models that find masks and relations "
+    "in it; empty where annotations or nothing is read. Training: of one seed, by the clock. "
     "Rate: the learning rate at its highest."
 )
 _VERDICTS = {"better": "green", "worse": "red"}
@@ -153,6 +157,7 @@ def _costs(board: Leaderboard) -> Iterator[Sequence[str]]:
             f"{each.parameters.embeddings:,}",
             f"{each.parameters.bias:,}",
             f"{each.flops_per_image / 1e6:,.0f}",
+            f"{each.extraction.flops_per_image / 1e6:,.0f}" if each.extraction else "",
             f"{each.training_seconds:,.0f} s",
             f"{each.learning_rate:g}",
         )
