@@ -174,11 +174,11 @@ def test_another_seed_holds_out_others() -> None:
     assert not any(HELD.action(a.name, "left of", b.name) for a in THINGS for b in THINGS)
 
 
-def test_official_files_of_benchmarks_are_about_val2017(root: Path) -> None:
+def test_official_files_of_benchmarks_are_about_novel_images_too(root: Path) -> None:
     files = {
         row["filename"]
         for path in (root / "sugar_crepe").glob("*.json")
         for row in json.loads(path.read_text(encoding="utf-8")).values()
     }
-    assert files
-    assert not files & {path.name for path in (root / NOVEL).iterdir()}
+    for folder, asked in (("train2017", False), ("val2017", True), (NOVEL, True)):
+        assert bool(files & {path.name for path in (root / folder).iterdir()}) == asked, folder
