@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from benchmarks import study as times
-from semtok import params, study
+from semtok import params, pipeline, study
 from semtok.errors import SemtokError
 
 REPO = Path(__file__).parents[1]
@@ -118,3 +118,10 @@ def test_all_trainings_of_the_study_are_estimated():
     assert {each.hours for each in hours.values()} == {0.5 * 6}
     alone = times.of_steps(steps, replace(found, train=replace(train, search=())))
     assert {each.hours for each in alone.values()} == {0.5 * 5}
+
+
+def test_the_estimate_needs_no_models_of_extraction(tmp_path):
+    found = times._write_project(tmp_path, "small")
+    wanted = [("token_shards", f"{each.tokenizer}-train") for each in found.variants.values()]
+    stages = {name for name, _ in pipeline.upstream(found, *wanted)}
+    assert stages == {"images", "index", "masks", "scene_graphs", "token_shards"}
