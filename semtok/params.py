@@ -36,8 +36,6 @@ Auxiliary = Literal["masks", "relations"]
 #: The extractor that the other extractors' own networks learn from.
 ANNOTATED = "annotated"
 
-_PLAIN = ("images", "images")
-
 #: Splits have a fixed meaning: training, model choice, final numbers, and the same on combinations
 #: that training never shows.
 SPLITS = ("train", "val", "test", "novel")
@@ -235,8 +233,10 @@ def validate(raw: Any, path: Path) -> Params:
     Raises:
         SemtokError: a key is unknown, missing or mistyped, or names do not fit together.
     """
+    from semtok.consistency import check  # which needs the types above
+
     params = parse(Params, raw, str(path))
-    _check_names(params, path)
+    check(params, path)
     return params
 
 
@@ -282,96 +282,3 @@ def _forbid_unknown_keys(settings: Any, with_config: Any) -> None:
             _forbid_unknown_keys(each.type, with_config)
     for argument in getattr(settings, "__args__", ()):
         _forbid_unknown_keys(argument, with_config)
-
-
-def _check_names(params: Params, path: Path) -> None:
-    """Names join into partition keys with `-`, and refer to one another."""
-    for section in ("detectors", "relation_models", "extractors", "tokenizers", "variants"):
-        for name in getattr(params, section):
-            if not name.isidentifier():
-                raise SemtokError(
-                    f"{path}: {section}.{name}: use letters, digits and _ only: "
-                    "names are joined by - in partition keys"
-                )
-    splits = params.data.splits
-    if splits not in (SPLITS[:3], SPLITS):
-        raise SemtokError(
-            f"{path}: data.splits: must be [train, val, test], with novel behind them where the "
-            "data set has it"
-        )
-    if params.data.last_split != splits[-1]:
-        raise SemtokError(f"{path}: data.last_split: must be the last of data.splits, {splits[-1]}")
-    wanted = {f"{name}-{split}": name for name in params.tokenizers for split in splits}
-    if missing := sorted(set(wanted) - set(params.token_shards)):
-        raise SemtokError(f"{path}: token_shards.{missing[0]}: missing; say what it reads")
-    if extra := sorted(set(params.token_shards) - set(wanted)):
-        raise SemtokError(f"{path}: token_shards.{extra[0]}: no such tokenizer and split")
-    _check_extraction(params, path)
-    sources = {"images"} | {f"extraction/{name}-{s}" for name in params.extractors for s in splits}
-    for key, shards in params.token_shards.items():
-        if shards.tokenizer != wanted[key]:
-            raise SemtokError(f"{path}: token_shards.{key}.tokenizer: must be {wanted[key]!r}")
-        if shards.reads not in sources:
-            raise SemtokError(
-                f"{path}: token_shards.{key}.reads: {shards.reads!r} is not one of "
-                f"{', '.join(sorted(sources))}"
-            )
-    for name, variant in params.variants.items():
-        if variant.tokenizer not in params.tokenizers:
-            raise SemtokError(
-                f"{path}: variants.{name}.tokenizer: {variant.tokenizer!r} is not one of "
-                f"{', '.join(params.tokenizers)}"
-            )
-    if not {"val"} <= set(params.bench.splits) <= set(splits[1:]):
-        raise SemtokError(
-            f"{path}: bench.splits: must be val, and any of {', '.join(splits[2:])} besides"
-        )
-    if not params.data.name.isidentifier():
-        raise SemtokError(f"{path}: data.name: use letters, digits and _ only: it names folders")
-    for name, variant in params.variants.items():
-        if len(set(variant.auxiliary)) < len(variant.auxiliary):
-            raise SemtokError(f"{path}: variants.{name}.auxiliary: must not repeat")
-    for name in ("encoder", "text"):
-        block = getattr(params, name)
-        if block.width % block.heads:
-            raise SemtokError(f"{path}: {name}.heads: must divide {name}.width, {block.width}")
-    if min(params.train.seeds) < 0 or len(set(params.train.seeds)) < len(params.train.seeds):
-        raise SemtokError(f"{path}: train.seeds: must be different numbers from 0 up")
-    if params.train.warmup >= params.train.steps:
-        raise SemtokError(
-            f"{path}: train.warmup: must end before train.steps, {params.train.steps}"
-        )
-    if params.bench.baseline not in params.variants:
-        raise SemtokError(f"{path}: bench.baseline: {params.bench.baseline!r} is no variant")
-
-
-def _check_extraction(params: Params, path: Path) -> None:
-    """What extractors read is there, and models learn from annotations alone."""
-    wanted = {f"{name}-{split}": name for name in params.extractors for split in params.data.splits}
-    if missing := sorted(set(wanted) - set(params.extraction)):
-        raise SemtokError(f"{path}: extraction.{missing[0]}: missing; say what it reads")
-    if extra := sorted(set(params.extraction) - set(wanted)):
-        raise SemtokError(f"{path}: extraction.{extra[0]}: no such extractor and split")
-    models: dict[str, tuple[str, Mapping[str, LearningSettings]]] = {
-        "masks": ("detector", params.detectors),
-        "scene_graphs": ("relation_model", params.relation_models),
-    }
-    for key, reads in params.extraction.items():
-        if reads.extractor != wanted[key]:
-            raise SemtokError(f"{path}: extraction.{key}.extractor: must be {wanted[key]!r}")
-        for stage, (kind, named) in models.items():
-            sources = ["images", *(f"{kind}/{name}" for name in named)]
-            if (found := getattr(reads, stage)) not in sources:
-                raise SemtokError(
-                    f"{path}: extraction.{key}.{stage}: {found!r} is not one of "
-                    f"{', '.join(sources)}"
-                )
-    for kind, named in models.values():
-        reads_of = [params.extraction.get(f"{ANNOTATED}-{split}") for split in params.data.splits]
-        if named and not all(
-            each and (each.masks, each.scene_graphs) == _PLAIN for each in reads_of
-        ):
-            raise SemtokError(
-                f"{path}: {kind}s: learn from the extractor {ANNOTATED!r}, which must be there "
-                "and read images alone"
-            )

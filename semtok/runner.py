@@ -14,6 +14,7 @@ from semtok import params as settings
 from semtok import pipeline, pipes, progress, stages
 from semtok.checks.gate import Gate
 from semtok.checks.verdict import require, write_verdict
+from semtok.context import Context
 from semtok.errors import SemtokError
 from semtok.events import Message, tell_all
 from semtok.params import Params
@@ -67,7 +68,7 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
             },
         }
         with publish(target, workspace.state("publish")) as staging:
-            context = stages.Context(
+            context = Context(
                 params=params,
                 workspace=workspace,
                 stage=stage.name,

@@ -3,48 +3,14 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from semtok.context import Context
 from semtok.events import Emit, tell_all
-from semtok.params import ANNOTATED, Params, TrainSettings
+from semtok.params import ANNOTATED, TrainSettings
 from semtok.report.summary import Summary, preview
-from semtok.sharding import Partition
 from semtok.tables import read_table
-from semtok.workspace import Workspace
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a stage's function is given.
-
-    Attributes:
-        stage: its name.
-        partition: the stage's key, empty where it has none.
-        staging: empty folder to fill; it replaces `published` when the gate is green.
-        published: the artifact as it stands, if it does.
-        source: fingerprint of the code that the result depends on.
-        provenance: the key, the source, the digests of the inputs and the settings.
-        emit: told of messages, progress and metrics.
-    """
-
-    params: Params
-    workspace: Workspace
-    stage: str
-    partition: str
-    staging: Path
-    published: Path
-    source: str
-    provenance: Mapping[str, Any]
-    emit: Emit
-
-    def input(self, stage: str, partition: str | None = None) -> Path:
-        """The folder of an upstream artifact."""
-        return self.workspace.input(stage, partition)
 
 
 def _images(context: Context) -> Summary:
@@ -59,7 +25,7 @@ def _index(context: Context) -> Summary:
     from semtok.data import index, indexing
 
     indexing.build(
-        _root(context), _files(context), context.params.data, context.staging, context.emit
+        context.root, context.files(), context.params.data, context.staging, context.emit
     )
     images = {
         f"{split} images": index.split_images(context.staging, split)
@@ -77,14 +43,9 @@ def _detector(context: Context) -> Summary:
     from semtok.report import extraction
 
     settings = context.params.detectors[context.partition]
-    val = _split(context, "val")
-    found = stage.build(
-        _split(context, "train"),
-        val,
-        _files(context),
-        context.params.extractors[ANNOTATED],
-        settings,
-    )
+    val = context.images("val")
+    extractor = context.params.extractors[ANNOTATED]
+    found = stage.build(context.images("train"), val, context.files(), extractor, settings)
     numbers = {**_json(context, "quality.json"), **_flat(_json(context, "cost.json"))}
     return extraction.draw_found(val, found, None, numbers)
 
@@ -94,14 +55,9 @@ def _relation_model(context: Context) -> Summary:
     from semtok.report import extraction
 
     settings = context.params.relation_models[context.partition]
-    val = _split(context, "val")
-    masks, relations = stage.build(
-        _split(context, "train"),
-        val,
-        _files(context),
-        context.params.extractors[ANNOTATED],
-        settings,
-    )
+    val = context.images("val")
+    extractor, train = context.params.extractors[ANNOTATED], context.images("train")
+    masks, relations = stage.build(train, val, context.files(), extractor, settings)
     numbers = {**_json(context, "quality.json"), **_flat(_json(context, "cost.json"))}
     return extraction.draw_found(val, masks, relations, numbers)
 
@@ -110,9 +66,10 @@ def _masks(context: Context) -> Summary:
     from semtok.extract import cost, masks
     from semtok.report import extraction
 
-    name, partition = _partition(context)
-    masks.build(partition, _files(context), context.params.extractors[name], _model(context))
-    cost.hand_down([_model(context)], context.staging)
+    partition = context.images()
+    extractor = context.params.extractors[context.name]
+    masks.build(partition, context.files(), extractor, context.model())
+    cost.hand_down([context.model()], context.staging)
     return extraction.draw(partition, context.staging, scene_graphs=None)
 
 
@@ -120,16 +77,10 @@ def _scene_graphs(context: Context) -> Summary:
     from semtok.extract import cost, scene_graphs
     from semtok.report import extraction
 
-    name, partition = _partition(context)
-    masks = context.input("masks", context.partition)
-    scene_graphs.build(
-        partition,
-        _files(context),
-        masks,
-        context.params.extractors[name],
-        _model(context),
-    )
-    cost.hand_down([_model(context)], context.staging)
+    partition, masks = context.images(), context.input("masks", context.partition)
+    extractor = context.params.extractors[context.name]
+    scene_graphs.build(partition, context.files(), masks, extractor, context.model())
+    cost.hand_down([context.model()], context.staging)
     return extraction.draw(partition, masks, context.staging)
 
 
@@ -139,13 +90,12 @@ def _token_shards(context: Context) -> Summary:
     from semtok.tokens import tokenize
     from semtok.tokens.shards import TokenShards
 
-    name, partition = _partition(context)
     reads = context.params.token_shards[context.partition].reads
     extraction = None
     if reads != "images":
         found = reads.removeprefix("extraction/")
         extraction = context.input("masks", found), context.input("scene_graphs", found)
-    tokenize.build(partition, context.params.tokenizers[name], extraction)
+    tokenize.build(context.images(), context.params.tokenizers[context.name], extraction)
     cost.hand_down(extraction or (), context.staging)
     shards = TokenShards(context.staging)
     tokens.draw(shards, context.staging / "preview.png")
@@ -172,7 +122,7 @@ def _checkpoint(context: Context) -> Summary:
         train.train(
             context.input("token_shards", f"{variant.tokenizer}-train"),
             context.input("token_shards", f"{variant.tokenizer}-val"),
-            _captions(context),
+            context.captions(),
             variant,
             params.encoder,
             params.text,
@@ -273,53 +223,6 @@ WORK: dict[str, Callable[[Context], Summary]] = {
     "scores": _scores,
     "leaderboard": _leaderboard,
 }
-
-
-def _root(context: Context) -> Path:
-    from semtok.data import files
-
-    return files.root(context.workspace, context.params.data)
-
-
-def _files(context: Context) -> "pa.Table":
-    """The files of the data root, by hash."""
-    from semtok.data import files
-
-    return read_table(context.input("images") / "files.parquet", files.FILES)
-
-
-def _captions(context: Context) -> "pa.Table":
-    from semtok.data import index
-
-    return read_table(context.input("index") / "captions.parquet", index.CAPTIONS)
-
-
-def _partition(context: Context) -> tuple[str, Partition]:
-    """The name in `NAME-SPLIT`, and what a stage in shards is given."""
-    name, _, split = context.partition.rpartition("-")
-    return name, _split(context, split)
-
-
-def _split(context: Context, split: str) -> Partition:
-    """The images of a split, to be worked on in this stage's folder."""
-    from semtok.data import index
-
-    return Partition(
-        _root(context),
-        index.split_images(context.input("index"), split),
-        context.params.data,
-        context.staging,
-        context.published,
-        context.source,
-        context.emit,
-    )
-
-
-def _model(context: Context) -> Path | None:
-    """The trained model that this partition of an extraction reads; None where it reads none."""
-    reads = getattr(context.params.extraction[context.partition], context.stage)
-    stage, _, name = reads.partition("/")
-    return context.input(stage, name) if name else None
 
 
 def _json(context: Context, name: str) -> dict[str, Any]:

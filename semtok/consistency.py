@@ -1,0 +1,126 @@
+"""What the settings of `params.yaml` must agree on, beyond the type and range of each."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from semtok.errors import SemtokError
+from semtok.params import ANNOTATED, SPLITS, Params
+
+
+def check(params: Params, path: Path) -> None:
+    """Hold the blocks of a `params.yaml` against each other.
+
+    Args:
+        params: all of them.
+        path: names the file in errors.
+
+    Raises:
+        SemtokError: names the first field that does not fit, and what would.
+    """
+    for faults in (_names, _splits, _token_shards, _extraction, _models, _variants, _recipe):
+        for where, fault in faults(params):
+            raise SemtokError(f"{path}: {where}: {fault}")
+
+
+#: A field and what is wrong with it.
+Faults = Iterable[tuple[str, str]]
+
+
+def _names(params: Params) -> Faults:
+    for section in ("detectors", "relation_models", "extractors", "tokenizers", "variants"):
+        for name in getattr(params, section):
+            if not name.isidentifier():
+                yield (
+                    f"{section}.{name}",
+                    "use letters, digits and _ only: names are joined by - in partition keys",
+                )
+    if not params.data.name.isidentifier():
+        yield "data.name", "use letters, digits and _ only: it names folders"
+
+
+def _splits(params: Params) -> Faults:
+    splits = params.data.splits
+    if splits not in (SPLITS[:3], SPLITS):
+        yield (
+            "data.splits",
+            "must be [train, val, test], with novel behind them where the data set has it",
+        )
+    if params.data.last_split != splits[-1]:
+        yield "data.last_split", f"must be the last of data.splits, {splits[-1]}"
+    if not {"val"} <= set(params.bench.splits) <= set(splits[1:]):
+        yield "bench.splits", f"must be val, and any of {', '.join(splits[2:])} besides"
+
+
+def _token_shards(params: Params) -> Faults:
+    """Each tokenizer says for each split what it reads."""
+    owners = _by_split(params, params.tokenizers)
+    yield from _keys("token_shards", "tokenizer", owners, params.token_shards)
+    sources = ["images", *(f"extraction/{key}" for key in _by_split(params, params.extractors))]
+    for key, shards in params.token_shards.items():
+        if shards.tokenizer != owners[key]:
+            yield f"token_shards.{key}.tokenizer", f"must be {owners[key]!r}"
+        yield from _one_of(f"token_shards.{key}.reads", shards.reads, sources)
+
+
+def _extraction(params: Params) -> Faults:
+    """Each extractor says for each split what it reads."""
+    owners = _by_split(params, params.extractors)
+    yield from _keys("extraction", "extractor", owners, params.extraction)
+    for key, reads in params.extraction.items():
+        if reads.extractor != owners[key]:
+            yield f"extraction.{key}.extractor", f"must be {owners[key]!r}"
+        for stage, kind in (("masks", "detector"), ("scene_graphs", "relation_model")):
+            sources = ["images", *(f"{kind}/{name}" for name in getattr(params, f"{kind}s"))]
+            yield from _one_of(f"extraction.{key}.{stage}", getattr(reads, stage), sources)
+
+
+def _models(params: Params) -> Faults:
+    """The models of predicted extraction learn from annotations alone."""
+    found = [params.extraction.get(f"{ANNOTATED}-{split}") for split in params.data.splits]
+    plain = all(each and each.masks == each.scene_graphs == "images" for each in found)
+    for section in ("detectors", "relation_models"):
+        if getattr(params, section) and not plain:
+            yield (
+                section,
+                f"learn from the extractor {ANNOTATED!r}, which must be there and read images "
+                "alone",
+            )
+
+
+def _variants(params: Params) -> Faults:
+    for name, variant in params.variants.items():
+        yield from _one_of(f"variants.{name}.tokenizer", variant.tokenizer, [*params.tokenizers])
+        if len(set(variant.auxiliary)) < len(variant.auxiliary):
+            yield f"variants.{name}.auxiliary", "must not repeat"
+    if params.bench.baseline not in params.variants:
+        yield "bench.baseline", f"{params.bench.baseline!r} is no variant"
+
+
+def _recipe(params: Params) -> Faults:
+    for name in ("encoder", "text"):
+        block = getattr(params, name)
+        if block.width % block.heads:
+            yield f"{name}.heads", f"must divide {name}.width, {block.width}"
+    train = params.train
+    if min(train.seeds) < 0 or len(set(train.seeds)) < len(train.seeds):
+        yield "train.seeds", "must be different numbers from 0 up"
+    if train.warmup >= train.steps:
+        yield "train.warmup", f"must end before train.steps, {train.steps}"
+
+
+def _by_split(params: Params, names: Iterable[str]) -> dict[str, str]:
+    """`NAME-SPLIT` -> NAME."""
+    return {f"{name}-{split}": name for name in names for split in params.data.splits}
+
+
+def _keys(block: str, owner: str, wanted: Mapping[str, str], found: Mapping[str, Any]) -> Faults:
+    for key in sorted(set(wanted) - set(found)):
+        yield f"{block}.{key}", "missing; say what it reads"
+    for key in sorted(set(found) - set(wanted)):
+        yield f"{block}.{key}", f"no such {owner} and split"
+
+
+def _one_of(where: str, found: str, known: Iterable[str]) -> Faults:
+    if found not in known:
+        yield where, f"{found!r} is not one of {', '.join(known)}"

@@ -1,0 +1,92 @@
+"""What the function of a stage is given, and how it gets at what it reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semtok.events import Emit
+from semtok.params import Params
+from semtok.sharding import Partition
+from semtok.tables import read_table
+from semtok.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage's function is given.
+
+    Attributes:
+        stage: its name.
+        partition: the stage's key, empty where it has none.
+        staging: empty folder to fill; it replaces `published` when the gate is green.
+        published: the artifact as it stands, if it does.
+        source: fingerprint of the code that the result depends on.
+        provenance: the key, the source, the digests of the inputs and the settings.
+        emit: told of messages, progress and metrics.
+    """
+
+    params: Params
+    workspace: Workspace
+    stage: str
+    partition: str
+    staging: Path
+    published: Path
+    source: str
+    provenance: Mapping[str, Any]
+    emit: Emit
+
+    @property
+    def root(self) -> Path:
+        """The data root."""
+        from semtok.data import files
+
+        return files.root(self.workspace, self.params.data)
+
+    @property
+    def name(self) -> str:
+        """Of `NAME-SPLIT`, the partition."""
+        return self.partition.rpartition("-")[0]
+
+    def input(self, stage: str, partition: str | None = None) -> Path:
+        """The folder of an upstream artifact."""
+        return self.workspace.input(stage, partition)
+
+    def files(self) -> "pa.Table":
+        """The files of the data root, by hash."""
+        from semtok.data import files
+
+        return read_table(self.input("images") / "files.parquet", files.FILES)
+
+    def captions(self) -> "pa.Table":
+        """The captions of all splits."""
+        from semtok.data import index
+
+        return read_table(self.input("index") / "captions.parquet", index.CAPTIONS)
+
+    def images(self, split: str | None = None) -> Partition:
+        """The images of a split, to be worked on in this stage's folder.
+
+        Args:
+            split: that of the partition `NAME-SPLIT` where it is not given.
+        """
+        from semtok.data import index
+
+        return Partition(
+            self.root,
+            index.split_images(self.input("index"), split or self.partition.rpartition("-")[2]),
+            self.params.data,
+            self.staging,
+            self.published,
+            self.source,
+            self.emit,
+        )
+
+    def model(self) -> Path | None:
+        """The trained model that a partition of an extraction reads; None where it reads none."""
+        reads = getattr(self.params.extraction[self.partition], self.stage)
+        stage, _, name = reads.partition("/")
+        return self.input(stage, name) if name else None
