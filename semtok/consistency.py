@@ -50,6 +50,10 @@ def _splits(params: Params) -> Faults:
         yield "data.last_split", f"must be the last of data.splits, {splits[-1]}"
     if not {"val"} <= set(params.bench.splits) <= set(splits[1:]):
         yield "bench.splits", f"must be val, and any of {', '.join(splits[2:])} besides"
+    if not set(params.corruption.splits) <= set(splits):
+        yield "corruption.splits", f"must be some of {', '.join(splits)}"
+    if len(set(params.corruption.severities)) < len(params.corruption.severities):
+        yield "corruption.severities", "must not repeat one"
 
 
 def _token_shards(params: Params) -> Faults:

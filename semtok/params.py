@@ -21,6 +21,7 @@ T = TypeVar("T")
 Count = Annotated[int, Gt(0)]
 Positive = Annotated[float, Gt(0)]
 Share = Annotated[float, Interval(ge=0, le=1)]
+Severity = Annotated[int, Interval(ge=0, le=5)]
 
 #: What of a token's features is left: all of them; without colours, its coverage or the mask map;
 #: nothing, so that geometry and relations alone tell of the image.
@@ -115,6 +116,14 @@ class TokenShardsSettings:
 
 
 @dataclass(frozen=True)
+class CorruptionSettings:
+    """Of which pictures every tokenizer makes the tokens once more, corrupted in each kind."""
+
+    splits: tuple[str, ...]
+    severities: tuple[Severity, ...]  # 0: as it is, 5: the most (semtok/tokens/corruptions.py)
+
+
+@dataclass(frozen=True)
 class EncoderSettings:
     """The transformer blocks that every variant shares."""
 
@@ -190,6 +199,7 @@ class Params:
     extraction: Mapping[str, ExtractionSettings]
     tokenizers: Mapping[str, Mapping[str, Any]]  # each with `scheme`, a module of semtok/tokens
     token_shards: Mapping[str, TokenShardsSettings]
+    corruption: CorruptionSettings
     encoder: EncoderSettings
     text: TextSettings
     train: TrainSettings

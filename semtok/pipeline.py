@@ -257,6 +257,7 @@ _STAGES = (
         settings=lambda partition: [
             "data",
             f"tokenizers.{_owner(partition)}",
+            "corruption",
             "checks.token_shards",
         ],
         source=("semtok/data", "semtok/extract", "semtok/tokens", *_TABLES),

@@ -63,7 +63,8 @@ def rebuild(
     Args:
         staging: empty folder to fill.
         published: the artifact as it stands, if it does.
-        wanted: file name -> fingerprint of the shard's inputs, settings and source.
+        wanted: file name, in a folder or not -> fingerprint of the shard's inputs, settings and
+            source.
         build: called as `build(name, path)` for each shard that is missing or stale; returns the
             rows of `rejected.parquet` (schema `REJECTED`) that belong to the shard.
         what: the work's name in progress events.
@@ -109,6 +110,7 @@ def _published_rejects(path: Path) -> pa.Table | None:
 
 def _take_over(source: Path, target: Path) -> None:
     """Published files are only ever replaced, never written to, so a second name is safe."""
+    target.parent.mkdir(exist_ok=True, parents=True)
     try:
         os.link(source, target)
     except OSError:

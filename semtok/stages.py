@@ -95,7 +95,11 @@ def _token_shards(context: Context) -> Summary:
     if reads != "images":
         found = reads.removeprefix("extraction/")
         extraction = context.input("masks", found), context.input("scene_graphs", found)
-    tokenize.build(context.images(), context.params.tokenizers[context.name], extraction)
+    corruption = context.params.corruption
+    corrupted = context.partition.rpartition("-")[2] in corruption.splits
+    severities = corruption.severities if corrupted else ()
+    tokenizer = context.params.tokenizers[context.name]
+    tokenize.build(context.images(), tokenizer, extraction, severities)
     cost.hand_down(extraction or (), context.staging)
     shards = TokenShards(context.staging)
     tokens.draw(shards, context.staging / "preview.png")

@@ -105,6 +105,12 @@ def test_the_projects_own_settings_are_right():
             "token_shards.grid-val.tokenizer: must be 'grid'",
         ),
         (
+            lambda p: p["corruption"].update(severities=[6]),
+            "corruption.severities.0: input should be less than or equal to 5",
+        ),
+        (lambda p: p["corruption"].update(severities=[3, 3]), "corruption.severities: must not re"),
+        (lambda p: p["corruption"].update(splits=["novel"]), "corruption.splits: must be some of"),
+        (
             lambda p: p["variants"]["vit"].update(tokenizer="patches"),
             "variants.vit.tokenizer: 'patches' is not one of grid, semantic",
         ),

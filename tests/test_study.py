@@ -72,6 +72,7 @@ def test_the_study_has_the_variants_of_the_page():
     sections += ("detectors", "relation_models", "extractors", "extraction")
     assert {name: everything[name] for name in sections} == {name: shown[name] for name in sections}
     assert everything["bench"] == shown["bench"]
+    assert everything["corruption"] == shown["corruption"]
     for name in everything["variants"]:
         assert f"`{name}`" in page, name
 

@@ -34,10 +34,9 @@ TIE = 1e-12
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     """A case an image and a case a caption, by task; any true candidate where truth is known."""
     image_ids, caption_ids = data.images.image_ids, data.captions["caption_id"].to_numpy()
-    ways = ("",) if data.truth is None else ("", ANY_TRUE)
     return {
         name + way: ids
-        for way in ways
+        for way in ways(data)
         for name, ids in (("image_to_text", image_ids), ("text_to_image", caption_ids))
     }
 
@@ -46,12 +45,29 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split: a case an image and a case a caption, clustered by siblings."""
     images = model.embed_images(data.images, emit)
     texts = model.embed_texts(data.captions["caption"].to_pylist(), emit)
-    own = _pairs(data, data.captions)
+    return pa.concat_tables(of_way(data, way, images, texts, emit) for way in ways(data))
+
+
+def ways(data: SplitData) -> tuple[str, ...]:
+    """What right answers are, as the ends of tasks' names: one's own, and any that is true."""
+    return ("",) if data.truth is None else ("", ANY_TRUE)
+
+
+def of_way(
+    data: SplitData, way: str, images: torch.Tensor, texts: torch.Tensor, emit: Emit = ignore
+) -> pa.Table:
+    """The cases of both directions.
+
+    Args:
+        data: a split.
+        way: of `ways`.
+        images: [I, P] float, unit rows, in the order of `data.images`.
+        texts: [T, P] float, unit rows, in the order of `data.captions`.
+        emit: told of progress.
+    """
     true = None if data.truth is None else _pairs(data, data.truth)
-    tables = _cases(data, "", own, true, ranks(images, texts, own, emit=emit))
-    if true is not None:
-        tables += _cases(data, ANY_TRUE, true, true, ranks(images, texts, true, emit=emit))
-    return pa.concat_tables(tables)
+    right = true if way and true is not None else _pairs(data, data.captions)
+    return pa.concat_tables(_cases(data, way, right, true, ranks(images, texts, right, emit=emit)))
 
 
 def _pairs(data: SplitData, table: pa.Table) -> torch.Tensor:

@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from semtok.checks import regions
 from semtok.checks.rejected import REJECTED_RULE, count_rejected
-from semtok.checks.rules import Rule, Suite, add, among, at_most, beside, count, none, share
+from semtok.checks.rules import Rule, Suite, add, among, at_most, beside, count, none, share, there
 from semtok.checks.subject import Subject
 from semtok.data.index import split_images
 from semtok.tables import REJECTED, read_metadata, read_table
-from semtok.tokens.shards import TOKENS, TokenShards, pixels_shape
+from semtok.tokens.shards import CORRUPTED, TOKENS, TokenShards, pixels_shape
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,13 @@ _OF_A_SHARD = (
         "shards_of_other_tokens",
         "all shards were made by one tokenizer with one set of settings",
         pl.col("tokens") != pl.col("tokens").first(),
+    ),
+)
+_OF_A_CORRUPTION = (
+    Rule(
+        "missing_corrupted",
+        "what has tokens has them of every corruption that was asked for, too",
+        ~pl.col("there"),
     ),
 )
 _OF_AN_EXTRACTION = (
@@ -88,6 +95,11 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
                 _OF_A_SHARD,
                 ["shard", "tokens"],
             ),
+            count(
+                _corrupted(subject, rows.select("image_id")),
+                _OF_A_CORRUPTION,
+                ["image_id", "corruption"],
+            ),
             count_rejected(subject, rows.height),
             share("share_blank", blank, int(rows["tokens"].sum())),
         )
@@ -103,7 +115,7 @@ def suite(settings: Settings) -> Suite:
     """What must hold; of `regions` and `extraction` only where a tokenizer has them."""
     return {
         "images": [
-            *none(*_OF_A_ROW, *_OF_AN_IMAGE, *_OF_A_SHARD, REJECTED_RULE),
+            *none(*_OF_A_ROW, *_OF_AN_IMAGE, *_OF_A_SHARD, *_OF_A_CORRUPTION, REJECTED_RULE),
             at_most("share_blank", settings.share_blank, "tokens show something"),
         ],
         "regions": none(*regions.RULES),
@@ -148,6 +160,23 @@ def _one_grey(table: pa.Table) -> pl.Series:
     colours = array.values.to_numpy().reshape(len(array), *shape)[..., :3]
     equal = (colours == colours[:, :1, :1, :1]).all(axis=(1, 2, 3))
     return pl.Series(equal, dtype=pl.Boolean)
+
+
+def _corrupted(subject: Subject, rows: pl.DataFrame) -> pl.DataFrame:
+    """Each tokenized image and corruption that was asked for, and whether it is there."""
+    from semtok.tokens.corruptions import KINDS, Corruption  # OpenCV, which settings do not need
+
+    wanted = subject.params["corruption"]
+    severities = wanted["severities"] if subject.split in wanted["splits"] else []
+    names = [str(Corruption(kind, each)) for kind in KINDS for each in severities]
+    columns = {"image_id": pl.Int64, "corruption": pl.String}
+    found = [pl.DataFrame(schema=columns)]
+    for name in names:
+        for path in sorted((subject.artifact / CORRUPTED / name).glob("*.arrow")):
+            ids = pa.ipc.open_file(pa.memory_map(str(path))).read_all().select(["image_id"])
+            found.append(pl.DataFrame(ids).with_columns(corruption=pl.lit(name)))
+    every = rows.join(pl.DataFrame({"corruption": pl.Series(names, dtype=pl.String)}), how="cross")
+    return there(every, pl.concat(found))
 
 
 def _extraction(subject: Subject, rows: pl.DataFrame, settings: dict[str, Any]) -> pl.DataFrame:

@@ -5,6 +5,10 @@ A tokenizer is a module of this folder, named after its scheme, with
 - `Settings`: a dataclass of its block in `params.yaml`, with an `image_size`;
 - `schema(settings)`: one of the families of `shards.py`;
 - `tokenize(images, extractions, settings)`: the token sets of some images.
+
+Where severities are named, the folder `corrupted/KIND-SEVERITY` beside the shards has the same
+images once more, each tokenized anew from its corrupted pixels (`corruptions.py`). What was
+extracted stays: it was found in the picture as it is.
 """
 
 import dataclasses
@@ -25,6 +29,7 @@ from semtok.params import parse
 from semtok.sharding import Partition, rebuild
 from semtok.tables import REJECTED, TableSchema, read_table
 from semtok.tokens import shards
+from semtok.tokens.corruptions import KINDS, Corruption, corrupt
 from semtok.tokens.extraction import Extraction, ExtractionShard
 from semtok.tokens.pixels import UnreadableImageError, decode
 from semtok.tokens.rows import TokenSet, UInt8, pack, predicate_names
@@ -56,7 +61,10 @@ class Tokenizer(Protocol):
 
 
 def build(
-    partition: Partition, tokenizer: Mapping[str, Any], extraction: tuple[Path, Path] | None
+    partition: Partition,
+    tokenizer: Mapping[str, Any],
+    extraction: tuple[Path, Path] | None,
+    severities: Sequence[int] = (),
 ) -> int:
     """Fill a staging folder with the shards of one partition, redoing only what is stale.
 
@@ -65,6 +73,7 @@ def build(
     Args:
         tokenizer: its block of `params.yaml`.
         extraction: the artifacts `masks` and `scene_graphs` that it reads, in as many shards.
+        severities: 0..5; of each kind of corruption, those whose tokens are made as well.
 
     Returns:
         The number of shards that were built.
@@ -89,30 +98,38 @@ def build(
         for name, positions in partition.assign(".arrow").items()
     }
     inputs = {name: [folder / f"{Path(name).stem}.parquet" for folder in reads] for name in groups}
+    corruptions = [Corruption(kind, each) for kind in KINDS for each in severities]
+    made: dict[str, tuple[str, Corruption | None]] = {name: (name, None) for name in groups}
+    made |= {
+        f"{shards.CORRUPTED}/{each}/{name}": (name, each) for each in corruptions for name in groups
+    }
     wanted = {
         name: fingerprint(
-            schema.label, json.dumps([tokens, rows]), partition.source, *map(digest, inputs[name])
+            schema.label,
+            json.dumps([tokens, groups[clean], *([each] if each else [])]),
+            partition.source,
+            *map(digest, inputs[clean]),
         )
-        for name, rows in groups.items()
+        for name, (clean, each) in made.items()
     }
-    done = 0
+    done, total = 0, images.num_rows * (1 + len(corruptions))
 
     def build_shard(name: str, path: Path) -> pa.Table:
         nonlocal done
-        found = ExtractionShard(*inputs[name]) if reads else None
+        clean, corruption = made[name]
+        found = ExtractionShard(*inputs[clean]) if reads else None
         image_ids: list[int] = []
         token_sets: list[TokenSet] = []
         rejected: list[Reject] = []
-        for start in range(0, len(groups[name]), _TOGETHER):
-            some = groups[name][start : start + _TOGETHER]
-            partition.emit(Progress("tokens", done, images.num_rows))
+        for start in range(0, len(groups[clean]), _TOGETHER):
+            some = groups[clean][start : start + _TOGETHER]
+            partition.emit(Progress("tokens", done, total))
             done += len(some)
-            readable: dict[int, UInt8] = {}
-            for image_id, file, _ in (row.values() for row in some):
-                try:
-                    readable[image_id] = decode(partition.root / file, settings.image_size)
-                except UnreadableImageError as error:
-                    rejected.append(Reject(image_id, None, file, error.reason))
+            readable, unreadable = _read(some, partition.root, settings.image_size)
+            # An image is set aside once, whatever is made of it.
+            rejected += unreadable if corruption is None else []
+            if corruption is not None:
+                readable = {key: corrupt(each, key, corruption) for key, each in readable.items()}
             if readable:
                 extractions = [found.of(image_id) for image_id in readable] if found else []
                 image_ids += readable
@@ -123,7 +140,7 @@ def build(
         return rejects.table(rejected, name)
 
     built = rebuild(partition.staging, published, wanted, build_shard)
-    partition.emit(Progress("tokens", images.num_rows, images.num_rows))
+    partition.emit(Progress("tokens", total, total))
     rejected = read_table(partition.staging / "rejected.parquet", REJECTED)
     kept = images.num_rows - rejected.num_rows
     rejects.enforce(rejected, kept, data.rejected_share, "images", partition.root)
@@ -148,3 +165,16 @@ def find(tokenizer: Mapping[str, Any], where: str) -> tuple[Tokenizer, Any]:
     found = cast(Tokenizer, module)
     raw = {key: value for key, value in tokenizer.items() if key != "scheme"}
     return found, parse(found.Settings, raw, where)
+
+
+def _read(
+    rows: Sequence[Mapping[str, Any]], root: Path, size: int
+) -> tuple[dict[int, UInt8], list[Reject]]:
+    """The pixels of the images that can be read, by id, and why the others cannot."""
+    readable, rejected = {}, []
+    for image_id, file, _ in (row.values() for row in rows):
+        try:
+            readable[image_id] = decode(root / file, size)
+        except UnreadableImageError as error:
+            rejected.append(Reject(image_id, None, file, error.reason))
+    return readable, rejected

@@ -25,6 +25,7 @@ from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
 from semtok.tokens import shards
+from semtok.tokens.corruptions import KINDS
 from semtok.tokens.rows import Regions, RelatedPixels, pack, predicate_names
 from semtok.train.history import HISTORY
 
@@ -74,6 +75,7 @@ INPUTS = {
     "leaderboard": ["scores@grid", "scores@semantic"],
 }
 _DATA = {"data": {"name": "tiny", "rejected_share": 0.1, "splits": ["train", "val", "test"]}}
+_CORRUPTION = {"corruption": {"splits": ["val"], "severities": [3]}}
 _TRAIN = {"train": {"seeds": [0, 1], "steps": 40}}
 _BENCH = {"bench": {"benchmarks": ["retrieval", "siblings"], "splits": ["val"], "baseline": "grid"}}
 
@@ -276,7 +278,7 @@ def _scene_graphs(folder: Path) -> None:
 
 def _semantic(root: Path) -> None:
     folder = root / "token_shards@semantic-train"
-    _provenance(folder, **_DATA)
+    _provenance(folder, **_DATA, **_CORRUPTION)
     for shard, image_ids in SHARDS.items():
         sets = [_regions(RECTANGLES[each], RELATIONS.get(each, [])) for each in image_ids]
         names = sorted({name for each in sets for name in each.edge_predicate})
@@ -292,7 +294,7 @@ def _semantic(root: Path) -> None:
 
 
 def _grid_relations(folder: Path) -> None:
-    _provenance(folder, **_DATA)
+    _provenance(folder, **_DATA, **_CORRUPTION)
     settings = {"image_size": 8, "cell_size": 4, "max_masks": 3, "max_relations": 2}
     for shard, image_ids in SHARDS.items():
         regions = [_regions(RECTANGLES[each], RELATIONS.get(each, [])) for each in image_ids]
@@ -338,13 +340,13 @@ def _distance(geometry: np.ndarray, one: int, other: int) -> float:
 
 
 def _grid(folder: Path) -> None:
-    _provenance(folder, **_DATA)
+    _provenance(folder, **_DATA, **_CORRUPTION)
     tokens = {"scheme": "grid", "settings": {"image_size": 8}}
     for shard, image_ids in (("000", VAL[:10]), ("001", VAL[10:]), ("002", ())):
         rows = pack(image_ids, list(_pixels(len(image_ids))), ()) if image_ids else None
-        shards.write(
-            folder / f"{shard}.arrow", shards.pixels_schema(8), rows, (), tokens, "fingerprint"
-        )
+        for place in ("", *(f"{shards.CORRUPTED}/{kind}-3" for kind in KINDS)):
+            path = folder / place / f"{shard}.arrow"
+            shards.write(path, shards.pixels_schema(8), rows, (), tokens, "fingerprint")
     _write(folder / "rejected.parquet", REJECTED, [])
 
 

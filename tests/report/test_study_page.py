@@ -232,6 +232,27 @@ def test_where_it_breaks_shows_what_was_scored(params, tmp_path):
     assert re.fullmatch(r"\+0.0 \[-\d.*, \+\d.*\]", row(novel, "`regions`")[0])
 
 
+def test_a_condition_that_asks_of_each_image_more_often_is_paired_by_image(params, tmp_path):
+    """Three corruptions of each image: what is as hard for the same images is no loss at all."""
+    found = make(params, {"vit": 0.2, "regions": 0.5}, TASKS)
+    task = Task("retrieval_corrupted", "test", "text_to_image_any_true")
+    for variant, share in (("vit", 0.2), ("regions", 0.3)):
+        once = ranks(share, 50)
+        thrice = {name: np.repeat(getattr(once, name), 3) for name in ("candidates", "answers")}
+        found.scores[variant][task] = replace(
+            once,
+            ranks=np.repeat(once.ranks, 3, axis=1),
+            case_ids=np.arange(3 * IMAGES),
+            clusters=np.repeat(once.clusters, 3),
+            **thrice,
+        )
+    text = written(found, tmp_path)
+    table = text[text.index("### Corrupted") :]
+    table = table[: table.index("##", 5)]
+    assert row(table, "`vit`")[0] == "+0.0 [+0.0, +0.0]"
+    assert row(table, "`regions`")[0].startswith("**-20.0 [-3")
+
+
 def test_gains_stand_beside_the_papers_under_both_readings(params, tmp_path):
     tasks = TASKS | {Task("aro", "test", name): 2 for name in ("relation", "relation_micro")}
     text = written(make(params, {"vit": 0.25, "semantic": 0.5}, tasks), tmp_path)

@@ -126,6 +126,7 @@ class Line:
             "neighbours": 2,
         }
     )
+    severities: tuple[int, ...] = ()
     data: DataSettings = field(
         default_factory=lambda: DataSettings("tiny", "coco", "", shards=3, rejected_share=0.5)
     )
@@ -155,7 +156,7 @@ class Line:
         extraction = self.root / "masks", self.root / "scene_graphs"
         with publish(target, self.root / "state") as staging:
             partition = Partition(self.root, images, self.data, staging, target, "", emit)
-            return tokenize.build(partition, self.tokenizer, extraction)
+            return tokenize.build(partition, self.tokenizer, extraction, self.severities)
 
     def write(self) -> None:
         """Write the images and the tables of what was found in them."""

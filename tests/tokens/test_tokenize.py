@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,12 +17,17 @@ from semtok.errors import SemtokError
 from semtok.sharding import Partition, shard_of
 from semtok.tables import REJECTED, read_table
 from semtok.tokens import tokenize
+from semtok.tokens.corruptions import KINDS, Corruption, corrupt
 from semtok.tokens.pixels import decode
-from semtok.tokens.shards import TokenShards
+from semtok.tokens.shards import CORRUPTED, TokenShards
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def fresh(line, name: str = "fresh") -> dict[str, bytes]:
@@ -81,8 +87,15 @@ def change_setting(line, image_id, seed):
     line.tokenizer["max_masks"] = 1 + seed % 4
 
 
+def corrupt_too(line, image_id, seed):
+    line.severities = (seed % 6,)
+
+
 #: What people do between two runs, to one of images 1 to 6 or to the settings.
-EDITS = [repaint, damage, drop_masks, drop_relation, remove, add, change_setting]
+EDITS = [
+    *(repaint, damage, drop_masks, drop_relation, remove, add, change_setting),
+    corrupt_too,
+]
 
 
 class Killed(BaseException):
@@ -186,6 +199,65 @@ def test_too_many_unreadable_images_stop_the_stage(line, target):
     with pytest.raises(SemtokError, match=r"3\.png: image 3: unreadable image .+rejected_share"):
         line.build(target)
     assert content(target) == before
+
+
+SCHEMES = {
+    "grid": {"scheme": "grid", "image_size": 16},
+    "semantic": None,
+    "grid_relations": {
+        **{"scheme": "grid_relations", "image_size": 16, "cell_size": 4},
+        **{"max_masks": 3, "max_relations": 2},
+    },
+    "grid_mask_map": {"scheme": "grid_mask_map", "image_size": 16, "max_masks": 3},
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_tokens_of_severity_0_are_those_of_the_picture_as_it_is(line, target, scheme):
+    line.tokenizer = SCHEMES[scheme] or line.tokenizer
+    line.severities = (0, 5)
+    assert line.build(target) == 3 * (1 + 2 * len(KINDS))
+    clean = {path.name: pa.ipc.open_file(path).read_all() for path in target.glob("*.arrow")}
+    for kind in KINDS:
+        for severity in line.severities:
+            folder = target / CORRUPTED / f"{kind}-{severity}"
+            found = {path.name: pa.ipc.open_file(path).read_all() for path in folder.iterdir()}
+            assert (found == clean) is (severity == 0)
+            assert TokenShards(folder).tokens == TokenShards(target).tokens
+
+
+def test_corrupted_tokens_are_of_the_corrupted_pixels_and_the_same_masks(line, target):
+    line.severities = (5,)
+    line.build(target)
+    indices = np.arange(6)
+    clean = TokenShards(target).rows(indices)
+    for kind in KINDS:
+        found = TokenShards(target / CORRUPTED / f"{kind}-5").rows(indices)
+        for name, values in vars(clean).items():
+            same = np.array_equal(values, getattr(found, name))
+            assert same is (name != "features"), name
+        coverage = found.features.reshape(len(found.features), -1, 4)[..., 3]
+        np.testing.assert_array_equal(
+            coverage, clean.features.reshape(len(clean.features), -1, 4)[..., 3]
+        )
+
+
+def test_pixels_are_corrupted_by_image_id_kind_and_severity(line, target):
+    line.tokenizer, line.severities = {"scheme": "grid", "image_size": 12}, (2,)
+    line.build(target)
+    for kind in KINDS:
+        rows = TokenShards(target / CORRUPTED / f"{kind}-2").rows(np.arange(6))
+        for image_id, pixels in zip(rows.image_ids.tolist(), rows.pixels, strict=True):
+            wanted = corrupt(decode(line.images[image_id], 12), image_id, Corruption(kind, 2))
+            np.testing.assert_array_equal(pixels, wanted[..., :3])
+
+
+def test_an_image_is_set_aside_once_whatever_is_made_of_it(line, target):
+    line.images[3], line.severities = line.images[3][:80], (1, 2)
+    line.build(target)
+    (row,) = read_table(target / "rejected.parquet", REJECTED).to_pylist()
+    assert row["shard"] == f"{shard_of(3, 3):03d}.arrow"
+    assert sorted(TokenShards(target / CORRUPTED / "blur-2").image_ids) == [1, 2, 4, 5, 6]
 
 
 def test_the_category_of_a_mask_is_no_input(line, target):

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from semtok.bench.cases import Ranks, Task
 from semtok.bench.contrasts import Contrast, Effect, effects
 from semtok.bench.intervals import Interval, Resampled, resample
@@ -63,7 +61,8 @@ def of_condition(
         values: dict[str, Resampled] = {}
         for variant in variants:
             here, there = (published.scores[variant][task] for task in (under, plain_task))
-            values |= dict(zip(_ends_of(variant), _two(here, there, bench.bootstrap), strict=True))
+            drawn = _two(here, there, bench.bootstrap, under.split == plain_task.split)
+            values |= dict(zip(_ends_of(variant), drawn, strict=True))
         family = [
             Contrast(variant, dict(zip(_ends_of(variant), (1.0, -1.0), strict=True)))
             for variant in variants
@@ -80,11 +79,13 @@ def _ends_of(variant: str) -> tuple[str, str]:
     return f"{variant} under the condition", f"{variant} without it"
 
 
-def _two(here: Ranks, there: Ranks, resamples: int) -> list[Resampled]:
-    """One variant's trainings on two tests, image by image where the tests are of the same."""
-    if np.array_equal(here.case_ids, there.case_ids) and np.array_equal(
-        here.clusters, there.clusters
-    ):
+def _two(here: Ranks, there: Ranks, resamples: int, one_split: bool) -> list[Resampled]:
+    """One variant's trainings on two tests, image by image where the tests are of the same.
+
+    A test may ask of an image more often than the other: clusters are what is drawn. As many of one
+    split are the same ones, in the same order.
+    """
+    if one_split and here.clusters.max() == there.clusters.max():
         both = resample([here, there], resamples, same_trainings=True)
     else:
         both = [resample([each], resamples, seed)[0] for seed, each in enumerate((here, there))]

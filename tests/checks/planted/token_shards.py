@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,8 +90,10 @@ def _stranger(rows: list[Row]) -> list[Row]:
     return [{**rows[0], "image_id": 1}, *rows]
 
 
-def _grid(name: str, plant: Callable[[Path], None], shows: str) -> Fault:
-    return Fault(_GRID, name, plant, shows)
+def _grid(
+    name: str, plant: Callable[[Path], None], shows: str, also: set[str] | None = None
+) -> Fault:
+    return Fault(_GRID, name, plant, shows, also or set())
 
 
 def _semantic(
@@ -112,10 +115,25 @@ def _popping(column: str) -> Callable[[Path], None]:
 NAN, INF = float("nan"), float("inf")
 FAULTS = [
     _grid("duplicate_images", repeating(*_PIXELS), "image_id=101 shard=000.arrow"),
-    _grid("images_of_other_splits", editing(*_PIXELS, _stranger), "image_id=1 shard=000.arrow"),
+    _grid(
+        "images_of_other_splits",
+        editing(*_PIXELS, _stranger),
+        "image_id=1 shard=000.arrow",
+        {"missing_corrupted"},
+    ),
     _grid("images_out_of_order", editing(*_PIXELS, lambda rows: rows[::-1]), "image_id=109"),
     _grid("missing_images", editing(*_PIXELS, lambda rows: rows[1:]), "image_id=101"),
     _grid("shards_of_other_tokens", _other_tokens, "shard=001.arrow"),
+    _grid(
+        "missing_corrupted",
+        editing("corrupted/blur-3/000.arrow", _PIXELS[1], lambda rows: rows[1:]),
+        "image_id=101 corruption=blur-3",
+    ),
+    _grid(
+        "missing_corrupted",
+        lambda folder: shutil.rmtree(folder / "corrupted" / "noise-3"),
+        "image_id=101 corruption=noise-3",
+    ),
     _grid("share_blank", editing(*_PIXELS, _blank), "1 of 60, first image_id=104"),
     rejecting(_GRID),
     _semantic("share_blank", editing(*_REGIONS, _uncovered), "1 of 7, first image_id=1 region=1"),
