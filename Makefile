@@ -31,12 +31,10 @@ coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco
 	@echo
 	@echo "params.yaml now describes COCO; 'git checkout params.yaml && dvc repro' goes back to scenes"
 
-study: $(VENV)/line  ## Train and score the variants of study.yaml: make study SIZE=small, or full
+study: $(VENV)/study  ## Train and score the variants of study.yaml: make study SIZE=small, or full
 	semtok study $(SIZE)
-	dvc repro
-	semtok study $(SIZE) --report
-	@echo
 	@echo "params.yaml now describes the study; 'git checkout params.yaml' goes back to the demo"
+	dvc repro --keep-going; repro=$$?; semtok study $(SIZE) --report && exit $$repro
 
 up: $(VENV)/line  ## Start MLflow and Dagster on loopback; Ctrl-C stops both
 	python -m dagster_project.services up
@@ -73,6 +71,10 @@ $(VENV)/line: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(VENV)/bin/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[line]'
 	@touch $@
 
+$(VENV)/study: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[line,clip]'
+	@touch $@ $(VENV)/line
+
 $(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(VENV)/bin/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[line,dev]'
-	@touch $@ $(VENV)/line
+	@touch $@ $(VENV)/line $(VENV)/study

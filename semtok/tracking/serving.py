@@ -11,7 +11,7 @@ import semtok
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
-#: What `semtok.predict` and the served model import.
+#: What `semtok.predict` and the served model import, whatever the model.
 _NEEDS = (
     "mlflow",
     "numpy",
@@ -66,9 +66,28 @@ def log_model(server: str, run_id: str, checkpoint: Path, name: str) -> str:
             code_paths=[str(Path(semtok.__file__).parent)],
             signature=signature(),
             input_example=example(),
-            pip_requirements=[f"{package}=={version(package)}" for package in _NEEDS],
+            pip_requirements=[f"{package}=={version(package)}" for package in needs(checkpoint)],
         )
     return str(logged.model_id)
+
+
+def needs(checkpoint: Path) -> list[str]:
+    """The packages that a checkpoint's model is served with, by their names on PyPI.
+
+    Args:
+        checkpoint: `seed-S` of a checkpoint artifact.
+
+    Raises:
+        SemtokError: its `config.json` is not what training writes.
+    """
+    from semtok.models.image_text import ModelConfig
+    from semtok.models.text import ClipText
+
+    path = checkpoint / "config.json"
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    config = ModelConfig.from_json(raw["model"], f"{path}: model")
+    borrowed = config.vision.encoder == "clip_vision" or isinstance(config.text, ClipText)
+    return [*_NEEDS, "transformers"] if borrowed else [*_NEEDS]
 
 
 def signature() -> "ModelSignature":

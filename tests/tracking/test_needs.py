@@ -1,0 +1,36 @@
+"""What a registered model is served with."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from semtok.models.encoder import VisionConfig
+from semtok.models.image_text import ModelConfig
+from semtok.models.text import ClipText, ScratchText
+from semtok.params import EncoderSettings
+from semtok.tracking.serving import needs
+
+OURS = ModelConfig(
+    EncoderSettings(width=24, depth=3, heads=3, mlp_ratio=2.0, embedding=10),
+    VisionConfig(48, 4, False, (), False, False, False),
+    ScratchText(vocabulary=20, context=9, end=2, width=16, depth=2, heads=2),
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "borrowed"),
+    [
+        (OURS, False),
+        (replace(OURS, vision=replace(OURS.vision, encoder="clip_vision")), True),
+        (replace(OURS, text=ClipText({"projection_dim": 10})), True),
+    ],
+    ids=["our own", "the reference ViT", "a CLIP text tower"],
+)
+def test_transformers_comes_along_where_the_model_is_built_with_it(
+    tmp_path: Path, config: ModelConfig, borrowed: bool
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model": config.as_json()}))
+    assert ("transformers" in needs(tmp_path)) == borrowed
+    assert {"torch", "mlflow"} <= set(needs(tmp_path))
