@@ -57,26 +57,46 @@ def _splits(params: Params) -> Faults:
 
 
 def _token_shards(params: Params) -> Faults:
-    """Each tokenizer says for each split what it reads."""
+    """Each tokenizer says for each split what it reads: of that split, and the same of each."""
     owners = _by_split(params, params.tokenizers)
     yield from _keys("token_shards", "tokenizer", owners, params.token_shards)
-    sources = ["images", *(f"extraction/{key}" for key in _by_split(params, params.extractors))]
     for key, shards in params.token_shards.items():
+        split = key.removeprefix(f"{owners[key]}-")
+        sources = ["images", *(f"extraction/{name}-{split}" for name in params.extractors)]
         if shards.tokenizer != owners[key]:
             yield f"token_shards.{key}.tokenizer", f"must be {owners[key]!r}"
         yield from _one_of(f"token_shards.{key}.reads", shards.reads, sources)
+        of_train = params.token_shards[f"{owners[key]}-train"].reads
+        if shards.reads.removesuffix(f"-{split}") != of_train.removesuffix("-train"):
+            yield (
+                f"token_shards.{key}.reads",
+                f"must be of the extractor that {owners[key]}-train reads, {of_train}",
+            )
 
 
 def _extraction(params: Params) -> Faults:
-    """Each extractor says for each split what it reads."""
+    """Each extractor says for each split what it reads: a trained model where it runs one.
+
+    What is called predicted has to be, and by the same model on every split.
+    """
     owners = _by_split(params, params.extractors)
     yield from _keys("extraction", "extractor", owners, params.extraction)
     for key, reads in params.extraction.items():
         if reads.extractor != owners[key]:
             yield f"extraction.{key}.extractor", f"must be {owners[key]!r}"
         for stage, kind in (("masks", "detector"), ("scene_graphs", "relation_model")):
-            sources = ["images", *(f"{kind}/{name}" for name in getattr(params, f"{kind}s"))]
-            yield from _one_of(f"extraction.{key}.{stage}", getattr(reads, stage), sources)
+            where, found = f"extraction.{key}.{stage}", getattr(reads, stage)
+            # A backend that a stage trains has the stage's name; the others have nothing to load.
+            backend = getattr(params.extractors[owners[key]], stage)
+            models = [f"{kind}/{name}" for name in getattr(params, f"{kind}s")]
+            if backend != kind and found != "images":
+                yield where, f"must be images: the backend {backend} runs no model"
+            if backend == kind and found not in models:
+                known = ", ".join(models) or f"{kind}/NAME, with NAME in {kind}s"
+                yield where, f"must be a model that the backend {kind} runs: {known}"
+            of_train = getattr(params.extraction[f"{owners[key]}-train"], stage)
+            if found != of_train:
+                yield where, f"must be what {owners[key]}-train reads, {of_train}"
 
 
 def _models(params: Params) -> Faults:

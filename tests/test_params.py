@@ -24,10 +24,25 @@ DETECTOR = {
 }
 
 
+def run_detectors(document: dict, *names: str) -> None:
+    """Add detectors, and an extractor `found` that runs the first."""
+    document["detectors"] = dict.fromkeys(names, DETECTOR)
+    document["extractors"]["found"] = {"masks": "detector", "scene_graphs": "geometry"}
+    reads = {"extractor": "found", "masks": f"detector/{names[0]}", "scene_graphs": "images"}
+    document["extraction"] |= {f"found-{each}": dict(reads) for each in ("train", "val", "test")}
+
+
 @pytest.fixture
 def raw() -> dict:
     """The project's own settings."""
     return yaml.safe_load((REPO / "params.yaml").read_text())
+
+
+def test_a_detector_may_run_on_every_split(tmp_path, raw):
+    run_detectors(raw, "small", "large")
+    for split in ("train", "val", "test"):
+        raw["token_shards"][f"semantic-{split}"]["reads"] = f"extraction/found-{split}"
+    assert load(write(tmp_path, raw)).extraction["found-val"].masks == "detector/small"
 
 
 def write(folder: Path, document: object) -> Path:
@@ -76,13 +91,42 @@ def test_the_projects_own_settings_are_right():
         ),
         (
             lambda p: p["extraction"]["annotated-val"].update(masks="detector/small"),
-            "extraction.annotated-val.masks: 'detector/small' is not one of images",
+            "extraction.annotated-val.masks: must be images: the backend panoptic runs no model",
+        ),
+        (
+            # True masks under the name of a detector's.
+            lambda p: (
+                p["detectors"].update(small=DETECTOR),
+                p["extraction"]["annotated-val"].update(masks="detector/small"),
+            ),
+            "extraction.annotated-val.masks: must be images: the backend panoptic runs no model",
+        ),
+        (
+            lambda p: p["extractors"]["annotated"].update(scene_graphs="relation_model"),
+            "extraction.annotated-test.scene_graphs: must be a model that the backend "
+            "relation_model runs: relation_model/NAME, with NAME in relation_models",
+        ),
+        (
+            lambda p: (
+                run_detectors(p, "small", "large"),
+                p["extraction"]["found-val"].update(masks="images"),
+            ),
+            "extraction.found-val.masks: must be a model that the backend detector runs: "
+            "detector/large, detector/small",
+        ),
+        (
+            lambda p: (
+                run_detectors(p, "small", "large"),
+                p["extraction"]["found-val"].update(masks="detector/large"),
+            ),
+            "extraction.found-val.masks: must be what found-train reads, detector/small",
         ),
         (
             # It would learn from what it finds.
             lambda p: (
                 p["detectors"].update(small=DETECTOR),
-                p["extraction"]["annotated-val"].update(masks="detector/small"),
+                p["extractors"]["annotated"].update(masks="detector"),
+                [each.update(masks="detector/small") for each in p["extraction"].values()],
             ),
             "detectors: learn from the extractor 'annotated', which must be there and read images",
         ),
@@ -99,6 +143,19 @@ def test_the_projects_own_settings_are_right():
         (
             lambda p: p["token_shards"]["grid-val"].update(reads="index"),
             "token_shards.grid-val.reads: 'index' is not one of",
+        ),
+        (
+            lambda p: p["token_shards"]["semantic-val"].update(reads="extraction/annotated-test"),
+            "token_shards.semantic-val.reads: 'extraction/annotated-test' is not one of images, "
+            "extraction/annotated-val",
+        ),
+        (
+            lambda p: (
+                run_detectors(p, "small"),
+                p["token_shards"]["semantic-test"].update(reads="extraction/found-test"),
+            ),
+            "token_shards.semantic-test.reads: must be of the extractor that semantic-train reads, "
+            "extraction/annotated-train",
         ),
         (
             lambda p: p["token_shards"]["grid-val"].update(tokenizer="semantic"),

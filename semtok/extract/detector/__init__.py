@@ -24,9 +24,6 @@ from semtok.extract.detector.prediction import Region, regions
 from semtok.extract.photos import read_image, to_tensor
 from semtok.params import Count, Share
 
-#: The stage that trains it.
-TRAINED_BY = "detector"
-
 #: It tells regions apart and does not name them.
 _CATEGORY_ID, _CATEGORY = 1, "region"
 
