@@ -1,6 +1,7 @@
 """The study's settings: `study.yaml` laid over `params.yaml`, which DVC and Dagster read."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,14 @@ _HEADER = """\
 # Written by `semtok study {size}`: the settings of study.yaml over those that stood here.
 # `git checkout params.yaml` brings the demo's settings back.
 """
+
+
+@dataclass(frozen=True)
+class Study:
+    """All of `study.yaml`: what to lay over `params.yaml`, in the same shape."""
+
+    sizes: Mapping[str, Mapping[str, Any]]
+    all: Mapping[str, Any] = field(default_factory=dict)  # whatever the size
 
 
 def write(root: Path, size: str) -> Params:
@@ -65,9 +74,12 @@ def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def _document(root: Path, size: str) -> dict[str, Any]:
-    study = params.read(root / "study.yaml")
-    sizes = study.get("sizes", {})
-    if size not in sizes:
-        raise SemtokError(f"{size}: no such size of the study; there are {', '.join(sizes)}")
-    document = laid_over(params.read(root / "params.yaml"), study.get("all", {}))
-    return laid_over(document, sizes[size])
+    path = root / "study.yaml"
+    study = params.parse(Study, params.read(path), str(path))
+    if size not in study.sizes:
+        known = ", ".join(study.sizes) or "none"
+        raise SemtokError(f"{size}: no such size of the study; there are {known}")
+    base = params.read(root / "params.yaml")
+    if not isinstance(base, Mapping):
+        raise SemtokError(f"{root / 'params.yaml'}: no settings; git checkout params.yaml")
+    return laid_over(laid_over(base, study.all), study.sizes[size])

@@ -68,6 +68,7 @@ def test_the_study_has_the_variants_of_the_page():
     for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
         shown = study.laid_over(shown, yaml.safe_load(block))
     everything = yaml.safe_load((REPO / "study.yaml").read_text())["all"]
+    del everything["extractors"]["annotated"]  # the demo's, which the page takes as given
     sections = ("tokenizers", "token_shards", "variants")
     sections += ("detectors", "relation_models", "extractors", "extraction")
     assert {name: everything[name] for name in sections} == {name: shown[name] for name in sections}
@@ -89,6 +90,47 @@ def test_an_unknown_size_and_a_wrong_setting_leave_params_alone(project):
     with pytest.raises(SemtokError, match=r"study\.yaml: no such file"):
         study.write(project, "small")
     assert (project / "params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the whole block: input should be a dictionary"),
+        ("- all", "the whole block: input should be a dictionary"),
+        ("all:\nsizes: {small: {}}", "all: input should be a valid"),
+        ("all: {}\nsizes: {small: }", "sizes.small: input should be a valid"),
+        ("all: {}\nsizes: [small]", "sizes: input should be a valid"),
+        ("al: {}\nsizes: {small: {}}", "al: unknown key; remove it or check its spelling"),
+        ("all: {}", "sizes: missing; add it"),
+    ],
+)
+def test_a_file_that_is_no_study_is_refused_in_one_line(project, text, message):
+    before = (project / "params.yaml").read_bytes()
+    (project / "study.yaml").write_text(text)
+    with pytest.raises(SemtokError) as caught:
+        study.write(project, "small")
+    assert str(caught.value).startswith(f"{project / 'study.yaml'}: {message}")
+    assert "\n" not in str(caught.value)
+    assert (project / "params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", "- data"])
+def test_params_that_are_no_settings_are_refused(project, text):
+    (project / "params.yaml").write_text(text)
+    with pytest.raises(SemtokError, match=r"params\.yaml: no settings; git checkout params\.yaml"):
+        study.write(project, "small")
+
+
+def test_the_study_is_of_scenes_after_coco_too(project):
+    alone = study.settings(project, "small")
+    path = project / "params.yaml"
+    document = yaml.safe_load(path.read_text())
+    coco = {"name": "coco", "format": "coco", "source": "/data/coco"}  # as `make coco` writes it
+    document["data"] |= coco
+    document["extractors"]["annotated"] = {"masks": "instances", "scene_graphs": "geometry"}
+    path.write_text(yaml.safe_dump(document))
+    found = study.write(project, "small")
+    assert (found.data, found.extractors) == (alone.data, alone.extractors)
 
 
 FULL = """
