@@ -69,7 +69,7 @@ def _masks(context: Context) -> Summary:
     partition = context.images()
     extractor = context.params.extractors[context.name]
     masks.build(partition, context.files(), extractor, context.model())
-    cost.hand_down([context.model()], context.staging)
+    cost.hand_down({"masks": context.model()}, context.staging)
     return extraction.draw(partition, context.staging, scene_graphs=None)
 
 
@@ -80,7 +80,7 @@ def _scene_graphs(context: Context) -> Summary:
     partition, masks = context.images(), context.input("masks", context.partition)
     extractor = context.params.extractors[context.name]
     scene_graphs.build(partition, context.files(), masks, extractor, context.model())
-    cost.hand_down([context.model()], context.staging)
+    cost.hand_down({"scene_graphs": context.model()}, context.staging)
     return extraction.draw(partition, masks, context.staging)
 
 
@@ -100,7 +100,8 @@ def _token_shards(context: Context) -> Summary:
     severities = corruption.severities if corrupted else ()
     tokenizer = context.params.tokenizers[context.name]
     tokenize.build(context.images(), tokenizer, extraction, severities)
-    cost.hand_down(extraction or (), context.staging)
+    sources = zip(("masks", "scene_graphs"), extraction or (), strict=False)
+    cost.hand_down(dict(sources), context.staging)
     shards = TokenShards(context.staging)
     tokens.draw(shards, context.staging / "preview.png")
     return Summary({"images": len(shards)}, pictures=("preview.png",))
@@ -164,7 +165,8 @@ def _scores(context: Context) -> Summary:
     from semtok.data import index
 
     bench = context.params.bench
-    tokenizer = context.params.variants[context.partition].tokenizer
+    variant = context.params.variants[context.partition]
+    tokenizer = variant.tokenizer
     checkpoint = context.input("checkpoint", context.partition)
     table = scoring.score(
         checkpoint,
@@ -174,7 +176,8 @@ def _scores(context: Context) -> Summary:
         context.staging,
         context.emit,
     )
-    costs.add_extraction(context.staging, context.input("token_shards", f"{tokenizer}-val"))
+    tokens = context.input("token_shards", f"{tokenizer}-val")
+    costs.add_extraction(context.staging, tokens, variant)
     # The leaderboard draws the curves of all variants and reads nothing but scores.
     for seed, folder in scoring.seed_folders(checkpoint).items():
         shutil.copyfile(folder / "history.parquet", context.staging / _history(seed))

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from semtok.errors import SemtokError
-from semtok.params import parse
+from semtok.params import VariantSettings, parse
 
 NAME = "costs.json"
 
@@ -28,7 +28,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Extraction:
-    """What the models take that find masks and relations, all of them together.
+    """What the models take that find masks and relations, those together that a variant needs.
 
     Attributes:
         parameters: of the networks that look at one image.
@@ -39,6 +39,14 @@ class Extraction:
     parameters: int
     flops_per_image: float
     images: int
+
+
+@dataclass(frozen=True)
+class _ByStage:
+    """What each of the two takes; None: it runs no model."""
+
+    masks: Extraction | None = None
+    scene_graphs: Extraction | None = None
 
 
 @dataclass(frozen=True)
@@ -87,15 +95,29 @@ def of_trainings(folders: list[Path]) -> Costs:
     )
 
 
-def add_extraction(folder: Path, tokens: Path) -> None:
-    """Add to `costs.json` of a folder what the models took that made token shards, if any did.
+def add_extraction(folder: Path, tokens: Path, variant: VariantSettings) -> None:
+    """Add to `costs.json` of a folder what the models took that a variant's tokens rest on.
+
+    Args:
+        folder: with the `costs.json`; it stays where no model took anything.
+        tokens: token shards, with what masks and scene graphs took where models found them.
+        variant: it pays for relations where it is told any.
 
     Raises:
         SemtokError: as `read`.
     """
     path = tokens / _EXTRACTION
     if path.exists():
-        write(folder, replace(read(folder), extraction=parse(Extraction, _json(path), str(path))))
+        found = parse(_ByStage, _json(path), str(path))
+        told = variant.intangible or variant.relation_bias
+        paid = [each for each in (found.masks, found.scene_graphs if told else None) if each]
+        if paid:
+            total = Extraction(
+                parameters=sum(each.parameters for each in paid),
+                flops_per_image=sum(each.flops_per_image for each in paid),
+                images=max(each.images for each in paid),
+            )
+            write(folder, replace(read(folder), extraction=total))
 
 
 def write(folder: Path, costs: Costs) -> None:

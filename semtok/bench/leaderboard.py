@@ -18,7 +18,7 @@ NAME = "leaderboard.parquet"
 #: One row a task, metric and variant; null where a number is undefined or the baseline's own.
 LEADERBOARD = TableSchema(
     "leaderboard",
-    4,
+    5,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -53,6 +53,8 @@ LEADERBOARD = TableSchema(
             ("parameters_bias", pa.int64()),
             ("parameters_text", pa.int64()),
             ("flops_per_image", pa.float64()),
+            ("extraction_flops_per_image", pa.float64()),  # null where no model finds anything
+            ("extraction_images", pa.int64()),  # with labels, that those models learned from
             ("training_seconds", pa.float64()),
             ("learning_rate", pa.float64()),
             ("confidence", pa.float64()),
@@ -130,6 +132,8 @@ def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
         "tokens_per_image": cost.tokens_per_image,
         **{f"parameters_{role}": count for role, count in parameters.items()},
         "flops_per_image": cost.flops_per_image,
+        "extraction_flops_per_image": cost.extraction and cost.extraction.flops_per_image,
+        "extraction_images": cost.extraction and cost.extraction.images,
         "training_seconds": cost.training_seconds,
         "learning_rate": cost.learning_rate,
         "confidence": comparison.confidence,

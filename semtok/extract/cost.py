@@ -1,6 +1,6 @@
 """What extraction by models costs, handed down the line beside what was extracted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from semtok.extract.learning import read_json, write_json
@@ -12,23 +12,25 @@ NAME = "extraction_cost.json"
 _OF_A_MODEL = "cost.json"
 
 
-def hand_down(sources: Sequence[Path | None], staging: Path) -> None:
-    """Write what the sources cost together; nothing where none of them cost anything.
+def hand_down(sources: Mapping[str, Path | None], staging: Path) -> None:
+    """Write what each stage of extraction costs; nothing where none of them cost anything.
 
     Args:
-        sources: artifacts of models, or what was made with them; None: no model.
+        sources: `masks`, `scene_graphs` or both -> the artifact of the model that the stage runs
+            (None: it runs no model), or what the stage has made.
         staging: the folder to write to.
     """
-    found = [each for each in map(_read, sources) if each]
+    found = {stage: cost for stage, each in sources.items() if (cost := _read(stage, each))}
     if found:
-        total = {
-            name: sum(each[name] for each in found) for name in ("parameters", "flops_per_image")
-        }
-        write_json(staging / NAME, {**total, "images": max(each["images"] for each in found)})
+        write_json(staging / NAME, found)
 
 
-def _read(source: Path | None) -> dict[str, float]:
+def _read(stage: str, source: Path | None) -> dict[str, float] | None:
     if source and (source / _OF_A_MODEL).exists():
         cost = read_json(source / _OF_A_MODEL)
-        return {**cost, "images": cost["labels"]["images"]}
-    return read_json(source / NAME) if source and (source / NAME).exists() else {}
+        names = ("parameters", "flops_per_image")
+        return {**{name: cost[name] for name in names}, "images": cost["labels"]["images"]}
+    if source and (source / NAME).exists():
+        handed: dict[str, float] = read_json(source / NAME)[stage]
+        return handed
+    return None

@@ -151,12 +151,18 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def size(network: nn.Module, look: Callable[[], object]) -> dict[str, float]:
-    """Parameters of a network, and FLOPs of a look at one image; a multiply-add is two."""
+def size(network: nn.Module, look: Callable[[], object], images: int = 1) -> dict[str, float]:
+    """Parameters of a network, and FLOPs of a look at one image; a multiply-add is two.
+
+    Args:
+        network: one of those that look.
+        look: looks at so many images.
+        images: FLOPs are the mean over them.
+    """
     with FlopCounterMode(display=False) as counter:
         look()
     parameters = sum(each.numel() for each in network.parameters())
-    return {"parameters": parameters, "flops_per_image": counter.get_total_flops()}
+    return {"parameters": parameters, "flops_per_image": counter.get_total_flops() / images}
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

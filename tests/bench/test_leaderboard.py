@@ -1,12 +1,15 @@
 """The leaderboard from scores on disk."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from semtok.bench import costs, leaderboard
 from semtok.bench.cases import CASES
 from semtok.errors import SemtokError
+from semtok.extract import cost as cost_of_extraction
+from semtok.params import VariantSettings
 from semtok.tables import read_table, write_table
 
 COSTS = costs.Costs(costs.Parameters(900, 90, 8, 500, 1), 12.5, 3e6, 60.0, 1e-3)
@@ -23,6 +26,8 @@ def scores(tmp_path, make_cases):
 
 
 def test_quality_stands_beside_cost(scores, tmp_path):
+    paid = replace(COSTS, extraction=costs.Extraction(500, 7e6, 40))
+    costs.write(scores["semantic"], paid)
     board = leaderboard.build(scores, "vit", 50, 0.95)
     leaderboard.write(board, tmp_path)
     rows = read_table(tmp_path / "leaderboard.parquet", leaderboard.LEADERBOARD).to_pylist()
@@ -39,6 +44,8 @@ def test_quality_stands_beside_cost(scores, tmp_path):
         "parameters_embeddings": 90,
         "parameters_bias": 8,
         "flops_per_image": 3e6,
+        "extraction_flops_per_image": 7e6,
+        "extraction_images": 40,
         "training_seconds": 60.0,
         "learning_rate": 1e-3,
         "chance": pytest.approx(0.1),
@@ -48,7 +55,43 @@ def test_quality_stands_beside_cost(scores, tmp_path):
         "label": "smoke run (1 seed; a claim needs 5)",
     }
     assert {name: row[name] for name in expected} == expected
-    assert [r["points"] for r in rows if r["variant"] == "vit"] == [None] * 4
+    of_vit = [r for r in rows if r["variant"] == "vit"]
+    assert [r["points"] for r in of_vit] == [None] * 4
+    assert {(r["extraction_flops_per_image"], r["extraction_images"]) for r in of_vit} == {
+        (None, None)
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "models", "paid"),
+    [
+        ({}, ("masks", "scene_graphs"), costs.Extraction(10, 100.0, 40)),
+        ({"permute_relations": True}, ("masks", "scene_graphs"), costs.Extraction(10, 100.0, 40)),
+        ({"intangible": True}, ("masks", "scene_graphs"), costs.Extraction(17, 170.0, 50)),
+        ({"relation_bias": True}, ("masks", "scene_graphs"), costs.Extraction(17, 170.0, 50)),
+        ({"relation_bias": True}, ("masks",), costs.Extraction(10, 100.0, 40)),
+        ({"relation_bias": True}, ("scene_graphs",), costs.Extraction(7, 70.0, 50)),
+        ({}, ("scene_graphs",), None),
+        ({"intangible": True}, (), None),
+    ],
+)
+def test_who_is_told_no_relation_pays_for_none(tmp_path, told, models, paid):
+    """From the models' own stages to the bill, as masks, scene graphs and token shards hand it."""
+    stages = {"masks": (10, 100.0, 40), "scene_graphs": (7, 70.0, 50)}
+    for name, (parameters, flops, images) in stages.items():
+        folder, model = tmp_path / name, tmp_path / f"model of {name}"
+        folder.mkdir()
+        model.mkdir()
+        labels = {"images": images, "masks": 9}
+        cost = {"parameters": parameters, "flops_per_image": flops, "seconds_per_image": 1.0}
+        (model / "cost.json").write_text(json.dumps(cost | {"labels": labels}))
+        cost_of_extraction.hand_down({name: model if name in models else None}, folder)
+    tokens = tmp_path / "tokens"
+    tokens.mkdir()
+    cost_of_extraction.hand_down({name: tmp_path / name for name in stages}, tokens)
+    costs.write(tmp_path, COSTS)
+    costs.add_extraction(tmp_path, tokens, VariantSettings("semantic", **told))
+    assert costs.read(tmp_path) == replace(COSTS, extraction=paid)
 
 
 def test_the_same_scores_give_the_same_bytes(scores, tmp_path):

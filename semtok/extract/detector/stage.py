@@ -1,13 +1,17 @@
 """The stage `detector`: trains it, and says how well it does and what it costs."""
 
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from semtok.extract import learning
 from semtok.extract.average_precision import average_precision
+from semtok.extract.crossfit import folds_of
 from semtok.extract.detector import Settings, new_network
+from semtok.extract.detector.network import Network
 from semtok.extract.detector.prediction import regions
 from semtok.extract.detector.training import train
 from semtok.extract.extracted import extracted_masks
@@ -17,6 +21,9 @@ from semtok.sharding import Partition
 
 #: For average precision nearly all that is found counts, in the order of its score.
 _ALL = {"detector": {"score": 0.05, "masks": 100}}
+
+#: Images of val that FLOPs are counted on: a region that is found has to be drawn as well.
+_LOOKED_AT = 32
 
 
 def build(
@@ -52,13 +59,23 @@ def build(
     quality = average_precision(found, extracted_masks(val, files, extractor))
     learning.write_json(staging / "quality.json", quality)
 
-    config = learning.read_json(staging / "config.json")
-    network = new_network(config).eval()
-    first = read_image(val.root / val.images["path"][0].as_py(), settings.image_size)
+    looked_at = val.images.slice(0, _LOOKED_AT)
+    networks = learning.load(staging, new_network)
     cost = {
-        **learning.size(network, lambda: regions(network, to_tensor([first]))),
+        **learning.size(
+            networks[0],
+            lambda: _look(networks, val.root, looked_at, settings.image_size),
+            looked_at.num_rows,
+        ),
         "seconds_per_image": seconds / val.images.num_rows,
         "labels": {"images": partition.images.num_rows, "masks": wanted.num_rows},
     }
     learning.write_json(staging / "cost.json", cost)
     return found.filter(pc.greater_equal(found["score"], Settings().score))
+
+
+def _look(networks: Sequence[Network], root: Path, images: pa.Table, size: int) -> None:
+    """Show each image to the network of its fold."""
+    own = folds_of(images["image_id"].to_numpy(), len(networks))
+    for path, fold in zip(images["path"].to_pylist(), own.tolist(), strict=True):
+        regions(networks[fold], to_tensor([read_image(root / path, size)]).to(learning.device()))
