@@ -86,7 +86,7 @@ def resample(
     resamples: int,
     seed: int = 0,
     block: int = BLOCK,
-    same_trainings: bool = False,
+    test: int = 0,
 ) -> list[dict[str, Resampled]]:
     """Draw the resamples of one task, for all variants at once.
 
@@ -95,21 +95,17 @@ def resample(
         resamples: B, how many to draw.
         seed: of the random numbers; the same seed gives the same intervals.
         block: bytes of memory to work in, roughly.
-        same_trainings: whether these are the scores of one variant's trainings, put to several
-            tests: then their seeds are drawn together, too.
+        test: the trainings may be put to several tests, each of which calls this. Tests of the
+            same number draw the same images; the seeds that are drawn are the same in all tests.
 
     Returns:
         For each variant, metric -> its estimate and replicates.
     """
     clusters, cases = variants[0].clusters.max() + 1, len(variants[0].clusters)
     rows = int(max(1, block // (24 * max(clusters, cases))))
-    images = np.random.default_rng([seed, 0])
+    images = np.random.default_rng([seed, 0, test])
     shares = [
-        _shares(
-            np.random.default_rng([seed, 1, 0 if same_trainings else number]),
-            resamples,
-            len(each.seeds),
-        )
+        _shares(np.random.default_rng([seed, 1, number]), resamples, len(each.seeds))
         for number, each in enumerate(variants)
     ]
     prepared = [_Prepared(each) for each in variants]

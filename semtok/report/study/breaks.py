@@ -30,9 +30,8 @@ def sections(published: Published, found: Found) -> Iterator[str]:
     benchmarks = dict.fromkeys(task.benchmark for task in published.tasks)
     known = {condition_of(each, benchmarks): None for each in benchmarks}
     for condition in [each for each in known if each not in ("", "permuted")]:
-        table = tables.of_condition(
-            published, _under(published, found, condition), list(published.scores)
-        )
+        tasks = _under(published, found, condition)
+        table = tables.of_condition(published, found, tasks, list(published.scores))
         parts += [f"### {condition.replace('_', ' ').capitalize()}", str(table)] if table else []
     if parts:
         yield "## Where it breaks"
@@ -77,7 +76,9 @@ def _other_splits(published: Published, found: Found) -> Iterator[str]:
             for task in found
             if (under := task._replace(split=split)) in published.tasks
         }
-        if tasks and (table := tables.of_condition(published, tasks, list(published.scores))):
+        if tasks and (
+            table := tables.of_condition(published, found, tasks, list(published.scores))
+        ):
             yield f"### The split {split}"
             yield f"Each variant on {split}, minus the same on {FINAL}."
             yield table
@@ -109,7 +110,7 @@ def permuted_at_test(published: Published, found: Found) -> Iterator[str]:
         and not variants[name].permute_relations
     ]
     tasks = _under(published, found, "permuted")
-    if tasks and (table := tables.of_condition(published, tasks, told)):
+    if tasks and (table := tables.of_condition(published, found, tasks, told)):
         yield "### Permuted at test alone"
         yield (
             "What a variant, trained with true relations, loses when those of each test image are "

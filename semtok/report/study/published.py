@@ -70,12 +70,33 @@ class Published:
         """What the study has to be called: empty where claims may rest on it."""
         return protocol.label(min(self.seeds.values()))
 
-    def resampled(self, task: Task) -> dict[str, Resampled]:
-        """`METRIC` of each variant on a task, resampled together."""
+    def resampled(self, task: Task, test: int = 0) -> dict[str, Resampled]:
+        """`METRIC` of each variant on a task, resampled together.
+
+        Args:
+            task: one of `tasks`.
+            test: as of `intervals.resample`.
+        """
         drawn = resample(
-            [tasks[task] for tasks in self.scores.values()], self.params.bench.bootstrap
+            [tasks[task] for tasks in self.scores.values()], self.params.bench.bootstrap, test=test
         )
         return {name: each[METRIC] for name, each in zip(self.scores, drawn, strict=True)}
+
+    def resampled_again(self, task: Task, plain: Task) -> dict[str, Resampled]:
+        """The same trainings put to another test: `resampled`, paired with that of a plain task.
+
+        Seeds are drawn as for the plain task; so are images where both tests are of the same. One
+        may ask of an image more often than the other: clusters are what is drawn, and as many of
+        one split are the same ones, in the same order.
+
+        Args:
+            task: one of `tasks`.
+            plain: the one that it is compared with.
+        """
+        tasks = next(iter(self.scores.values()))
+        many, few = (tasks[each].clusters.max() for each in (task, plain))
+        same = task.split == plain.split and many == few
+        return self.resampled(task, test=0 if same else 1)
 
     def commits(self) -> Counter[str]:
         """Where the trainings started from, and how many from each."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from semtok.bench.cases import Ranks, Task
+from semtok.bench.cases import Task
 from semtok.bench.contrasts import Contrast, Effect, effects
-from semtok.bench.intervals import Interval, Resampled, resample
+from semtok.bench.intervals import Interval, Resampled
 from semtok.report.study.published import METRIC, Published
 from semtok.report.study.questions import Question
 
@@ -44,52 +44,46 @@ def in_short(questions: Sequence[Question], found: Found, confidence: float) -> 
 
 
 def of_condition(
-    published: Published, tasks: Mapping[Task, Task], variants: Sequence[str]
+    published: Published, found: Found, tasks: Mapping[Task, Task], variants: Sequence[str]
 ) -> str | None:
     """What variants gain or lose under a condition, each against itself; None without variants.
 
     Args:
         published: the scores.
+        found: the values of the tasks without the condition.
         tasks: each task under the condition, and the same one without.
         variants: which ones, one row each.
     """
-    bench = published.params.bench
     if not variants:
         return None
+    drops = [_drop(variant) for variant in variants]
     columns = []
     for under, plain_task in tasks.items():
-        values: dict[str, Resampled] = {}
-        for variant in variants:
-            here, there = (published.scores[variant][task] for task in (under, plain_task))
-            drawn = _two(here, there, bench.bootstrap, under.split == plain_task.split)
-            values |= dict(zip(_ends_of(variant), drawn, strict=True))
-        family = [
-            Contrast(variant, dict(zip(_ends_of(variant), (1.0, -1.0), strict=True)))
-            for variant in variants
-        ]
-        columns.append(effects(family, values, METRIC, bench.confidence))
+        values = _both(published.resampled_again(under, plain_task), found[plain_task])
+        columns.append(effects(drops, values, METRIC, published.params.bench.confidence))
     rows = [
-        [f"`{variant}`", *(_cell(column[number]) for column in columns)]
-        for number, variant in enumerate(variants)
+        [drop.name, *(_cell(column[number]) for column in columns)]
+        for number, drop in enumerate(drops)
     ]
     return markdown(["R@1, points", *map(name, tasks.values())], rows)
 
 
+def _drop(variant: str) -> Contrast:
+    here, there = _ends_of(variant)
+    return Contrast(f"`{variant}`", {here: 1.0, there: -1.0})
+
+
+def _both(under: Mapping[str, Resampled], plain: Mapping[str, Resampled]) -> dict[str, Resampled]:
+    """Values under a condition and without it, by the names of `_ends_of`."""
+    values: dict[str, Resampled] = {}
+    for variant in under:
+        here, there = _ends_of(variant)
+        values |= {here: under[variant], there: plain[variant]}
+    return values
+
+
 def _ends_of(variant: str) -> tuple[str, str]:
     return f"{variant} under the condition", f"{variant} without it"
-
-
-def _two(here: Ranks, there: Ranks, resamples: int, one_split: bool) -> list[Resampled]:
-    """One variant's trainings on two tests, image by image where the tests are of the same.
-
-    A test may ask of an image more often than the other: clusters are what is drawn. As many of one
-    split are the same ones, in the same order.
-    """
-    if one_split and here.clusters.max() == there.clusters.max():
-        both = resample([here, there], resamples, same_trainings=True)
-    else:
-        both = [resample([each], resamples, seed)[0] for seed, each in enumerate((here, there))]
-    return [each[METRIC] for each in both]
 
 
 def of_values(published: Published, found: Found) -> str:
