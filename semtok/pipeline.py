@@ -306,7 +306,13 @@ _STAGES = (
         about="All variants side by side, by the protocol.",
         partitions=_unpartitioned,
         inputs=lambda params, partition: [("scores", variant) for variant in params.variants],
-        settings=lambda partition: ["bench", "variants", "checks.leaderboard"],
+        settings=lambda partition: [
+            "bench",
+            "tokenizers",
+            "token_shards",
+            "variants",
+            "checks.leaderboard",
+        ],
         source=("semtok/bench", "semtok/report", "semtok/train/history.py", *_TABLES),
         modules=lambda params, partition: [
             "semtok.bench.leaderboard",

@@ -207,7 +207,7 @@ def _leaderboard(context: Context) -> Summary:
         chart.draw(board, picture)
     else:
         found = board.comparison
-        forest.draw(found, headlines(found.cases), forest.groups(variants), picture)
+        forest.draw(found, headlines(found.cases), forest.groups(context.params, variants), picture)
     first = _history(context.params.train.seeds[0])
     histories = {name: context.input("scores", name) / first for name in board.costs}
     (curves if few else curve_grid).draw(

@@ -1,6 +1,6 @@
 """Many variants in one picture: a row a variant, a column a task, a dot with its interval."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -8,28 +8,45 @@ from matplotlib.ticker import MaxNLocator
 
 from semtok.bench.cases import RECALLS, Task
 from semtok.bench.comparison import Comparison, Row
-from semtok.params import VariantSettings
+from semtok.params import Params
 from semtok.report.style import BASELINE, MUTED, PALETTE, picture
+from semtok.report.told import ORACLE, PREDICTED, told
 
 METRIC = next(iter(RECALLS))
 
 _COLUMNS = 4  # panels side by side
 _ROW = 0.19  # inches
+_CONTROLS = "Controls"
 
 
-def groups(variants: Mapping[str, VariantSettings]) -> dict[str, list[str]]:
-    """What variants are listed under: what their tokens are, and controls apart.
+def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
+    """What variants are listed under: what their tokens are and who found them; controls apart.
 
     Args:
-        variants: their settings by name.
+        params: all settings.
+        variants: of which ones.
     """
-    found: dict[str, list[str]] = {"Patches": [], "Regions": [], "Controls": []}
-    for name, each in variants.items():
-        if each.permute_relations or each.features != "all":
-            found["Controls"].append(name)
-        else:
-            found["Patches" if each.patch_size else "Regions"].append(name)
+    kinds = ("Patches", "Regions")
+    order = [f"{kind}{who}" for who in ("", f", {PREDICTED}", f", {ORACLE}") for kind in kinds]
+    found: dict[str, list[str]] = {group: [] for group in (*order, _CONTROLS)}
+    for name in variants:
+        who = told(params, name)
+        kind = kinds[params.variants[name].patch_size is None]
+        own = f"{kind}, {who}" if who else kind
+        found[_CONTROLS if _is_control(params, name) else own].append(name)
     return {group: names for group, names in found.items() if names}
+
+
+def _is_control(params: Params, variant: str) -> bool:
+    """Whether it asks why others win, and is no candidate itself."""
+    each = params.variants[variant]
+    return bool(
+        each.permute_relations
+        or each.features != "all"
+        or each.auxiliary
+        or each.encoder != "tokens"
+        or params.tokenizers[each.tokenizer]["scheme"] == "grid_mask_map"
+    )
 
 
 def draw(

@@ -2,15 +2,16 @@
 
 import contextlib
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from semtok import study
 from semtok.errors import SemtokError
 from semtok.extract.rle import encode
-from semtok.params import VariantSettings
 from semtok.report import chart, curve_grid, curves, forest, overlay, style, tokens
 from semtok.report.headlines import headlines
 from semtok.tokens import shards
@@ -248,22 +249,22 @@ def test_many_variants_stand_in_rows_best_first_within_their_group(make_board, d
         )
 
 
-def test_controls_are_listed_apart():
-    def of(**settings):
-        return VariantSettings("some", **settings)
-
-    variants = {
-        "vit": of(patch_size=16),
-        "regions": of(),
-        "permuted": of(permute_relations=True),
-        "shapes": of(patch_size=16, features="shape"),
+def test_oracles_and_controls_are_listed_apart():
+    params = study.settings(Path(__file__).parents[2], "small")
+    controls = {"vit_mask_map", "vit_reference", "vit_auxiliary", "regions_permuted_predicted"}
+    controls |= {"graph_only", "mask_map_only", "semantic_permuted"}
+    plain = {"vit", "vit_4"}, {"vit_relations_predicted"}, {"regions_predicted"}
+    oracles = {"vit_bias", "vit_relations"}, {"regions", "semantic"}
+    names = sorted(controls.union(*plain, *oracles))
+    assert {group: set(own) for group, own in forest.groups(params, names).items()} == {
+        "Patches": plain[0],
+        "Patches, predicted": plain[1],
+        "Regions, predicted": plain[2],
+        "Patches, oracle": oracles[0],
+        "Regions, oracle": oracles[1],
+        "Controls": controls,
     }
-    assert forest.groups(variants) == {
-        "Patches": ["vit"],
-        "Regions": ["regions"],
-        "Controls": ["permuted", "shapes"],
-    }
-    assert list(forest.groups({"vit": variants["vit"]})) == ["Patches"]
+    assert list(forest.groups(params, ["vit"])) == ["Patches"]
 
 
 def test_every_curve_of_many_has_its_panel(history, drawn, tmp_path):

@@ -95,7 +95,8 @@ def written(published, tmp_path):
 
 
 def row(text, start):
-    (line,) = [line for line in text.splitlines() if line.startswith(f"| {start} |")]
+    starts = (f"| {start} |", f"| {start} *oracle* |")
+    (line,) = [line for line in text.splitlines() if line.startswith(starts)]
     return [cell.strip() for cell in line.split("|")[2:-1]]
 
 
@@ -127,6 +128,37 @@ def test_effects_are_those_that_were_planted(whole):
 
 def test_a_result_against_us_is_printed_as_it_is(whole):
     assert row(whole[0], "`vit_mask_map` − `vit`")[0].startswith("**-15.0 [-2")
+
+
+def test_predicted_extraction_leads_and_oracles_are_marked(whole):
+    text, _ = whole
+    assert sections(text)[:3] == ["In short", "What earned the gain", "Predicted extraction"]
+    short = text[text.index("## In short") : text.index("## What earned")].splitlines()
+    rows = [line.split(" |")[0] for line in short if line.startswith("| ") and ":" in line][2:]
+    assert rows[:2] == [
+        "| Predicted extraction: `regions_relations_predicted` − `vit`",
+        "| Regions: `regions` − `vit` *oracle*",
+    ]
+    first = text[text.index("### Predicted extraction") : text.index("### Regions")]
+    assert "oracle" not in first and row(first, "`regions_predicted` − `vit`")[0].startswith(
+        "**+25"
+    )
+    values = text[text.index("## All variants") :]
+    for name, oracle in (("regions", 1), ("vit_bias", 1), ("vit_mask_map", 1), ("graph_only", 1),
+                         ("vit", 0), ("vit_auxiliary", 0), ("regions_predicted", 0)):  # fmt: skip
+        assert f"| `{name}`{' *oracle*' * oracle} |" in values
+    flops = text[text.index("At equal FLOPs") : text.index("## Where")]
+    assert "| `regions_predicted` − patches of equal FLOPs |" in flops
+    assert "| `regions` − patches of equal FLOPs *oracle* |" in flops
+
+
+def test_predicted_extraction_stands_beside_the_paper(params, tmp_path):
+    shares = {"vit": 0.2, "regions_relations": 0.5, "regions_relations_predicted": 0.4}
+    text = written(make(params, shares), tmp_path)
+    beside = [line.split(" | ")[2:4] for line in text.splitlines() if "Winoground, group" in line]
+    assert [name for name, _ in beside] == [
+        "`regions_relations_predicted`", "`regions_relations` *oracle*",
+    ]  # fmt: skip
 
 
 def test_a_whole_study_says_what_it_is_and_claims(whole):
@@ -221,9 +253,12 @@ def test_where_it_breaks_shows_what_was_scored(params, tmp_path):
         others = replace(ranks(share, 50), case_ids=np.arange(IMAGES) + 1000)
         scores[Task("retrieval", "novel", "text_to_image_any_true")] = others
     text = written(found, tmp_path)
-    assert {"Where it breaks", "Predicted extraction", "The split novel", "Corrupted"} < set(
-        sections(text)
-    )
+    assert {
+        "Where it breaks",
+        "Predicted extraction against the oracle",
+        "The split novel",
+        "Corrupted",
+    } < set(sections(text))
     assert row(text, "`regions_predicted` − `regions`")[0].startswith("**-10.0")
     assert row(text, "`regions_predicted` − `vit`")[0].startswith("**+20.0")
     novel = text[text.index("### The split novel") : text.index("### Corrupted")]
@@ -276,7 +311,7 @@ def test_gains_stand_beside_the_papers_under_both_readings(params, tmp_path):
     points, relative = row(text, "text to image, R@1")[2:]
     assert points.startswith("+25.0 [") and relative.startswith("+100 [")
     assert row(text, "ARO, relation, R@1")[0] == "+18"
-    assert row(text, "Winoground, group, R@1")[1] == "`semantic`"
+    assert row(text, "Winoground, group, R@1")[1] == "`semantic` *oracle*"
     assert "relation_micro" not in text
 
 

@@ -14,6 +14,7 @@ from semtok.report.study import tables
 from semtok.report.study.published import FINAL, Published
 from semtok.report.study.questions import Question
 from semtok.report.study.tables import Found
+from semtok.report.told import ORACLE, PREDICTED, told
 
 
 def sections(published: Published, found: Found) -> Iterator[str]:
@@ -39,25 +40,19 @@ def sections(published: Published, found: Found) -> Iterator[str]:
 
 
 def _predicted(published: Published, found: Found) -> Iterator[str]:
-    """Variants on predicted extraction, against the same on annotations and the baseline."""
-    params = published.params
-    annotated, predicted = {}, []
-    for name in published.scores:
-        reads = params.token_shards[f"{params.variants[name].tokenizer}-{FINAL}"].reads
-        if reads.startswith("extraction/annotated-"):
-            annotated[_twin(params, name)] = name
-        elif reads != "images":
-            predicted.append(name)
+    """Variants on predicted extraction, each against the same on annotations."""
+    who = {name: told(published.params, name) for name in published.scores}
+    annotated = {_twin(published.params, name): name for name in who if who[name] == ORACLE}
     contrasts = [
         difference(name, other)
-        for name in predicted
-        for other in (annotated.get(_twin(params, name)), params.bench.baseline)
-        if other
+        for name in who
+        if who[name] == PREDICTED
+        and (other := annotated.get(_twin(published.params, name))) is not None
     ]
-    question = Question("Predicted extraction", "", contrasts)
-    if table := tables.of_question(question, found, params.bench.confidence):
+    question = Question("Predicted extraction against the oracle", "", contrasts)
+    if table := tables.of_question(published, question, found):
         yield f"### {question.title}"
-        yield "Masks and relations found by models, against annotated ones, and against patches."
+        yield "Told what models find, minus told what is annotated: the price of finding it."
         yield table
 
 
@@ -103,14 +98,14 @@ def permuted_at_test(published: Published, found: Found) -> Iterator[str]:
         Markdown; nothing where none of it was scored.
     """
     variants = published.params.variants
-    told = [
+    related = [
         name
         for name in published.scores
         if (variants[name].intangible or variants[name].relation_bias)
         and not variants[name].permute_relations
     ]
     tasks = _under(published, found, "permuted")
-    if tasks and (table := tables.of_condition(published, found, tasks, told)):
+    if tasks and (table := tables.of_condition(published, found, tasks, related)):
         yield "### Permuted at test alone"
         yield (
             "What a variant, trained with true relations, loses when those of each test image are "

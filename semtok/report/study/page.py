@@ -68,8 +68,8 @@ def _head(published: Published, tasks: list[Task]) -> Iterator[str]:
         "Retrieval counts every image that a caption is true of, where the data set knows them."
     )
     yield (
-        "Masks and relations are *annotated*, so what is given them is an oracle row, but where a "
-        "variant is said to have predicted ones."
+        "*oracle*: annotated masks or relations, which nobody has of a new picture, are an input "
+        "of a variant of that row. No headline rests on it; the first question below does without."
     )
 
 
@@ -96,19 +96,18 @@ def _facts(published: Published, tasks: list[Task]) -> list[list[str]]:
 
 
 def _answers(published: Published, found: Found, drawn: set[str]) -> Iterator[str]:
-    confidence = published.params.bench.confidence
-    if short := tables.in_short(QUESTIONS, found, confidence):
+    if short := tables.in_short(published, QUESTIONS, found):
         yield "## In short"
         yield "The first comparison of each question below."
         yield short
     yield "## What earned the gain"
     for question in QUESTIONS:
-        yield from _section(question, found, confidence)
+        yield from _section(published, question, found)
         if question.title == "Permuted in training":
             yield from breaks.permuted_at_test(published, found)
         if question.title == "Equal token count" and "tokens" in drawn:
             yield "![R@1 by tokens per image](study/tokens.png)"
-    squares = [part for each in SQUARE_QUESTIONS for part in _section(each, found, confidence, 4)]
+    squares = [part for each in SQUARE_QUESTIONS for part in _section(published, each, found, 4)]
     if squares:
         yield "### {patches, regions} x {relations off, on}"
         yield (
@@ -121,8 +120,10 @@ def _answers(published: Published, found: Found, drawn: set[str]) -> Iterator[st
     yield from _flops(published, found, drawn)
 
 
-def _section(question: Question, found: Found, confidence: float, level: int = 3) -> Iterator[str]:
-    if table := tables.of_question(question, found, confidence):
+def _section(
+    published: Published, question: Question, found: Found, level: int = 3
+) -> Iterator[str]:
+    if table := tables.of_question(published, question, found):
         yield f"{'#' * level} {question.title}"
         if level == 3:
             yield question.asks
@@ -139,7 +140,7 @@ def _flops(published: Published, found: Found, drawn: set[str]) -> Iterator[str]
     yield (
         "All variants make equally many steps with equal batches, so what an image costs is what a "
         "training costs on the vision side; the text side is the same for all. Extraction is not "
-        "counted: masks and relations are taken as given."
+        "counted: what it takes is a column of the last table."
     )
     if "flops" in drawn:
         yield "![R@1 by FLOPs per image](study/flops.png)"
@@ -154,7 +155,7 @@ def _flops(published: Published, found: Found, drawn: set[str]) -> Iterator[str]
         )
         question = Question("Equal FLOPs", asks, contrasts)
         yield asks
-        yield str(tables.of_question(question, found, published.params.bench.confidence))
+        yield str(tables.of_question(published, question, found))
 
 
 def _everything(published: Published, found: Found, drawn: set[str]) -> Iterator[str]:

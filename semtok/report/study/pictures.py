@@ -17,6 +17,7 @@ from semtok.report.study.published import METRIC, Published
 from semtok.report.study.questions import LADDER, SQUARES
 from semtok.report.study.tables import Found
 from semtok.report.style import BASELINE, MUTED, PALETTE, picture
+from semtok.report.told import ORACLE
 
 _RUNGS = {
     "patches": ("vit_4", "vit_9", "vit_16", "vit_36", "vit"),
@@ -69,12 +70,12 @@ def _variants(published: Published, found: Found, path: Path) -> None:
         protocol=protocol.VERSION,
         label=published.label,
     )
-    settings = {name: published.params.variants[name] for name in published.scores}
-    forest.draw(comparison, list(found), forest.groups(settings), path)
+    groups = forest.groups(published.params, published.scores)
+    forest.draw(comparison, list(found), groups, path)
 
 
 def _mean_curves(published: Published) -> dict[str, pa.Table]:
-    """The history of each variant, the mean over its seeds."""
+    """The history of each variant, the mean over its seeds; oracles are marked."""
     curves = {}
     for name, histories in published.histories.items():
         means = (
@@ -82,7 +83,9 @@ def _mean_curves(published: Published) -> dict[str, pa.Table]:
             .group_by(["step", "name"], use_threads=False)
             .aggregate([("value", "mean")])
         )
-        curves[name] = means.rename_columns(["step", "name", "value"])
+        curves[f"{name}, {ORACLE}" if name in published.oracles else name] = means.rename_columns(
+            ["step", "name", "value"]
+        )
     return curves
 
 
@@ -96,6 +99,8 @@ def _tokens(published: Published, found: Found, path: Path) -> None:
                 names = [name for name in rungs if name in values]
                 places = [published.costs[name].tokens_per_image for name in names]
                 _line(panel, places, [values[name] for name in names], confidence, kind)
+                if not published.oracles.isdisjoint(names):
+                    panel.get_lines()[-1].set_label(f"{kind}, {ORACLE}")
             _logarithmic(panel, "tokens of an image, mean")
             panel.set_title(_title(task), fontsize=9)
         panels[0].set_ylabel(f"{METRIC}, %")
@@ -127,12 +132,13 @@ def _two_by_two(published: Published, found: Found, path: Path) -> None:
             panel.set_xlim(-0.3, 1.3)
         panels[0].set_ylabel(f"{METRIC}, %")
         panels[0].legend(fontsize=8)
-        figure.suptitle(_title(task), fontsize=9, fontweight="normal", color=MUTED)
+        note = f"{_title(task)}  ·  {ORACLE}: masks and relations are annotated"
+        figure.suptitle(note, fontsize=9, fontweight="normal", color=MUTED)
 
 
 def _flops(published: Published, found: Found, path: Path) -> None:
     """R@1 over FLOPs; named are the ladder of patches and what nothing cheaper beats."""
-    groups = forest.groups({name: published.params.variants[name] for name in published.scores})
+    groups = forest.groups(published.params, published.scores)
     with picture(path, 4.6 * min(2, len(found)), 3.8) as figure:
         shown = list(found.items())[:2]
         panels = figure.subplots(1, len(shown), squeeze=False)[0]

@@ -16,6 +16,7 @@ from semtok.bench.costs import Costs
 from semtok.bench.intervals import Resampled, resample
 from semtok.errors import SemtokError
 from semtok.params import Params
+from semtok.report.told import ORACLE, told
 from semtok.tables import read_table
 from semtok.train.history import HISTORY
 from semtok.workspace import Workspace
@@ -51,6 +52,11 @@ class Published:
     def missing(self) -> list[str]:
         """The variants of the study that were not scored."""
         return [name for name in self.params.variants if name not in self.scores]
+
+    @cached_property
+    def oracles(self) -> frozenset[str]:
+        """The scored variants that annotated masks or relations are an input of."""
+        return frozenset(name for name in self.scores if told(self.params, name) == ORACLE)
 
     @cached_property
     def tasks(self) -> tuple[Task, ...]:

@@ -33,7 +33,24 @@ SQUARES = {
     "as tokens and bias": ("vit", "regions", "vit_relations", "regions_relations"),
 }
 
+#: The first answers the product's question: nothing that is true but the pixels is given.
 QUESTIONS = (
+    Question(
+        "Predicted extraction",
+        "What do regions and relations earn that models find? The models learned from the labels "
+        "of train, which `vit` never saw; `vit_auxiliary` learned from the same ones as a task, at "
+        "weight 1, which was not tuned.",
+        _pairs(
+            "regions_relations_predicted vit",
+            "regions_predicted vit",
+            "vit_relations_predicted vit",
+            "regions_relations_predicted vit_auxiliary",
+            "regions_predicted vit_auxiliary",
+            "regions_relations_predicted vit_relations_predicted",
+            "regions_relations_predicted regions_predicted",
+            "regions_relations_predicted regions_permuted_predicted",
+        ),
+    ),
     Question(
         "Regions",
         "What do mask regions earn in place of patches, told the same of relations?",
@@ -71,7 +88,8 @@ QUESTIONS = (
     Question(
         "Masks and relations, used otherwise",
         "Do regions win because of where masks lie, whoever is told? As a channel, patches see the "
-        "mask map; as auxiliary losses, they learn to predict masks and relations.",
+        "mask map; as auxiliary losses, of weight 1 (not tuned), they learn to predict masks and "
+        "relations.",
         _pairs(
             "regions vit_mask_map",
             "vit_mask_map vit",
@@ -133,6 +151,8 @@ REGIONS = (
     "regions_intangible",
     "regions_relations",
     "semantic",
+    "regions_predicted",
+    "regions_relations_predicted",
 )
 
 #: Gains over ViT that arXiv 2405.16401 reports, in percent or points: it does not say which.

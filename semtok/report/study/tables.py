@@ -8,6 +8,8 @@ from semtok.bench.intervals import Interval, Resampled
 from semtok.report.study.published import METRIC, Published
 from semtok.report.study.questions import Question
 
+_MARK = " *oracle*"
+
 #: Values of all variants by task.
 Found = Mapping[Task, Mapping[str, Resampled]]
 
@@ -18,28 +20,30 @@ def name(task: Task) -> str:
     return told if task.benchmark == "retrieval" else f"{task.benchmark}: {told}".replace("_", " ")
 
 
-def of_question(question: Question, found: Found, confidence: float) -> str | None:
+def of_question(published: Published, question: Question, found: Found) -> str | None:
     """Effects of the contrasts whose variants were scored; None where there is none."""
+    confidence = published.params.bench.confidence
     family = _scored(question, next(iter(found.values())))
     if not family:
         return None
     columns = {task: effects(family, found[task], METRIC, confidence) for task in found}
     rows = [
-        [contrast.name, *(_cell(columns[task][number]) for task in found)]
+        [marked(published, contrast), *(_cell(columns[task][number]) for task in found)]
         for number, contrast in enumerate(family)
     ]
     return markdown(["R@1, points", *map(name, found)], rows)
 
 
-def in_short(questions: Sequence[Question], found: Found, confidence: float) -> str | None:
+def in_short(published: Published, questions: Sequence[Question], found: Found) -> str | None:
     """Of each question the first comparison, whose p-value counts all of them; None without any."""
     scored = next(iter(found.values()))
+    confidence = published.params.bench.confidence
     rows = []
     for question in questions:
         family = _scored(question, scored)
         if family and family[0] is question.contrasts[0]:
             first = [effects(family, found[task], METRIC, confidence)[0] for task in found]
-            rows.append([f"{question.title}: {family[0].name}", *map(_cell, first)])
+            rows.append([f"{question.title}: {marked(published, family[0])}", *map(_cell, first)])
     return markdown(["R@1, points", *map(name, found)], rows) if rows else None
 
 
@@ -62,8 +66,8 @@ def of_condition(
         values = _both(published.resampled_again(under, plain_task), found[plain_task])
         columns.append(effects(drops, values, METRIC, published.params.bench.confidence))
     rows = [
-        [drop.name, *(_cell(column[number]) for column in columns)]
-        for number, drop in enumerate(drops)
+        [variant_name(published, variant), *(_cell(column[number]) for column in columns)]
+        for number, variant in enumerate(variants)
     ]
     return markdown(["R@1, points", *map(name, tasks.values())], rows)
 
@@ -95,10 +99,12 @@ def of_values(published: Published, found: Found) -> str:
         cost = published.costs[variant]
         values = [_value(found[task][variant].interval(confidence)) for task in found]
         numbers = [f"{cost.tokens_per_image:.1f}", f"{cost.flops_per_image / 1e6:,.1f}"]
+        numbers += [f"{cost.extraction.flops_per_image / 1e6:,.1f}" if cost.extraction else ""]
         numbers += [f"{cost.training_seconds:,.0f}", f"{cost.learning_rate:g}"]
         numbers += [str(published.seeds[variant])]
-        rows.append([f"`{variant}`", *values, *numbers])
-    columns = ["R@1, %", *map(name, found), "tokens", "MFLOPs", "seconds", "rate", "seeds"]
+        rows.append([variant_name(published, variant), *values, *numbers])
+    columns = ["R@1, %", *map(name, found), "tokens", "MFLOPs", "extraction"]
+    columns += ["seconds", "rate", "seeds"]
     return markdown(columns, rows)
 
 
@@ -106,6 +112,16 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table, its first column to the left and all others to the right."""
     rules = [":--", *("--:" for _ in columns[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, rules, *rows))
+
+
+def marked(published: Published, contrast: Contrast) -> str:
+    """A contrast's name, marked where a variant of it is an oracle."""
+    return contrast.name + _MARK * (not published.oracles.isdisjoint(contrast.weights))
+
+
+def variant_name(published: Published, variant: str) -> str:
+    """A variant's name, marked where it is an oracle."""
+    return f"`{variant}`" + _MARK * (variant in published.oracles)
 
 
 def _scored(question: Question, scored: Mapping[str, object]) -> list[Contrast]:
