@@ -261,10 +261,15 @@ def test_where_it_breaks_shows_what_was_scored(params, tmp_path):
     } < set(sections(text))
     assert row(text, "`regions_predicted` − `regions`")[0].startswith("**-10.0")
     assert row(text, "`regions_predicted` − `vit`")[0].startswith("**+20.0")
-    novel = text[text.index("### The split novel") : text.index("### Corrupted")]
-    assert row(novel, "`vit`")[0].startswith("-10.0 [-")
+    values, drops, beyond = text[
+        text.index("### The split novel") : text.index("### Corrupted")
+    ].split("| R@1, ")[1:]
+    assert row(values, "`vit`")[0].startswith("10.0 [")
+    assert row(drops, "`vit`")[0].startswith("-10.0 [-")
+    assert row(beyond, "`regions`")[0].startswith("+10.0 [")
+    assert "| `vit` |" not in beyond
     # Other images: their luck is not shared.
-    assert re.fullmatch(r"\+0.0 \[-\d.*, \+\d.*\]", row(novel, "`regions`")[0])
+    assert re.fullmatch(r"\+0.0 \[-\d.*, \+\d.*\]", row(drops, "`regions`")[0])
 
 
 def test_a_condition_that_asks_of_each_image_more_often_is_paired_by_image(params, tmp_path):
@@ -300,9 +305,21 @@ def test_the_luck_of_seeds_is_no_drop_on_other_images(params, tmp_path):
     found.scores["vit"][novel._replace(split="test")] = test
     found.scores["vit"][novel] = replace(test, case_ids=many + 1000)
     text = written(found, tmp_path)
-    drop = row(text[text.index("### The split novel") : text.index("## Beside")], "`vit`")[0]
+    drops = text[text.index("Each variant on novel, minus") : text.index("## Beside")]
+    drop = row(drops, "`vit`")[0]
     low, high = map(float, re.findall(r"[-+][\d.]+", drop)[1:])
     assert -6.5 < low < -2 and 2 < high < 6.5
+
+
+def test_variants_that_lose_the_same_images_lose_equally_beyond_any_doubt(params, tmp_path):
+    """Both find the same images of test, and the same ones of novel: luck has no part in it."""
+    task = Task("retrieval", "novel", "text_to_image_any_true")
+    found = make(params, {"vit": 0.5, "regions": 0.5})
+    for scores in found.scores.values():
+        scores[task] = replace(ranks(0.3, 50), case_ids=np.arange(IMAGES) + 1000)
+    text = written(found, tmp_path)
+    beyond = text[text.index("That drop, minus the drop of `vit`") : text.index("## Beside")]
+    assert row(beyond, "`regions`")[0] == "+0.0 [+0.0, +0.0]"
 
 
 def test_gains_stand_beside_the_papers_under_both_readings(params, tmp_path):

@@ -3,7 +3,7 @@
 A benchmark `retrieval_CONDITION` puts the test of `retrieval` under a condition.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from semtok.bench.cases import Task
@@ -31,8 +31,8 @@ def sections(published: Published, found: Found) -> Iterator[str]:
     benchmarks = dict.fromkeys(task.benchmark for task in published.tasks)
     known = {condition_of(each, benchmarks): None for each in benchmarks}
     for condition in [each for each in known if each not in ("", "permuted")]:
-        tasks = _under(published, found, condition)
-        table = tables.of_condition(published, found, tasks, list(published.scores))
+        under = _under(published, found, condition)
+        table = under and tables.of_condition(published, found, under, list(published.scores))
         parts += [f"### {condition.replace('_', ' ').capitalize()}", str(table)] if table else []
     if parts:
         yield "## Where it breaks"
@@ -64,26 +64,42 @@ def _twin(params: Params, variant: str) -> str:
 
 
 def _other_splits(published: Published, found: Found) -> Iterator[str]:
+    """Each variant on another split, against itself on test, and that against the baseline's."""
+    baseline = published.params.bench.baseline
     splits = dict.fromkeys(task.split for task in published.tasks)
     for split in [each for each in splits if each not in ("train", "val", FINAL)]:
-        tasks = {
-            under: task
-            for task in found
-            if (under := task._replace(split=split)) in published.tasks
-        }
-        if tasks and (
-            table := tables.of_condition(published, found, tasks, list(published.scores))
-        ):
-            yield f"### The split {split}"
-            yield f"Each variant on {split}, minus the same on {FINAL}."
+        under = _values(published, {task: task._replace(split=split) for task in found})
+        drops = tables.of_condition(published, found, under, list(published.scores))
+        if not under or not drops:
+            continue
+        yield f"### The split {split}"
+        yield f"R@1 on {split}:"
+        yield tables.of_condition_values(published, under)
+        yield f"Each variant on {split}, minus the same on {FINAL}:"
+        yield drops
+        if table := tables.beyond_baseline(published, found, under):
+            yield (
+                f"That drop, minus the drop of `{baseline}` (above 0: the variant loses less). "
+                f"Variants are drawn on the same images of {split} and of {FINAL}, and each with "
+                "the same seeds on both:"
+            )
             yield table
 
 
-def _under(published: Published, found: Found, condition: str) -> dict[Task, Task]:
+def _under(published: Published, found: Found, condition: str) -> Found:
+    """The values under a condition, by the task without it."""
+    return _values(
+        published,
+        {task: task._replace(benchmark=f"{task.benchmark}_{condition}") for task in found},
+    )
+
+
+def _values(published: Published, tasks: Mapping[Task, Task]) -> Found:
+    """The values of other tasks, where they were scored, by the plain task that each belongs to."""
     return {
-        under: task
-        for task in found
-        if (under := task._replace(benchmark=f"{task.benchmark}_{condition}")) in published.tasks
+        plain: published.resampled_again(other, plain)
+        for plain, other in tasks.items()
+        if other in published.tasks
     }
 
 
@@ -104,8 +120,8 @@ def permuted_at_test(published: Published, found: Found) -> Iterator[str]:
         if (variants[name].intangible or variants[name].relation_bias)
         and not variants[name].permute_relations
     ]
-    tasks = _under(published, found, "permuted")
-    if tasks and (table := tables.of_condition(published, found, tasks, related)):
+    under = _under(published, found, "permuted")
+    if under and (table := tables.of_condition(published, found, under, related)):
         yield "### Permuted at test alone"
         yield (
             "What a variant, trained with true relations, loses when those of each test image are "

@@ -48,28 +48,78 @@ def in_short(published: Published, questions: Sequence[Question], found: Found) 
 
 
 def of_condition(
-    published: Published, found: Found, tasks: Mapping[Task, Task], variants: Sequence[str]
+    published: Published, found: Found, under: Found, variants: Sequence[str]
 ) -> str | None:
     """What variants gain or lose under a condition, each against itself; None without variants.
 
     Args:
         published: the scores.
         found: the values of the tasks without the condition.
-        tasks: each task under the condition, and the same one without.
+        under: the values of the same tasks under it (`Published.resampled_again`).
         variants: which ones, one row each.
     """
-    if not variants:
+    return _of_drops(published, found, under, {each: _drop(each) for each in variants})
+
+
+def beyond_baseline(published: Published, found: Found, under: Found) -> str | None:
+    """What each variant loses under a condition, minus what the baseline loses.
+
+    Args:
+        published: the scores.
+        found: as for `of_condition`.
+        under: as for `of_condition`.
+
+    Returns:
+        None where the baseline or all others are missing.
+    """
+    baseline = published.params.bench.baseline
+    if baseline not in published.scores:
         return None
-    drops = [_drop(variant) for variant in variants]
-    columns = []
-    for under, plain_task in tasks.items():
-        values = _both(published.resampled_again(under, plain_task), found[plain_task])
-        columns.append(effects(drops, values, METRIC, published.params.bench.confidence))
+    theirs = {end: -weight for end, weight in _drop(baseline).weights.items()}
+    family = {
+        each: Contrast(each, {**_drop(each).weights, **theirs})
+        for each in published.scores
+        if each != baseline
+    }
+    return _of_drops(published, found, under, family)
+
+
+def _of_drops(
+    published: Published, found: Found, under: Found, family: Mapping[str, Contrast]
+) -> str | None:
+    """A family of contrasts of `_both`, a row for each variant that one is of."""
+    if not family:
+        return None
+    columns = [
+        effects(
+            list(family.values()),
+            _both(values, found[task]),
+            METRIC,
+            published.params.bench.confidence,
+        )
+        for task, values in under.items()
+    ]
     rows = [
         [variant_name(published, variant), *(_cell(column[number]) for column in columns)]
-        for number, variant in enumerate(variants)
+        for number, variant in enumerate(family)
     ]
-    return markdown(["R@1, points", *map(name, tasks.values())], rows)
+    return markdown(["R@1, points", *map(name, under)], rows)
+
+
+def of_condition_values(published: Published, under: Found) -> str:
+    """Every variant's values under a condition.
+
+    Args:
+        published: the scores.
+        under: as for `of_condition`.
+    """
+    confidence = published.params.bench.confidence
+    rows = [
+        [variant_name(published, variant)]
+        + [_value(values[variant].interval(confidence)) for values in under.values()]
+        for variant in published.scores
+    ]
+    return markdown(["R@1, %", *map(name, under)], rows)
 
 
 def _drop(variant: str) -> Contrast:
