@@ -181,6 +181,14 @@ def test_tables_show_any_true_retrieval_and_no_parts_or_val(whole):
     assert cells == ["text to image", "image to text", "siblings: caption", "winoground: group"]
 
 
+def test_equal_token_counts_are_named_as_they_were_counted(whole, params):
+    text, _ = whole
+    section = text[text.index("### Equal token count") : text.index("### Spatial")]
+    assert row(section, "`regions` − `vit_9` (14.0 and 9.0 tokens)")[0].startswith("**+25.0")
+    named = re.findall(r"^\| (`.*) tokens\)", section, re.MULTILINE)
+    assert len(named) == 4 and "regions_16" not in params.variants
+
+
 def test_equal_flops_are_between_the_rungs(params, tmp_path):
     """14 tokens lie between 9 and 16; the rungs find 20 and 40 % of the images."""
     shares = {"vit": 0.4, "vit_9": 0.2, "vit_16": 0.4, "regions": 0.6, "regions_4": 0.3}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from semtok.bench import protocol
@@ -102,6 +103,8 @@ def _answers(published: Published, found: Found, drawn: set[str]) -> Iterator[st
         yield short
     yield "## What earned the gain"
     for question in QUESTIONS:
+        if question.title == "Equal token count":
+            question = _with_tokens(published, question)
         yield from _section(published, question, found)
         if question.title == "Permuted in training":
             yield from breaks.permuted_at_test(published, found)
@@ -128,6 +131,16 @@ def _section(
         if level == 3:
             yield question.asks
         yield table
+
+
+def _with_tokens(published: Published, question: Question) -> Question:
+    """The question with the mean number of tokens beside the name of each of its rows."""
+    rows = []
+    for each in question.contrasts:
+        if set(each.weights) <= set(published.costs):
+            means = [f"{published.costs[name].tokens_per_image:.1f}" for name in each.weights]
+            rows.append(replace(each, name=f"{each.name} ({' and '.join(means)} tokens)"))
+    return replace(question, contrasts=rows)
 
 
 def _flops(published: Published, found: Found, drawn: set[str]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from semtok.report.told import ORACLE
 
 _RUNGS = {
     "patches": ("vit_4", "vit_9", "vit_16", "vit_36", "vit"),
-    "regions": ("regions_4", "regions_8", "regions_16", "regions"),
+    "regions": ("regions_4", "regions_8", "regions"),
 }
 _COLOURS = {"patches": BASELINE, "regions": PALETTE[1]}
 
