@@ -337,7 +337,22 @@ def test_gains_stand_beside_the_papers_under_both_readings(params, tmp_path):
     assert points.startswith("+25.0 [") and relative.startswith("+100 [")
     assert row(text, "ARO, relation, R@1")[0] == "+18"
     assert row(text, "Winoground, group, R@1")[1] == "`semantic` *oracle*"
-    assert "relation_micro" not in text
+    assert row(text, "ARO, relation_micro, R@1")[0] == "+18"
+
+
+def test_aro_shows_the_mean_over_rows_and_how_few_groups_a_macro_average_has(params, tmp_path):
+    tasks = TASKS | {Task("aro", "test", name): 2 for name in ("relation", "relation_micro")}
+    found = make(params, {"vit": 0.25, "regions": 0.5}, tasks)
+    groups = np.repeat([0, 1, 2], (4, 26, 30))
+    for scores in found.scores.values():
+        task = Task("aro", "test", "relation")
+        scores[task] = replace(scores[task], groups=groups)
+    text = written(found, tmp_path)
+    assert row(text, "ARO's relation, macro") == ["3 groups of 4 to 30 cases, 60 in all"]
+    header = next(line for line in text.splitlines() if line.startswith("| R@1, points"))
+    assert "| aro: relation micro |" in header and "aro: relation |" not in header
+    assert "a group of a few cases weighs as much as one of hundreds" in text
+    assert "ARO's" not in written(make(params, {"vit": 0.25, "regions": 0.5}), tmp_path)
 
 
 def test_the_same_scores_give_the_same_bytes(params, tmp_path):

@@ -9,7 +9,7 @@ from semtok.bench import protocol
 from semtok.bench.cases import Task
 from semtok.bench.contrasts import between
 from semtok.report.headlines import headlines
-from semtok.report.study import breaks, paper, pictures, tables
+from semtok.report.study import breaks, macro_averages, paper, pictures, tables
 from semtok.report.study.published import Published
 from semtok.report.study.questions import (
     LADDER,
@@ -32,7 +32,7 @@ def write(published: Published, path: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):
         old.unlink()
-    tasks = headlines(published.tasks)
+    tasks = [macro_averages.micro_of(published, task) for task in headlines(published.tasks)]
     found = {task: published.resampled(task) for task in tasks}
     drawn = pictures.draw(published, found, folder)
     parts = [
@@ -61,6 +61,7 @@ def _head(published: Published, tasks: list[Task]) -> Iterator[str]:
         told = "; ".join(state)
         yield f"**{told[0].upper()}{told[1:]}.** No claim rests on this page."
     yield tables.markdown(["what", "was run"], _facts(published, tasks))
+    yield from macro_averages.note(published)
     bench = params.bench
     yield (
         f"In brackets: {100 * bench.confidence:g} % intervals of {bench.bootstrap:,} paired "
@@ -93,6 +94,7 @@ def _facts(published: Published, tasks: list[Task]) -> list[list[str]]:
         ["trained on", _counted(published.machines()) or "not known: there are no checkpoints"],
         ["from commit", _counted(published.commits()) or "not known"],
         ["training, all together", f"{hours / 3600:.1f} hours"],
+        *macro_averages.facts(published),
     ]
 
 

@@ -12,9 +12,6 @@ from semtok.report.study.questions import PAPER
 #: What comes nearest to the paper's tokens, predicted extraction first.
 _OURS = ("regions_relations_predicted", "regions_relations", "semantic")
 
-#: Of ARO's tasks those are left out that are no published score.
-_MICRO = "_micro"
-
 
 def section(published: Published) -> Iterator[str]:
     """Ours beside the gains that the paper reports, under both readings.
@@ -44,7 +41,6 @@ def _beside(published: Published, reported: str) -> Iterator[list[str]]:
         for task in published.tasks
         if task.split == FINAL
         and not task.is_part
-        and not task.task.endswith(_MICRO)
         and reported.lower().replace(" ", "_")
         in (task.benchmark, task.task if task.benchmark == "retrieval" else "")
     ]
