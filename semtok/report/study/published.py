@@ -3,9 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property, reduce
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from semtok.bench.costs import Costs
 from semtok.bench.intervals import Resampled, resample
 from semtok.errors import SemtokError
 from semtok.params import Params
+from semtok.report.study import current
 from semtok.report.told import ORACLE, told
 from semtok.tables import read_table
 from semtok.train.history import HISTORY
@@ -123,7 +123,7 @@ class Published:
 
 
 def read(workspace: Workspace, params: Params, size: str) -> Published:
-    """Read what the study has published. What was made by other settings counts as not run.
+    """Read what the study has published. What other settings made counts as not run (`current`).
 
     Args:
         workspace: of the study's data set.
@@ -133,12 +133,7 @@ def read(workspace: Workspace, params: Params, size: str) -> Published:
     Raises:
         SemtokError: nothing was scored, or the variants were scored on different data.
     """
-    folders = {name: workspace.find("scores", name) for name in params.variants}
-    found = {
-        name: folder
-        for name, folder in folders.items()
-        if folder and _is_current(folder, params) and _is_current(_trained(workspace, name), params)
-    }
+    found = current.scored(workspace, params)
     if not found:
         raise SemtokError(
             f"{workspace.relative('scores')}: no variant of the study {size} was scored; "
@@ -163,27 +158,7 @@ def read(workspace: Workspace, params: Params, size: str) -> Published:
     )
 
 
-def _trained(workspace: Workspace, variant: str) -> Path | None:
-    """The checkpoint, which may have stayed where it was made."""
-    return workspace.find("checkpoint", variant)
-
-
-def _is_current(folder: Path | None, params: Params) -> bool:
-    """Whether an artifact was made by these settings, as far as it is there to say so."""
-    if folder is None:
-        return True
-    made = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["params"]
-    blocks = json.loads(json.dumps(asdict(params)))  # as JSON has them: lists for tuples
-    try:
-        now = {
-            name: reduce(lambda block, part: block[part], name.split("."), blocks) for name in made
-        }
-    except KeyError:
-        return False
-    return bool(made == now)
-
-
 def _trainings(workspace: Workspace, variant: str) -> list[dict[str, Any]]:
-    folder = _trained(workspace, variant)
+    folder = workspace.find("checkpoint", variant)  # it may have stayed where it was made
     paths = sorted(folder.glob("seed-*/training.json")) if folder else []
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
