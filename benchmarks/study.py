@@ -88,10 +88,8 @@ def of_steps(seconds: Mapping[str, float], params: Params) -> dict[str, Estimate
         params: the study's settings.
     """
     recipe = params.train
-    # Each further rate costs one training: the one that is chosen counts as its seed's.
-    trainings = len(recipe.seeds) + len({*recipe.search} - {recipe.learning_rate})
     return {
-        name: Estimate(each, each * recipe.steps * trainings / 3600)
+        name: Estimate(each, each * recipe.steps * recipe.trainings / 3600)
         for name, each in seconds.items()
     }
 

@@ -89,8 +89,11 @@ def study(
         typer.echo(commands.report(context.obj, size))
         return
     found = settings.write(context.obj, size)
-    trainings = len(found.variants) * len(found.train.seeds)
-    typer.echo(f"params.yaml: study {size}, {len(found.variants)} variants, {trainings} trainings")
+    count, recipe = len(found.variants), found.train
+    typer.echo(
+        f"params.yaml: study {size}, {count} variants, {count * recipe.trainings} trainings "
+        f"({len(recipe.seeds)} seeds and {len(recipe.rates) - 1} more learning rates each)"
+    )
 
 
 @app.command()

@@ -161,6 +161,16 @@ class TrainSettings:
     save_every: Count  # steps between two resume states
     search: tuple[Positive, ...] = ()  # further learning rates; each variant takes its best on val
 
+    @property
+    def rates(self) -> list[float]:
+        """The learning rates that each variant tries, ascending."""
+        return sorted({self.learning_rate, *self.search})
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings a variant takes: the best of its rates is the first seed's."""
+        return len(self.seeds) + len(self.rates) - 1
+
 
 @dataclass(frozen=True)
 class VariantSettings:

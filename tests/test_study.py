@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from benchmarks import study as times
 from semtok import params, pipeline, study
+from semtok.cli import app
 from semtok.errors import SemtokError
 
 REPO = Path(__file__).parents[1]
@@ -161,6 +163,12 @@ def test_all_trainings_of_the_study_are_estimated():
     assert {each.hours for each in hours.values()} == {0.5 * 6}
     alone = times.of_steps(steps, replace(found, train=replace(train, search=())))
     assert {each.hours for each in alone.values()} == {0.5 * 5}
+
+
+def test_the_command_counts_the_trainings_of_the_search(project):
+    done = CliRunner().invoke(app, ["--project", str(project), "study", "small"])
+    variants = len(study.settings(REPO, "small").variants)
+    assert f"{variants} variants, {8 * variants} trainings (5 seeds and 3 more" in done.output
 
 
 def test_the_estimate_needs_no_models_of_extraction(tmp_path):

@@ -39,10 +39,7 @@ def choose(
     Raises:
         SemtokError: training diverged at every rate.
     """
-    recipes = [
-        replace(settings, learning_rate=rate, search=())
-        for rate in sorted({settings.learning_rate, *settings.search})
-    ]
+    recipes = [replace(settings, learning_rate=rate, search=()) for rate in settings.rates]
     if len(recipes) == 1:
         return recipes[0], {}
     found: dict[str, float | None] = {}

@@ -167,6 +167,12 @@ def test_a_whole_study_says_what_it_is_and_claims(whole):
     assert row(text, "trained on")[0].startswith("Some CPU, 2 threads, torch 2 (")
     assert re.search(r"abc \(\d+ trainings\); abc, with changes \(\d+ trainings\)", text)
     assert row(text, "seeds a variant") == ["5"]
+    count = text.count("60 | 0.001 |")  # a minute each, at a rate of 1e-3
+    (hours,) = row(text, "training, all together")
+    assert hours.startswith(
+        f"{5 * count / 60:.1f} hours for {5 * count} trainings; {3 * count} more"
+    )
+    assert f"about {3 * count / 60:.1f} hours" in hours
     for question in questions.QUESTIONS:
         assert question.title in sections(text)
     drawn = {each.name for each in (folder / "study").iterdir()}

@@ -81,9 +81,6 @@ def _facts(published: Published, tasks: list[Task]) -> list[list[str]]:
     data = params.data.settings.get(params.data.format, {})
     cases = [f"{tables.name(task)} {len(first[task].case_ids):,}" for task in tasks]
     counts = sorted(set(published.seeds.values()))
-    hours = sum(
-        published.costs[name].training_seconds * seeds for name, seeds in published.seeds.items()
-    )
     return [
         ["command", f"`make study SIZE={published.size}`"],
         ["data", f"{params.data.name}: {', '.join(f'{key} {data[key]}' for key in sorted(data))}"],
@@ -93,9 +90,23 @@ def _facts(published: Published, tasks: list[Task]) -> list[list[str]]:
         ["seeds a variant", " or ".join(map(str, counts))],
         ["trained on", _counted(published.machines()) or "not known: there are no checkpoints"],
         ["from commit", _counted(published.commits()) or "not known"],
-        ["training, all together", f"{hours / 3600:.1f} hours"],
+        ["training, all together", _hours(published)],
         *macro_averages.facts(published),
     ]
+
+
+def _hours(published: Published) -> str:
+    """Of the trainings that scores are of, and of those that the search has dropped."""
+    seconds = {name: cost.training_seconds for name, cost in published.costs.items()}
+    kept = sum(seconds[name] * seeds for name, seeds in published.seeds.items()) / 3600
+    told = f"{kept:.1f} hours for {sum(published.seeds.values()):,} trainings"
+    dropped = len(published.params.train.rates) - 1
+    if not dropped:
+        return told
+    return (
+        f"{told}; {dropped * len(seconds):,} more, at the rates that were not chosen, took about "
+        f"{dropped * sum(seconds.values()) / 3600:.1f} hours (not timed: reckoned as long each)"
+    )
 
 
 def _answers(published: Published, found: Found, drawn: set[str]) -> Iterator[str]:
