@@ -12,8 +12,10 @@ import pytest
 
 from semtok.data.halves import half
 from semtok.data.scenes import Settings, contrasts, write
+from semtok.data.scenes.catalogue import THINGS
 from semtok.data.scenes.contrasts import Contrast
 from semtok.data.scenes.facts import Fact, holds
+from semtok.data.scenes.held_out import HeldOut
 from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.siblings import pair
 from semtok.data.scenes.vocabulary import COLOURS, TEXTURES
@@ -115,6 +117,20 @@ def test_added_looks_are_a_word_more(root: Path) -> None:
         assert not said - more
 
 
+def test_added_looks_are_never_those_that_val_holds_out(root: Path) -> None:
+    """Of the words alone: a category's colour that is held out stands right before it."""
+    held = HeldOut(3)
+    names = {name: each.name for each in THINGS for name in (each.name, each.singular) if name}
+    wrong: dict[bool, int] = {True: 0, False: 0}
+    for row in _json(root, "sugar_crepe/add_att.json").values():
+        said = row["negative_caption"].lower()
+        wrong[_half(row["filename"]) == "novel"] += any(
+            re.search(rf"\b{held.colour(name)} {word}\b|\b{word} in {held.colour(name)}\b", said)
+            for word, name in names.items()
+        )
+    assert wrong[False] == 0 < wrong[True]
+
+
 @pytest.mark.parametrize("say", [contrasts.attributes, contrasts.objects, contrasts.relations])
 def test_each_side_of_a_contrast_is_true_of_its_own_picture_alone(
     pictures: dict[int, Observation], say: contrasts.Say
@@ -208,6 +224,7 @@ def test_coco_order_has_a_caption_an_image_and_the_tag_of_each_word(root: Path) 
     for row in rows:
         (caption,), (tags,) = row["caption"], row["tags"]
         assert (Path(row["image"]).name, caption) in own
+        assert (root / row["image"]).is_file()
         words = caption.lower().replace(",", "").rstrip(".").split()
         assert len(tags) == len(words)
         for word, tag in zip(words, tags, strict=True):

@@ -91,7 +91,9 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
             for kind, pairs in (("truth", _true_pairs(claims)), ("siblings", relatives)):
                 document = {"info": _INFO, "pairs": pairs}
                 _write_json(root / "annotations" / f"{kind}_{split}.json", document)
-            shown.append(Shown(claims.observations, relatives, records["captions"]))
+            held = HeldOut(settings.seed) if split == "val2017" and settings.novel else None
+            told = claims.observations, relatives, records["captions"]
+            shown.append(Shown(*told, split, held))
     for name, rows in documents(shown, settings.seed).items():
         (root / name).parent.mkdir(exist_ok=True)
         _write_json(root / name, rows)

@@ -17,6 +17,7 @@ from semtok.data.scenes.annotations import Record
 from semtok.data.scenes.captions import definite, sentence, statement
 from semtok.data.scenes.catalogue import THINGS
 from semtok.data.scenes.facts import Description, Fact, holds
+from semtok.data.scenes.held_out import HeldOut
 from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.speech import speech
 from semtok.data.scenes.vocabulary import CAPTION_PREDICATES, COLOURS, PREDICATES
@@ -52,11 +53,15 @@ class Shown:
         pictures: image id -> what can be seen of it.
         siblings: the pairs of `annotations/siblings_SPLIT.json`.
         captions: the rows of `annotations/captions_SPLIT.json`.
+        folder: of the images, in the data root.
+        held: what no caption names, not even a false one; None: nothing is held out of the split.
     """
 
     pictures: Mapping[int, Observation]
     siblings: list[Record]
     captions: list[Record]
+    folder: str
+    held: HeldOut | None = None
 
 
 def documents(splits: Sequence[Shown], seed: int) -> dict[str, Any]:
@@ -125,7 +130,7 @@ def coco_order(shown: Shown) -> list[Record]:
     for each in shown.captions:
         first.setdefault(each["image_id"], each["caption"])
     return [
-        {"image": f"val2017/{image:012d}.jpg", "caption": [text], "tags": [speech(text)]}
+        {"image": f"{shown.folder}/{image:012d}.jpg", "caption": [text], "tags": [speech(text)]}
         for image, text in first.items()
     ]
 
@@ -157,7 +162,7 @@ def sugar_crepe(shown: Shown, seed: int) -> dict[str, list[Record]]:
     for name, add in (("add_att", _more_said), ("add_obj", _more_seen)):
         rng = random.Random(f"{name} {seed}")
         firsts = {image: seen for image, seen in shown.pictures.items() if image not in first_of}
-        made = {image: add(seen, rng) for image, seen in firsts.items()}
+        made = {image: add(seen, shown.held, rng) for image, seen in firsts.items()}
         rows[name] = [_row(image, *texts) for image, texts in made.items() if texts]
     for name, say in _REPLACED.items():
         rng = random.Random(f"{name} {seed}")
@@ -193,21 +198,24 @@ def _row(image: int, caption: str, negative: str) -> Record:
     return {"filename": f"{image:012d}.jpg", "caption": caption, "negative_caption": negative}
 
 
-def _more_said(seen: Observation, rng: random.Random) -> tuple[str, str] | None:
+def _more_said(
+    seen: Observation, held: HeldOut | None, rng: random.Random
+) -> tuple[str, str] | None:
     """A true sentence, and the same with a colour that makes it false."""
-    return _false_addition(
-        seen,
-        rng,
-        lambda fact, word: Fact(
-            (Description(fact.described[0].name, colour=word), *fact.described[1:]),
-            fact.relations,
-        ),
-        list(COLOURS),
-    )
+
+    def add(fact: Fact, word: str) -> Fact | None:
+        first, *others = fact.described
+        if held and held.colour(first.name) == word:
+            return None
+        return Fact((Description(first.name, colour=word), *others), fact.relations)
+
+    return _false_addition(seen, rng, add, list(COLOURS))
 
 
-def _more_seen(seen: Observation, rng: random.Random) -> tuple[str, str] | None:
-    """A true sentence, and the same with a thing that is not there."""
+def _more_seen(
+    seen: Observation, held: HeldOut | None, rng: random.Random
+) -> tuple[str, str] | None:
+    """A true sentence, and the same with a thing that is not there: nothing else of it is said."""
     return _false_addition(
         seen,
         rng,
@@ -218,7 +226,10 @@ def _more_seen(seen: Observation, rng: random.Random) -> tuple[str, str] | None:
 
 
 def _false_addition(
-    seen: Observation, rng: random.Random, add: Callable[[Fact, str], Fact], words: list[str]
+    seen: Observation,
+    rng: random.Random,
+    add: Callable[[Fact, str], Fact | None],
+    words: list[str],
 ) -> tuple[str, str] | None:
     facts = [fact for _, fact in contrasts.relations(seen)]
     if not facts:
@@ -228,7 +239,7 @@ def _false_addition(
     spoken = rng.getrandbits(32)  # both choose the same words
     for word in words:
         more = add(fact, word)
-        if not holds(seen, more):
+        if more and not holds(seen, more):
             said = [sentence(each, random.Random(spoken)) for each in (fact, more)]
             return said[0], said[1]
     return None
