@@ -319,10 +319,25 @@ def test_the_luck_of_seeds_is_no_drop_on_other_images(params, tmp_path):
     found.scores["vit"][novel._replace(split="test")] = test
     found.scores["vit"][novel] = replace(test, case_ids=many + 1000)
     text = written(found, tmp_path)
-    drops = text[text.index("Each variant on novel, minus") : text.index("## Beside")]
+    drops = text[text.index("Minus the same variant") : text.index("## Beside")]
     drop = row(drops, "`vit`")[0]
     low, high = map(float, re.findall(r"[-+][\d.]+", drop)[1:])
     assert -6.5 < low < -2 and 2 < high < 6.5
+
+
+def test_a_condition_that_asks_more_often_is_of_the_same_images(params, tmp_path):
+    """Each image is spoilt twice and found as before: where nothing is lost, nothing is open."""
+    task = Task("retrieval_corrupted", "test", "text_to_image_any_true")
+    found = make(params, {"vit": 0.5})
+    once = found.scores["vit"][Task("retrieval", "test", "text_to_image_any_true")]
+    many = np.arange(2 * IMAGES)
+    found.scores["vit"][task] = replace(
+        once, ranks=once.ranks.repeat(2, axis=1), case_ids=many, clusters=many // 2,
+        candidates=once.candidates.repeat(2), answers=once.answers.repeat(2),
+    )  # fmt: skip
+    text = written(found, tmp_path)
+    drops = text[text.index("Minus the same variant") : text.index("## Beside")]
+    assert row(drops, "`vit`")[0] == "+0.0 [+0.0, +0.0]"
 
 
 def test_variants_that_lose_the_same_images_lose_equally_beyond_any_doubt(params, tmp_path):
@@ -332,7 +347,7 @@ def test_variants_that_lose_the_same_images_lose_equally_beyond_any_doubt(params
     for scores in found.scores.values():
         scores[task] = replace(ranks(0.3, 50), case_ids=np.arange(IMAGES) + 1000)
     text = written(found, tmp_path)
-    beyond = text[text.index("That drop, minus the drop of `vit`") : text.index("## Beside")]
+    beyond = text[text.index("The drop, minus that of `vit`") : text.index("## Beside")]
     assert row(beyond, "`regions`")[0] == "+0.0 [+0.0, +0.0]"
 
 

@@ -32,8 +32,8 @@ def sections(published: Published, found: Found) -> Iterator[str]:
     known = {condition_of(each, benchmarks): None for each in benchmarks}
     for condition in [each for each in known if each not in ("", "permuted")]:
         under = _under(published, found, condition)
-        table = under and tables.of_condition(published, found, under, list(published.scores))
-        parts += [f"### {condition.replace('_', ' ').capitalize()}", str(table)] if table else []
+        if drops := list(_drops(published, found, under)):
+            parts += [f"### {condition.replace('_', ' ').capitalize()}", *drops]
     if parts:
         yield "## Where it breaks"
         yield from parts
@@ -65,25 +65,28 @@ def _twin(params: Params, variant: str) -> str:
 
 def _other_splits(published: Published, found: Found) -> Iterator[str]:
     """Each variant on another split, against itself on test, and that against the baseline's."""
-    baseline = published.params.bench.baseline
     splits = dict.fromkeys(task.split for task in published.tasks)
     for split in [each for each in splits if each not in ("train", "val", FINAL)]:
         under = _values(published, {task: task._replace(split=split) for task in found})
-        drops = tables.of_condition(published, found, under, list(published.scores))
-        if not under or not drops:
-            continue
-        yield f"### The split {split}"
-        yield f"R@1 on {split}:"
-        yield tables.of_condition_values(published, under)
-        yield f"Each variant on {split}, minus the same on {FINAL}:"
-        yield drops
-        if table := tables.beyond_baseline(published, found, under):
-            yield (
-                f"That drop, minus the drop of `{baseline}` (above 0: the variant loses less). "
-                f"Variants are drawn on the same images of {split} and of {FINAL}, and each with "
-                "the same seeds on both:"
-            )
-            yield table
+        if drops := list(_drops(published, found, under)):
+            yield f"### The split {split}"
+            yield from drops
+
+
+def _drops(published: Published, found: Found, under: Found) -> Iterator[str]:
+    """Values under a condition, their drops, and these minus the baseline's."""
+    if not under:
+        return
+    yield "There:"
+    yield tables.of_condition_values(published, under)
+    yield "Minus the same variant on test as it is:"
+    yield str(tables.of_condition(published, found, under, list(published.scores)))
+    if table := tables.beyond_baseline(published, found, under):
+        yield (
+            f"The drop, minus that of `{published.params.bench.baseline}` (above 0: less is lost). "
+            "All variants are drawn on the same images, and each with the same seeds on both tests:"
+        )
+        yield table
 
 
 def _under(published: Published, found: Found, condition: str) -> Found:

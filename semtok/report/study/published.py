@@ -92,16 +92,16 @@ class Published:
         """The same trainings put to another test: `resampled`, paired with that of a plain task.
 
         Seeds are drawn as for the plain task; so are images where both tests are of the same. One
-        may ask of an image more often than the other: clusters are what is drawn, and as many of
-        one split are the same ones, in the same order.
+        test may ask of an image more often than the other: clusters are what is drawn, and as many
+        of one split are the same ones, in the same order.
 
         Args:
             task: one of `tasks`.
             plain: the one that it is compared with.
         """
         tasks = next(iter(self.scores.values()))
-        many, few = (tasks[each].clusters.max() for each in (task, plain))
-        same = task.split == plain.split and many == few
+        clusters = {int(tasks[each].clusters.max()) for each in (task, plain)}
+        same = task.split == plain.split and len(clusters) == 1
         return self.resampled(task, test=0 if same else 1)
 
     def commits(self) -> Counter[str]:
