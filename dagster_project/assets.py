@@ -24,8 +24,8 @@ from dagster_project.artifacts import materialization_metadata, verdict_metadata
 from dagster_project.line import Line
 from semtok import pipeline
 from semtok.checks.verdict import read_verdict
-from semtok.pipeline import Key, Stage
 from semtok.pipes import GATE
+from semtok.stage import Key, Stage
 from semtok.workspace import stage_key
 
 #: Stage -> group, owner, kinds (icons).

@@ -12,8 +12,8 @@ from semtok import params as settings
 from semtok import pipeline
 from semtok.checks.verdict import Verdict, read_verdict
 from semtok.params import Params
-from semtok.pipeline import Key, Stage
 from semtok.source import listed_files, source_fingerprint
+from semtok.stage import Key, Stage
 from semtok.workspace import VERDICT, Workspace, fingerprint, stage_key
 
 

@@ -38,8 +38,8 @@ from dagster_project.artifacts import materialization_metadata, verdict_metadata
 from dagster_project.line import BeingWrittenError, Line
 from semtok import pipeline
 from semtok.checks.verdict import Verdict
-from semtok.pipeline import Key
 from semtok.pipes import GATE, REASON
+from semtok.stage import Key
 from semtok.workspace import fingerprint, stage_key
 
 _VERSION = "dagster/data_version"

@@ -3,40 +3,11 @@
 `dvc.yaml` and the Dagster assets say the same; a test holds the three together.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from semtok.errors import SemtokError
 from semtok.params import ANNOTATED, Params
-
-#: A stage and its partition: `("masks", "annotated-train")`, `("index", None)`.
-Key = tuple[str, str | None]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One step of the pipeline.
-
-    Attributes:
-        name: the same as CLI argument, DVC stage and Dagster asset.
-        about: one sentence for people.
-        partitions: all keys of the stage under the given settings; None: it is one whole.
-        inputs: the artifacts that a partition reads.
-        settings: the blocks of `params.yaml` that its result depends on.
-        source: files and folders whose code its result may depend on: what DVC watches.
-        modules: those that do the work of a partition; of `source`, its result depends on them
-            and on what they import.
-        persist: whether DVC keeps the last output while the stage runs.
-    """
-
-    name: str
-    about: str
-    partitions: Callable[[Params], list[str] | None]
-    inputs: Callable[[Params, str | None], list[Key]]
-    settings: Callable[[str | None], list[str]]
-    source: tuple[str, ...]
-    modules: Callable[[Params, str | None], list[str]]
-    persist: bool = False
+from semtok.stage import Key, Stage
 
 
 def stages() -> dict[str, Stage]:

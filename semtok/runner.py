@@ -20,6 +20,7 @@ from semtok.events import Message, tell_all
 from semtok.params import Params
 from semtok.report import summary
 from semtok.source import source_fingerprint, used_files
+from semtok.stage import Stage
 from semtok.tables import read_table
 from semtok.workspace import Workspace, publish, stage_key
 
@@ -136,7 +137,7 @@ def _publish_metrics(workspace: Workspace, variant: str, scores: Path) -> None:
     partial.replace(path)
 
 
-def _kept(target: Path, stage: pipeline.Stage) -> str:
+def _kept(target: Path, stage: Stage) -> str:
     """What becomes of the last good artifact."""
     if stage.persist:
         return f"{target} is as it was" if target.exists() else "nothing was published"

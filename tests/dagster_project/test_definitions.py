@@ -16,7 +16,7 @@ from dvc.repo import Repo
 from dagster_project.definitions import build
 from semtok import context, pipeline, stages, study
 from semtok import params as settings
-from semtok.pipeline import Key
+from semtok.stage import Key, Stage
 from semtok.workspace import Workspace, stage_key
 
 REPO = Path(__file__).parents[2]
@@ -150,7 +150,7 @@ EXEMPT = {
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
-def test_source_covers_what_the_stage_imports(stage: pipeline.Stage, imports: Any) -> None:
+def test_source_covers_what_the_stage_imports(stage: Stage, imports: Any) -> None:
     graph, work = imports
     roots = work(stages.WORK[stage.name].__name__)
     assert roots

@@ -15,7 +15,7 @@ from dagster import (
 from dvc.lock import Lock
 
 from dagster_project.definitions import build
-from semtok.pipeline import Key
+from semtok.stage import Key
 from semtok.workspace import stage_key
 
 Materialize = Callable[..., ExecuteInProcessResult]

@@ -8,7 +8,7 @@ from typing import Any
 
 from semtok import pipeline
 from semtok.params import Params
-from semtok.pipeline import Key
+from semtok.stage import Key
 from semtok.workspace import VERDICT, Workspace, stage_key
 
 
