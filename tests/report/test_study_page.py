@@ -216,9 +216,33 @@ def test_what_was_not_run_is_left_out_and_listed(params, tmp_path):
     assert "- The variant `regions_neighbours`, by these settings." in missing
     assert "- Spatial neighbours: `regions_neighbours` − `regions`" in missing
     assert "regions` − `vit`," not in missing
+    for line in ("Corrupted pictures", "Novel combinations", "Photographs: all of this is of drawn",
+                 "A frozen CLIP text tower", "Sizes of study.yaml other than `small`"):  # fmt: skip
+        assert f"- {line}" in missing
     assert {each.name for each in (tmp_path / "study").iterdir()} == {
         "variants.png", "curves.png", "flops.png",
     }  # fmt: skip
+
+
+def test_rates_at_the_edge_of_the_grid_are_named(params, tmp_path):
+    found = make(params, dict.fromkeys(("vit", "regions", "vit_bias"), 0.5))
+    low, high = params.train.rates[0], params.train.rates[-1]
+    found.costs["vit"] = replace(found.costs["vit"], learning_rate=low)
+    found.costs["vit_bias"] = replace(found.costs["vit_bias"], learning_rate=high)
+    text = written(found, tmp_path)
+    expected = (
+        "2 of 3 chose one at the edge; their best may lie beyond: the lowest (`vit`) and the "
+    )
+    assert f"{expected}highest (`vit_bias`)." in text
+    inside = written(make(params, {"vit": 0.5}), tmp_path)
+    assert "0 of 1 chose one at the edge." in inside
+
+
+def test_what_was_scored_is_not_said_to_be_missing(params, tmp_path):
+    tasks = TASKS | {Task("retrieval_corrupted", "test", "text_to_image_any_true"): 50}
+    tower = replace(params, text=replace(params.text, tower="some/clip"))
+    text = written(make(tower, {"vit": 0.5}, tasks), tmp_path)
+    assert "- Corrupted pictures" not in text and "- A frozen CLIP" not in text
 
 
 def test_without_the_baseline_what_needs_it_is_left_out(params, tmp_path):

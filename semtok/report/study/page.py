@@ -9,7 +9,7 @@ from semtok.bench import protocol
 from semtok.bench.cases import Task
 from semtok.bench.contrasts import between
 from semtok.report.headlines import headlines
-from semtok.report.study import breaks, macro_averages, paper, pictures, tables
+from semtok.report.study import breaks, macro_averages, not_run, paper, pictures, tables
 from semtok.report.study.published import Published
 from semtok.report.study.questions import (
     LADDER,
@@ -42,7 +42,7 @@ def write(published: Published, path: Path) -> None:
         *breaks.sections(published, found),
         *paper.section(published),
         *_everything(published, found, drawn),
-        *_not_run(published),
+        *not_run.section(published),
     ]
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -189,20 +189,25 @@ def _everything(published: Published, found: Found, drawn: set[str]) -> Iterator
     if "variants" in drawn:
         yield "![R@1 of all variants](study/variants.png)"
     yield tables.of_values(published, found)
+    yield from _at_the_edge(published)
     if "curves" in drawn:
         yield "![Validation recall of all variants](study/curves.png)"
 
 
-def _not_run(published: Published) -> Iterator[str]:
-    scored = set(published.scores)
-    lines = [f"- The variant `{name}`, by these settings." for name in published.missing]
-    for question in (*QUESTIONS, *SQUARE_QUESTIONS):
-        lacking = [each.name for each in question.contrasts if not set(each.weights) <= scored]
-        if lacking:
-            lines.append(f"- {question.title}: {', '.join(lacking)}.")
-    if lines:
-        yield "## Not run"
-        yield "\n".join(lines)
+def _at_the_edge(published: Published) -> Iterator[str]:
+    """Which variants might do better at a rate that nobody tried."""
+    rates = published.params.train.rates
+    if len(rates) < 2:
+        return
+    grid = f"Each variant tried the learning rates {', '.join(f'{each:g}' for each in rates)}"
+    told = []
+    for what, rate in (("lowest", rates[0]), ("highest", rates[-1])):
+        own = [name for name, cost in published.costs.items() if cost.learning_rate == rate]
+        if own:
+            told.append(f"the {what} ({', '.join(f'`{name}`' for name in own)})")
+    count = sum(cost.learning_rate in (rates[0], rates[-1]) for cost in published.costs.values())
+    edge = f"; their best may lie beyond: {' and '.join(told)}" if told else ""
+    yield f"{grid}. {count} of {len(published.costs)} chose one at the edge{edge}."
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -126,7 +126,8 @@ QUESTIONS = (
     Question(
         "An outside check",
         "`CLIPVisionModel` of transformers, in the shape and the loop of `vit`. Where the two are "
-        "told apart, doubt the encoder or the loop before any other row.",
+        "told apart, doubt the encoder or the loop before any other row. Where they are not, they "
+        "are not the same for that: the interval says how far apart they may be.",
         _pairs("vit vit_reference"),
     ),
 )

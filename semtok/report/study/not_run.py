@@ -1,0 +1,46 @@
+"""What the page does not answer, in words: nobody may take silence for a result."""
+
+from collections.abc import Iterator
+
+from semtok.report.study.published import Published
+from semtok.report.study.questions import QUESTIONS, SQUARE_QUESTIONS
+
+
+def section(published: Published) -> Iterator[str]:
+    """List what was not run: variants, comparisons, conditions, and what is no part of a study.
+
+    Args:
+        published: what there is of the study.
+
+    Yields:
+        Markdown.
+    """
+    yield "## Not run"
+    lines = [*_variants(published), *_conditions(published)]
+    yield "\n".join(f"- {line}" for line in lines)
+
+
+def _variants(published: Published) -> Iterator[str]:
+    scored = set(published.scores)
+    for name in published.missing:
+        yield f"The variant `{name}`, by these settings."
+    for question in (*QUESTIONS, *SQUARE_QUESTIONS):
+        lacking = [each.name for each in question.contrasts if not set(each.weights) <= scored]
+        if lacking:
+            yield f"{question.title}: {', '.join(lacking)}."
+
+
+def _conditions(published: Published) -> Iterator[str]:
+    params = published.params
+    if not any(task.benchmark.endswith("_corrupted") for task in published.tasks):
+        yield "Corrupted pictures: what blur, noise, occlusion and the like leave is not known."
+    if not any(task.split == "novel" for task in published.tasks):
+        yield "Novel combinations."
+    if params.data.format == "scenes":
+        yield (
+            "Photographs: all of this is of drawn scenes. The COCO sample, from scratch or from a "
+            "model of `scenes`, has no part in it."
+        )
+    if params.text.tower == "scratch":
+        yield "A frozen CLIP text tower: the text side was trained from scratch, in every variant."
+    yield f"Sizes of study.yaml other than `{published.size}`: more data may turn a sign."
