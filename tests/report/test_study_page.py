@@ -414,6 +414,16 @@ def test_the_same_scores_give_the_same_bytes(params, tmp_path):
     assert one == other
 
 
+def test_a_page_that_cannot_be_written_leaves_the_old_one_whole(params, tmp_path):
+    found = make(params, {"vit": 0.2, "regions": 0.5})
+    written(found, tmp_path)
+    before = {each: each.read_bytes() for each in tmp_path.rglob("*.*")}
+    broken = replace(make(params, {"vit": 0.2}), trainings={"vit": [{"device": "no threads"}]})
+    with pytest.raises(KeyError):
+        written(broken, tmp_path)
+    assert {each: each.read_bytes() for each in tmp_path.rglob("*.*")} == before
+
+
 def test_a_study_without_scores_is_refused(params, tmp_path):
     with pytest.raises(SemtokError, match="no variant of the study small was scored; run make st"):
         published.read(Workspace(tmp_path, "scenes_small"), params, "small")

@@ -1,6 +1,7 @@
 """`docs/study.md`: the same artifacts give the same bytes."""
 
 import math
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,17 +25,39 @@ from semtok.report.study.tables import Found
 def write(published: Published, path: Path) -> None:
     """Write the page, and its pictures into a folder beside it that bears its name.
 
+    What stood there stays whole until all that takes its place is written.
+
     Args:
         published: what there is of the study.
         path: the `.md` file.
     """
+    beside = path.with_suffix(".partial")
+    shutil.rmtree(beside, ignore_errors=True)  # of one who was killed
+    beside.mkdir(parents=True)
+    try:
+        drawn = _write(published, beside / path.name)
+        _replace(path, beside, drawn)
+    finally:
+        shutil.rmtree(beside)
+
+
+def _replace(path: Path, beside: Path, drawn: set[str]) -> None:
+    """Put pictures in place, then the page that shows them; then drop those of an older page."""
     folder = path.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    for name in sorted(drawn):
+        (beside / f"{name}.png").replace(folder / f"{name}.png")
+    (beside / path.name).replace(path)
     for old in folder.glob("*.png"):
-        old.unlink()
+        if old.stem not in drawn:
+            old.unlink()
+
+
+def _write(published: Published, path: Path) -> set[str]:
+    """Write the page and its pictures into one folder; returns the names of the pictures."""
     tasks = [macro_averages.micro_of(published, task) for task in headlines(published.tasks)]
     found = {task: published.resampled(task) for task in tasks}
-    drawn = pictures.draw(published, found, folder)
+    drawn = pictures.draw(published, found, path.parent)
     parts = [
         f"# The study, size {published.size}",
         *_head(published, tasks),
@@ -45,6 +68,7 @@ def write(published: Published, path: Path) -> None:
         *not_run.section(published),
     ]
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return drawn
 
 
 def _head(published: Published, tasks: list[Task]) -> Iterator[str]:
