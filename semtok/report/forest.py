@@ -1,6 +1,7 @@
 """Many variants in one picture: a row a variant, a column a task, a dot with its interval."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -22,18 +23,22 @@ _CONTROLS = "Controls"
 def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
     """What variants are listed under: what their tokens are and who found them; controls apart.
 
+    Of controls only the oracles are told apart.
+
     Args:
         params: all settings.
         variants: of which ones.
     """
     kinds = ("Patches", "Regions")
     order = [f"{kind}{who}" for who in ("", f", {PREDICTED}", f", {ORACLE}") for kind in kinds]
-    found: dict[str, list[str]] = {group: [] for group in (*order, _CONTROLS)}
+    order += [_CONTROLS, f"{_CONTROLS}, {ORACLE}"]
+    found: dict[str, list[str]] = {group: [] for group in order}
     for name in variants:
         who = told(params, name)
         kind = kinds[params.variants[name].patch_size is None]
-        own = f"{kind}, {who}" if who else kind
-        found[_CONTROLS if _is_control(params, name) else own].append(name)
+        if _is_control(params, name):
+            kind, who = _CONTROLS, who if who == ORACLE else ""
+        found[f"{kind}, {who}" if who else kind].append(name)
     return {group: names for group, names in found.items() if names}
 
 
@@ -106,7 +111,7 @@ def _draw_task(
 ) -> None:
     labels: list[tuple[float, str]] = []
     place = 0
-    for colour, (group, names) in zip(PALETTE, order.items(), strict=False):
+    for colour, (group, names) in zip(cycle(PALETTE), order.items(), strict=False):
         labels.append((place, group))
         for name in names:
             place += 1

@@ -251,11 +251,11 @@ def test_many_variants_stand_in_rows_best_first_within_their_group(make_board, d
 
 def test_oracles_and_controls_are_listed_apart():
     params = study.settings(Path(__file__).parents[2], "small")
-    controls = {"vit_mask_map", "vit_reference", "vit_auxiliary", "regions_permuted_predicted"}
-    controls |= {"graph_only", "mask_map_only", "semantic_permuted"}
+    controls = {"vit_reference", "vit_auxiliary", "regions_permuted_predicted"}
+    oracle_controls = {"vit_mask_map", "graph_only", "mask_map_only", "semantic_permuted"}
     plain = {"vit", "vit_4"}, {"vit_relations_predicted"}, {"regions_predicted"}
     oracles = {"vit_bias", "vit_relations"}, {"regions", "semantic"}
-    names = sorted(controls.union(*plain, *oracles))
+    names = sorted(controls.union(oracle_controls, *plain, *oracles))
     assert {group: set(own) for group, own in forest.groups(params, names).items()} == {
         "Patches": plain[0],
         "Patches, predicted": plain[1],
@@ -263,6 +263,7 @@ def test_oracles_and_controls_are_listed_apart():
         "Patches, oracle": oracles[0],
         "Regions, oracle": oracles[1],
         "Controls": controls,
+        "Controls, oracle": oracle_controls,
     }
     assert list(forest.groups(params, ["vit"])) == ["Patches"]
 

@@ -77,7 +77,7 @@ def _drops(published: Published, found: Found, under: Found) -> Iterator[str]:
     """Values under a condition, their drops, and these minus the baseline's."""
     if not under:
         return
-    yield "There:"
+    yield "R@1 there:"
     yield tables.of_condition_values(published, under)
     yield "Minus the same variant on test as it is:"
     yield str(tables.of_condition(published, found, under, list(published.scores)))

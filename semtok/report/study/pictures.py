@@ -1,6 +1,7 @@
 """The charts of the page."""
 
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,11 +20,12 @@ from semtok.report.study.tables import Found
 from semtok.report.style import BASELINE, MUTED, PALETTE, picture
 from semtok.report.told import ORACLE
 
+_REGIONS = f"regions, {ORACLE}"
 _RUNGS = {
     "patches": ("vit_4", "vit_9", "vit_16", "vit_36", "vit"),
-    "regions": ("regions_4", "regions_8", "regions"),
+    _REGIONS: ("regions_4", "regions_8", "regions"),
 }
-_COLOURS = {"patches": BASELINE, "regions": PALETTE[1]}
+_COLOURS = {"patches": BASELINE, _REGIONS: PALETTE[1]}
 
 
 def draw(published: Published, found: Found, folder: Path) -> set[str]:
@@ -99,8 +101,6 @@ def _tokens(published: Published, found: Found, path: Path) -> None:
                 names = [name for name in rungs if name in values]
                 places = [published.costs[name].tokens_per_image for name in names]
                 _line(panel, places, [values[name] for name in names], confidence, kind)
-                if not published.oracles.isdisjoint(names):
-                    panel.get_lines()[-1].set_label(f"{kind}, {ORACLE}")
             _logarithmic(panel, "tokens of an image, mean")
             panel.set_title(_title(task), fontsize=9)
         panels[0].set_ylabel(f"{METRIC}, %")
@@ -126,13 +126,13 @@ def _two_by_two(published: Published, found: Found, path: Path) -> None:
     with picture(path, 2.9 * len(told) + 0.6, 3.0) as figure:
         panels = figure.subplots(1, len(told), squeeze=False, sharey=True)[0]
         for panel, (how, (none, row, column, both)) in zip(panels, told.items(), strict=True):
-            for kind, pair in (("patches", (none, column)), ("regions", (row, both))):
+            for kind, pair in (("patches", (none, column)), (_REGIONS, (row, both))):
                 _line(panel, [0, 1], [values[name] for name in pair], confidence, kind)
             panel.set_xticks([0, 1], ["relations off", how])
             panel.set_xlim(-0.3, 1.3)
         panels[0].set_ylabel(f"{METRIC}, %")
         panels[0].legend(fontsize=8)
-        note = f"{_title(task)}  ·  {ORACLE}: masks and relations are annotated"
+        note = f"{_title(task)}  ·  patches that are told of relations: {ORACLE}"
         figure.suptitle(note, fontsize=9, fontweight="normal", color=MUTED)
 
 
@@ -152,7 +152,7 @@ def _flops(published: Published, found: Found, path: Path) -> None:
                 linewidth=1,
                 zorder=1,
             )
-            for colour, (group, names) in zip(PALETTE, groups.items(), strict=False):
+            for colour, (group, names) in zip(cycle(PALETTE), groups.items(), strict=False):
                 heights = [values[name].estimate for name in names]
                 places = [flops[name] for name in names]
                 panel.plot(places, heights, "o", markersize=5, color=colour, label=group)
