@@ -16,6 +16,12 @@ from semtok.report.study.questions import Question
 from semtok.report.study.tables import Found
 from semtok.report.told import ORACLE, PREDICTED, told
 
+#: What has to be known of a condition before its first number.
+_CAUTIONS = {
+    "corrupted": "Pixels alone are spoilt. Masks and relations, annotated or predicted, stay those "
+    "of the clean picture, which favours the variants that are told of them.",
+}
+
 
 def sections(published: Published, found: Found) -> Iterator[str]:
     """Where variants break: on predicted extraction, other splits, and under other conditions.
@@ -33,7 +39,9 @@ def sections(published: Published, found: Found) -> Iterator[str]:
     for condition in [each for each in known if each not in ("", "permuted")]:
         under = _under(published, found, condition)
         if drops := list(_drops(published, found, under)):
-            parts += [f"### {condition.replace('_', ' ').capitalize()}", *drops]
+            parts.append(f"### {condition.replace('_', ' ').capitalize()}")
+            parts += [_CAUTIONS[condition]] if condition in _CAUTIONS else []
+            parts += drops
     if parts:
         yield "## Where it breaks"
         yield from parts
