@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from semtok import params as settings
 from semtok import pipeline, study
 from semtok.params import TokenShardsSettings
 from semtok.report.study.current import scored
 from semtok.workspace import Workspace, stage_key
+from tests import small_line
 
 VARIANT = "regions_predicted"
 
@@ -92,3 +94,11 @@ def test_what_stayed_where_it_was_made_says_nothing(workspace, params):
             path.unlink()
         workspace.output("checkpoint", partition).rmdir()
     assert list(scored(workspace, params)) == ["vit", VARIANT]
+
+
+def test_of_a_line_that_was_run_all_counts_until_its_settings_change(tmp_path):
+    workspace = small_line.build(tmp_path / "line")
+    found = settings.load(workspace.root / "params.yaml")
+    assert set(scored(workspace, found)) == set(small_line.VARIANTS)
+    tokenizers = {**found.tokenizers, "semantic": {**found.tokenizers["semantic"], "max_masks": 3}}
+    assert list(scored(workspace, replace(found, tokenizers=tokenizers))) == ["vit"]
