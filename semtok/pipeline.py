@@ -122,6 +122,7 @@ def _scores_inputs(params: Params, partition: str | None) -> list[Key]:
     ]
 
 
+_JSON = "semtok/json_files.py"
 _TABLES = ("semtok/tables.py", "semtok/sharding.py")
 _READ_TOKENS = (
     "semtok/data/index.py",
@@ -167,7 +168,7 @@ _STAGES = (
             f"detectors.{partition}",
             "checks.detector",
         ],
-        source=("semtok/data", "semtok/extract", *_TABLES),
+        source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
         modules=lambda params, partition: [
             "semtok.extract.detector.stage",
             _backend(params, ANNOTATED, "masks"),
@@ -179,7 +180,7 @@ _STAGES = (
         partitions=_by_extractor,
         inputs=_masks_inputs,
         settings=lambda partition: ["data", f"extractors.{_owner(partition)}", "checks.masks"],
-        source=("semtok/data", "semtok/extract", *_TABLES),
+        source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
         modules=lambda params, partition: [
             "semtok.extract.masks",
             _backend(params, _owner(partition), "masks"),
@@ -197,7 +198,7 @@ _STAGES = (
             f"relation_models.{partition}",
             "checks.relation_model",
         ],
-        source=("semtok/data", "semtok/extract", *_TABLES),
+        source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
         modules=lambda params, partition: [
             "semtok.extract.relation_model.stage",
             *(_backend(params, ANNOTATED, kind) for kind in ("masks", "scene_graphs")),
@@ -213,7 +214,7 @@ _STAGES = (
             f"extractors.{_owner(partition)}",
             "checks.scene_graphs",
         ],
-        source=("semtok/data", "semtok/extract", *_TABLES),
+        source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
         modules=lambda params, partition: [
             "semtok.extract.scene_graphs",
             _backend(params, _owner(partition), "scene_graphs"),
@@ -231,7 +232,7 @@ _STAGES = (
             "corruption",
             "checks.token_shards",
         ],
-        source=("semtok/data", "semtok/extract", "semtok/tokens", *_TABLES),
+        source=("semtok/data", "semtok/extract", "semtok/tokens", _JSON, *_TABLES),
         modules=lambda params, partition: [
             "semtok.tokens.tokenize",
             f"semtok.tokens.{params.tokenizers[_owner(partition)].get('scheme')}",
@@ -265,6 +266,7 @@ _STAGES = (
             "semtok/train",
             "semtok/data/coco.py",
             *_READ_TOKENS,
+            _JSON,
             *_TABLES,
         ),
         modules=lambda params, partition: [
@@ -284,7 +286,7 @@ _STAGES = (
             "variants",
             "checks.leaderboard",
         ],
-        source=("semtok/bench", "semtok/report", "semtok/train/history.py", *_TABLES),
+        source=("semtok/bench", "semtok/report", "semtok/train/history.py", _JSON, *_TABLES),
         modules=lambda params, partition: [
             "semtok.bench.leaderboard",
             *(

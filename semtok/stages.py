@@ -1,6 +1,5 @@
 """The pipeline: one short function a stage; `runner.py` runs them."""
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from semtok.context import Context
 from semtok.events import Emit, tell_all
+from semtok.json_files import read_json
 from semtok.params import ANNOTATED, TrainSettings
 from semtok.report.summary import Summary, preview
 from semtok.tables import read_table
@@ -46,7 +46,7 @@ def _detector(context: Context) -> Summary:
     val = context.images("val")
     extractor = context.params.extractors[ANNOTATED]
     found = stage.build(context.images("train"), val, context.files(), extractor, settings)
-    numbers = {**_json(context, "quality.json"), **_flat(_json(context, "cost.json"))}
+    numbers = _measured(context)
     return extraction.draw_found(val, found, None, numbers)
 
 
@@ -58,7 +58,7 @@ def _relation_model(context: Context) -> Summary:
     val = context.images("val")
     extractor, train = context.params.extractors[ANNOTATED], context.images("train")
     masks, relations = stage.build(train, val, context.files(), extractor, settings)
-    numbers = {**_json(context, "quality.json"), **_flat(_json(context, "cost.json"))}
+    numbers = _measured(context)
     return extraction.draw_found(val, masks, relations, numbers)
 
 
@@ -232,9 +232,10 @@ WORK: dict[str, Callable[[Context], Summary]] = {
 }
 
 
-def _json(context: Context, name: str) -> dict[str, Any]:
-    """A JSON file that the stage has just written."""
-    return dict(json.loads((context.staging / name).read_text(encoding="utf-8")))
+def _measured(context: Context) -> dict[str, float]:
+    """How good and how dear the model is that the stage has just trained."""
+    quality, cost = (read_json(context.staging / f"{name}.json") for name in ("quality", "cost"))
+    return {**quality, **_flat(cost)}
 
 
 def _history(seed: int) -> str:

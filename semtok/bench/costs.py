@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from semtok.errors import SemtokError
+from semtok.json_files import read_json
 from semtok.params import VariantSettings, parse
 
 NAME = "costs.json"
@@ -108,7 +108,7 @@ def add_extraction(folder: Path, tokens: Path, variant: VariantSettings) -> None
     """
     path = tokens / _EXTRACTION
     if path.exists():
-        found = parse(_ByStage, _json(path), str(path))
+        found = parse(_ByStage, read_json(path), str(path))
         told = variant.intangible or variant.relation_bias
         paid = [each for each in (found.masks, found.scene_graphs if told else None) if each]
         if paid:
@@ -132,19 +132,10 @@ def read(folder: Path) -> Costs:
         SemtokError: it is missing or not what `write` writes.
     """
     path = folder / NAME
-    return parse(Costs, _json(path), str(path))
+    return parse(Costs, read_json(path), str(path))
 
 
 def _of_training(path: Path) -> Costs:
-    raw = _json(path)
+    raw = read_json(path)
     names = [each.name for each in fields(Costs)]
     return parse(Costs, {name: raw[name] for name in names if name in raw}, str(path))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise SemtokError(f"{path}: no such file; run the stage that makes it") from None
-    except (ValueError, TypeError) as error:
-        raise SemtokError(f"{path}: no JSON mapping ({error}); run its stage again") from None

@@ -7,7 +7,7 @@ import polars as pl
 from semtok.checks.learned import LEARNED_RULES, count_learned, loss_fall
 from semtok.checks.rules import Suite, at_least, none
 from semtok.checks.subject import Subject
-from semtok.extract.learning import read_json
+from semtok.json_files import read_json
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from semtok.extract.learning import read_json, write_json
+from semtok.json_files import read_json, write_json
 
 NAME = "extraction_cost.json"
 

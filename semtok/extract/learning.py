@@ -1,7 +1,5 @@
 """The training of the extractors' own networks: K of them, one a fold, each the same way."""
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,19 +11,18 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from semtok.errors import SemtokError
 from semtok.events import Emit, Metrics, Progress
 from semtok.extract.crossfit import folds_of
+from semtok.extract.trained import FORMAT, device
+from semtok.json_files import write_json
 from semtok.params import LearningSettings
 from semtok.tables import TableSchema, write_table
 
 Batch = TypeVar("Batch")
-Network = TypeVar("Network", bound=nn.Module)
 
 #: The images that a fold's network was trained on, as its batches named them.
 TRAINED_ON = TableSchema(
@@ -39,9 +36,6 @@ LEARNED = TableSchema(
         [("fold", pa.int64()), ("step", pa.int64()), ("name", pa.string()), ("value", pa.float64())]
     ),
 )
-
-#: Raised with every change of an artifact's files or of their meaning.
-FORMAT = 1
 
 _WARMUP, _CLIP, _WEIGHT_DECAY = 0.1, 5.0, 0.05  # share of the steps; norm of the gradient
 _REPORTS = 20  # of one training
@@ -80,7 +74,7 @@ def learn(
     Args:
         task: what is to be learned.
         settings: how.
-        config: what `load` gives back, beside the folds.
+        config: what `trained.load` makes networks by, beside the folds.
         staging: the folder to write to.
         emit: told of progress and metrics.
 
@@ -109,80 +103,6 @@ def learn(
         write_table(staging / f"{name}.parquet", table, schema)
     content = {"format": FORMAT, "folds": settings.folds, **config}
     write_json(staging / "config.json", content)
-
-
-def load(folder: Path, network: Callable[[Mapping[str, Any]], Network]) -> list[Network]:
-    """The networks of an artifact, one a fold, in evaluation mode.
-
-    Args:
-        folder: the artifact.
-        network: makes a fresh one from `config.json`.
-
-    Raises:
-        SemtokError: a file is missing, damaged or of another format.
-    """
-    path = folder / "config.json"
-    config = read_json(path)
-    if config.get("format") != FORMAT:
-        raise SemtokError(f"{path}: format {config.get('format')}, not {FORMAT}; train it again")
-    found = []
-    for fold in range(config["folds"]):
-        each, weights = network(config), folder / f"fold-{fold}.safetensors"
-        try:
-            each.load_state_dict(load_file(weights))
-        except (FileNotFoundError, SafetensorError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise SemtokError(f"{weights}: unreadable ({reason}); train it again") from None
-        ready = each.to(device()).eval()
-        found.append(ready.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
-    return found
-
-
-def identity(folder: Path) -> bytes:
-    """What predictions depend on: the weights and the configuration, and not the clock."""
-    total = hashlib.blake2b()
-    for path in sorted([folder / "config.json", *folder.glob("fold-*.safetensors")]):
-        total.update(path.read_bytes())
-    return total.digest()
-
-
-def device() -> torch.device:
-    """CUDA where there is a device."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def size(network: nn.Module, look: Callable[[], object], images: int = 1) -> dict[str, float]:
-    """Parameters of a network, and FLOPs of a look at one image; a multiply-add is two.
-
-    Args:
-        network: one of those that look.
-        look: looks at so many images.
-        images: FLOPs are the mean over them.
-    """
-    with FlopCounterMode(display=False) as counter:
-        look()
-    parameters = sum(each.numel() for each in network.parameters())
-    return {"parameters": parameters, "flops_per_image": counter.get_total_flops() / images}
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a mapping as JSON, keys in order."""
-    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote.
-
-    Raises:
-        SemtokError: the file is missing or no JSON mapping.
-    """
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise SemtokError(f"{path}: no such file; run the stage that makes it") from None
-    except (ValueError, TypeError) as error:
-        raise SemtokError(f"{path}: no JSON mapping ({error}); run its stage again") from None
 
 
 def _fit(

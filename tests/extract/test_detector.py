@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save_file
 
 from semtok.errors import SemtokError
 from semtok.events import Metrics, Progress
-from semtok.extract import learning
 from semtok.extract.backends import Job, find_backend
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector import stage
@@ -24,6 +23,7 @@ from semtok.extract.detector.samples import Samples
 from semtok.extract.detector.training import train
 from semtok.extract.extracted import extracted_masks
 from semtok.extract.learning import LEARNED, TRAINED_ON
+from semtok.extract.trained import size
 from semtok.params import DetectorSettings, ExtractorSettings
 from semtok.tables import read_table
 from tests.extract.little_scenes import ANNOTATED
@@ -135,7 +135,7 @@ def test_the_stage_says_how_good_and_how_dear_it_is(little_scenes, tmp_path):
     assert cost["parameters"] == sum(each.numel() for each in Network(16).parameters())
     # Untrained networks find nothing; what is found has to be drawn, and that is paid for.
     fresh = Network(16).eval()
-    nothing = learning.size(fresh, lambda: regions(fresh, torch.rand(2, 3, 64, 64)), images=2)
+    nothing = size(fresh, lambda: regions(fresh, torch.rand(2, 3, 64, 64)), images=2)
     # The first convolution alone: 32 x 32 places, 27 inputs, 4 outputs, and a multiply-add is two.
     assert cost["flops_per_image"] > nothing["flops_per_image"] > 2 * 32 * 32 * 27 * 4
     assert cost["labels"] == {"images": 24, "masks": little_scenes.masks().num_rows}

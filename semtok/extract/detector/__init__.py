@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from semtok.data.rejects import Reject
 from semtok.errors import SemtokError
-from semtok.extract import learning, rle
+from semtok.extract import rle, trained
 from semtok.extract.backends import FoundMask, FoundMasks, Job
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector.network import Network
 from semtok.extract.detector.prediction import Region, regions
 from semtok.extract.photos import read_image, to_tensor
+from semtok.json_files import read_json
 from semtok.params import Count, Share
 
 #: It tells regions apart and does not name them.
@@ -60,9 +61,9 @@ class Detector:
             )
         self.strays: list[Reject] = []
         self._root, self._settings = job.root, job.settings
-        self._size = int(learning.read_json(job.model / "config.json")["image_size"])
-        self._networks = learning.load(job.model, new_network)
-        self._identity = learning.identity(job.model)
+        self._size = int(read_json(job.model / "config.json")["image_size"])
+        self._networks = trained.load(job.model, new_network)
+        self._identity = trained.identity(job.model)
 
     def inputs(self, images: pa.Table) -> bytes:
         """The networks and the images' bytes."""
@@ -96,7 +97,7 @@ class Detector:
         runs: list[NDArray[np.int64]] = []
         if not rows:
             return runs
-        seen = regions(network, to_tensor(pixels).to(learning.device()))
+        seen = regions(network, to_tensor(pixels).to(trained.device()))
         for row, candidates in zip(rows, seen, strict=True):
             likely = [each for each in candidates if each.score >= self._settings.score]
             for rank, region in enumerate(likely[: self._settings.masks]):

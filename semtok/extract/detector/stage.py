@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from semtok.extract import learning
+from semtok.extract import trained
 from semtok.extract.average_precision import average_precision
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector import Settings, new_network
@@ -16,6 +16,7 @@ from semtok.extract.detector.prediction import regions
 from semtok.extract.detector.training import train
 from semtok.extract.extracted import extracted_masks
 from semtok.extract.photos import read_image, to_tensor
+from semtok.json_files import write_json
 from semtok.params import DetectorSettings, ExtractorSettings
 from semtok.sharding import Partition
 
@@ -57,12 +58,12 @@ def build(
     found = extracted_masks(val, files, own, staging)
     seconds = time.perf_counter() - started
     quality = average_precision(found, extracted_masks(val, files, extractor))
-    learning.write_json(staging / "quality.json", quality)
+    write_json(staging / "quality.json", quality)
 
     looked_at = val.images.slice(0, _LOOKED_AT)
-    networks = learning.load(staging, new_network)
+    networks = trained.load(staging, new_network)
     cost = {
-        **learning.size(
+        **trained.size(
             networks[0],
             lambda: _look(networks, val.root, looked_at, settings.image_size),
             looked_at.num_rows,
@@ -70,7 +71,7 @@ def build(
         "seconds_per_image": seconds / val.images.num_rows,
         "labels": {"images": partition.images.num_rows, "masks": wanted.num_rows},
     }
-    learning.write_json(staging / "cost.json", cost)
+    write_json(staging / "cost.json", cost)
     return found.filter(pc.greater_equal(found["score"], Settings().score))
 
 
@@ -78,4 +79,4 @@ def _look(networks: Sequence[Network], root: Path, images: pa.Table, size: int) 
     """Show each image to the network of its fold."""
     own = folds_of(images["image_id"].to_numpy(), len(networks))
     for path, fold in zip(images["path"].to_pylist(), own.tolist(), strict=True):
-        regions(networks[fold], to_tensor([read_image(root / path, size)]).to(learning.device()))
+        regions(networks[fold], to_tensor([read_image(root / path, size)]).to(trained.device()))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semtok.events import Emit, ignore
-from semtok.extract import learning
+from semtok.extract import learning, trained
 from semtok.extract.detector.loss import loss
 from semtok.extract.detector.network import Network
 from semtok.extract.detector.samples import Sample, Samples
@@ -39,7 +39,7 @@ def train(
         SemtokError: an image cannot be read, a fold has no image, or a loss is not finite.
     """
     samples = Samples(root, images, masks, settings.image_size)
-    device = learning.device()
+    device = trained.device()
 
     def read(places: NDArray[np.int64], random: torch.Generator) -> Sample:
         # Neither captions nor relations are read here, which left and right could make false.

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from semtok.data.rejects import Reject
 from semtok.errors import SemtokError
-from semtok.extract import learning
+from semtok.extract import trained
 from semtok.extract.backends import RELATIONS, FoundRelations, Job
 from semtok.extract.crossfit import folds_of
 from semtok.extract.photos import read_image
 from semtok.extract.relation_model.network import Network
 from semtok.extract.relation_model.pairs import Masks, every_pair, look, masks_of
+from semtok.json_files import read_json
 from semtok.params import Count, Share
 
 #: Pairs that a network is shown at once.
@@ -57,12 +58,12 @@ class RelationModel:
                 "params.yaml: extraction: scene graphs of the backend relation_model need "
                 "`scene_graphs: relation_model/NAME`, a trained one"
             )
-        config = learning.read_json(job.model / "config.json")
+        config = read_json(job.model / "config.json")
         self._root, self._settings = job.root, job.settings
         self._size = int(config["crop_size"])
         self._predicates = pa.array(config["predicates"], pa.string())
-        self._networks = learning.load(job.model, new_network)
-        self._identity = learning.identity(job.model)
+        self._networks = trained.load(job.model, new_network)
+        self._identity = trained.identity(job.model)
 
     def inputs(self, images: pa.Table) -> bytes:
         """The networks and the images' bytes."""
@@ -132,7 +133,7 @@ def judge(
     Returns:
         [N, P] float32, 0 to 1.
     """
-    device = learning.device()
+    device = trained.device()
     found = []
     for start in range(0, len(pairs), _BATCH):
         crops, geometry = look(image, masks, pairs[start : start + _BATCH], size)

@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from semtok.extract import learning
+from semtok.extract import trained
 from semtok.extract.extracted import extracted
 from semtok.extract.relation_model import Settings, new_network
 from semtok.extract.relation_model.network import CHANNELS, GEOMETRY
 from semtok.extract.relation_model.training import train
 from semtok.extract.relation_recall import recall
+from semtok.json_files import read_json, write_json
 from semtok.params import ExtractorSettings, RelationModelSettings
 from semtok.sharding import Partition
 
@@ -53,18 +54,16 @@ def build(
 
     val = replace(val, images=val.images.slice(0, _JUDGED))
     started = time.perf_counter()
-    own = ExtractorSettings(extractor.masks, "relation_model", _ALL)
+    own = replace(extractor, scene_graphs="relation_model", settings={**extractor.settings, **_ALL})
     given, found = extracted(val, files, own, staging)
     seconds = time.perf_counter() - started
-    learning.write_json(
-        staging / "quality.json", recall(found, extracted(val, files, extractor)[1])
-    )
+    write_json(staging / "quality.json", recall(found, extracted(val, files, extractor)[1]))
 
-    config = learning.read_json(staging / "config.json")
+    config = read_json(staging / "config.json")
     network = new_network(config).eval()
     size = settings.crop_size
     pair = torch.zeros(1, CHANNELS, size, size), torch.zeros(1, GEOMETRY)
-    of_a_pair = learning.size(network, lambda: network(*pair))
+    of_a_pair = trained.size(network, lambda: network(*pair))
     counts = given.group_by("image_id").aggregate([("mask_id", "count")])["mask_id_count"]
     judged = np.minimum(counts.to_numpy(), Settings().masks)
     pairs = int((judged * (judged - 1)).sum())
@@ -78,5 +77,5 @@ def build(
             "relations": relations.num_rows,
         },
     }
-    learning.write_json(staging / "cost.json", cost)
+    write_json(staging / "cost.json", cost)
     return given, found.filter(pc.greater_equal(found["score"], Settings().score))

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
-from semtok.extract import learning
+from semtok.extract import learning, trained
 from semtok.extract.photos import read_image
 from semtok.extract.relation_model.network import Network
 from semtok.extract.relation_model.pairs import every_pair, look, masks_of
@@ -56,7 +56,7 @@ def train(
     if not relations.num_rows:
         raise SemtokError("relation_model: no training image has an annotated relation")
     pairs = _Pairs(root, images, masks, relations, settings.crop_size)
-    device = learning.device()
+    device = trained.device()
 
     def parts(network: Network, batch: Batch, random: torch.Generator) -> Mapping[str, Tensor]:
         crops, geometry, wanted = (each.to(device) for each in batch)
