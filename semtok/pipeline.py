@@ -265,6 +265,7 @@ _STAGES = (
             "semtok/models",
             "semtok/train",
             "semtok/data/coco.py",
+            "semtok/data/words.py",
             *_READ_TOKENS,
             _JSON,
             *_TABLES,

@@ -31,8 +31,9 @@ from semtok.bench.aro_relations import LEFT_OUT
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.embedding import Model
-from semtok.bench.perturbations import perturbed, words_of
+from semtok.bench.perturbations import perturbed
 from semtok.data import coco
+from semtok.data.words import words_of
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 

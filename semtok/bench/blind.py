@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from semtok.bench.benchmark import SplitData
-from semtok.bench.perturbations import words_of
 from semtok.data.index import CAPTIONS, SPLITS
+from semtok.data.words import words_of
 from semtok.tables import read_table
 
 #: Weight of a pair of words against the second word alone.

@@ -1,6 +1,5 @@
 """ARO's perturbations of a caption's word order (Yuksekgonul et al. 2023)."""
 
-import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,7 +20,7 @@ def perturbed(words: Sequence[str], tags: Sequence[str], seed: Sequence[int]) ->
     each three; the threes.
 
     Args:
-        words: of the caption, as `words_of` finds them.
+        words: of the caption, as `semtok.data.words` finds them.
         tags: the part of speech of each, of the Penn Treebank.
         seed: of the random numbers; the same seed gives the same orders.
 
@@ -38,11 +37,6 @@ def perturbed(words: Sequence[str], tags: Sequence[str], seed: Sequence[int]) ->
                 found[" ".join(other)] = None
                 break
     return list(found)
-
-
-def words_of(caption: str) -> list[str]:
-    """A caption's words in lower case, without punctuation."""
-    return re.findall(r"[\w'-]+", caption.lower())
 
 
 def _nouns_and_adjectives(order: Ints, tags: Sequence[str], random: np.random.Generator) -> Ints:

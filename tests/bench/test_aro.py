@@ -14,8 +14,9 @@ from semtok.bench.aro_relations import LEFT_OUT
 from semtok.bench.benchmark import split_data
 from semtok.bench.cases import metrics
 from semtok.bench.embedding import Model
-from semtok.bench.perturbations import perturbed, words_of
+from semtok.bench.perturbations import perturbed
 from semtok.bench.scoring import score
+from semtok.data.words import words_of
 from semtok.errors import SemtokError
 from semtok.events import Message
 from semtok.tokens.shards import TokenShards

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semtok.bench.perturbations import perturbed, words_of
+from semtok.bench.perturbations import perturbed
+from semtok.data.words import words_of
 
 TAGS = ("DT", "NN", "NNS", "JJ", "VBG", "IN")
 captions = st.lists(st.sampled_from(TAGS), min_size=1, max_size=14)

@@ -1,9 +1,8 @@
 """The parts of speech of the captions' words, in the Penn Treebank's tags."""
 
-import re
-
 from semtok.data.scenes.catalogue import THINGS
 from semtok.data.scenes.vocabulary import COLOURS, SIZES, STUFF, TEXTURES
+from semtok.data.words import words_of
 
 _ADJECTIVES = frozenset((*COLOURS, *TEXTURES, *SIZES))
 _NOUNS = frozenset(
@@ -48,7 +47,7 @@ def speech(caption: str) -> list[str]:
     Args:
         caption: of `scenes`.
     """
-    return [_tag(word) for word in re.findall(r"[\w'-]+", caption.lower())]
+    return [_tag(word) for word in words_of(caption)]
 
 
 def _tag(word: str) -> str:
