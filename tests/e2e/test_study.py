@@ -58,7 +58,11 @@ def kill_in_the_second_variant(project: Project, repro: list[str]) -> list[str]:
     begun: list[str] = []
     while len(begun) < 2:
         assert running.poll() is None, "the study ended before its second variant had begun"
-        names = {each.relative_to(states).parts[0] for each in states.rglob("*.safetensors")}
+        names = {
+            Path(folder).relative_to(states).parts[0]
+            for folder, _, files in os.walk(states)  # a training that ends deletes as we look
+            if any(each.endswith(".safetensors") for each in files)
+        }
         begun += sorted(names - set(begun))
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
