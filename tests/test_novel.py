@@ -28,6 +28,9 @@ NOVEL = {
 }
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def line(tmp_path_factory):
     document = yaml.safe_load((small_line.REPOSITORY / "params.yaml").read_text())

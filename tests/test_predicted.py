@@ -19,6 +19,8 @@ from tests import small_line
 
 STUDY = yaml.safe_load((small_line.REPOSITORY / "study.yaml").read_text())["all"]
 VARIANT = "regions_relations_predicted"
+
+pytestmark = pytest.mark.slow
 _LITTLE = {"steps": 40, "batch_size": 8, "width": 8, "learning_rate": 0.01}
 
 

@@ -20,6 +20,9 @@ def settings(**train) -> dict:
     return document
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
     """A line whose `vit` tries three rates, and the same line at the one that it took."""

@@ -129,6 +129,7 @@ def line(tmp_path_factory):
     return small_line.build(tmp_path_factory.mktemp("corrupted") / "line", document)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", small_line.VARIANTS)
 def test_through_the_whole_line(line, variant):
     told = json.loads((line.root / f"metrics/scenes/{variant}.json").read_text())
@@ -146,6 +147,7 @@ def test_through_the_whole_line(line, variant):
             np.testing.assert_array_equal(both.ranks[:, order], clean.ranks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["token_shards@semantic-test", "scores@semantic"])
 def test_gates_let_it_through(line, key):
     runner.run(key, line.root, scratch=False)

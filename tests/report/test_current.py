@@ -96,6 +96,7 @@ def test_what_stayed_where_it_was_made_says_nothing(workspace, params):
     assert list(scored(workspace, params)) == ["vit", VARIANT]
 
 
+@pytest.mark.slow
 def test_of_a_line_that_was_run_all_counts_until_its_settings_change(tmp_path):
     workspace = small_line.build(tmp_path / "line")
     found = settings.load(workspace.root / "params.yaml")
