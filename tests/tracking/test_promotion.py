@@ -77,25 +77,22 @@ class Registry:
 
 def cases(seed: int, hits: dict[str, int], images: int = IMAGES) -> pa.Table:
     rows = [
-        (
-            "retrieval",
-            split,
-            task,
-            seed,
-            image,
-            image,
-            1 if image < count else 2,
-            images,
-            1,
-            None,
-            None,
-        )
+        {
+            "benchmark": "retrieval",
+            "split": split,
+            "task": task,
+            "seed": seed,
+            "case_id": image,
+            "cluster_id": image,
+            "rank": 1 if image < count else 2,
+            "candidates": images,
+            "answers": 1,
+        }
         for split, count in hits.items()
         for task in ("text_to_image", "image_to_text")
         for image in range(images)
     ]
-    columns = zip(CASES.columns.names, zip(*rows, strict=True), strict=True)
-    return pa.table({name: list(values) for name, values in columns}).cast(CASES.columns)
+    return pa.Table.from_pylist(rows, schema=CASES.columns)
 
 
 @pytest.fixture
