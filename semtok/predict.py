@@ -16,7 +16,7 @@ from semtok.errors import SemtokError
 from semtok.extract import rle
 from semtok.extract.polygons import rasterise
 from semtok.tokens import tokenize
-from semtok.tokens.extraction import Extraction
+from semtok.tokens.extraction import WHOLE_IMAGE, Extraction
 from semtok.tokens.pixels import UnreadableImageError, decode
 from semtok.tokens.rows import TokenSet, pack
 from semtok.train import checkpoint
@@ -60,8 +60,8 @@ def predict(
         folder: one training, `artifacts/DATA/checkpoint/VARIANT/seed-S`.
         images: I files, or their bytes.
         texts: T captions.
-        masks: for each image what was found in it, which variants need whose tokenizer reads masks;
-            an empty list: nothing was found. Those that read pixels alone ignore it.
+        masks: for each image what was found in it, which variants need whose tokens depend on it
+            (`Predictor.needs_masks`); an empty list: nothing was found. Others ignore it.
         relations: for each image those among its masks, if there are any.
 
     Raises:
@@ -92,8 +92,16 @@ class Predictor:
 
     @property
     def needs_masks(self) -> bool:
-        """Whether its tokenizer reads masks."""
-        return self._tokenizer.READS_EXTRACTION
+        """Whether masks change what it makes of an image.
+
+        Where pixels and regions are kept side by side, the regions only say what relations are
+        about: a variant without relations (one trained with auxiliary losses) has no use for them.
+        """
+        columns = set(self._tokenizer.schema(self._settings).columns.names)
+        vision = self._checkpoint.model.config.vision
+        return self._tokenizer.READS_EXTRACTION and (
+            vision.intangible or vision.relation_bias or not {"pixels", "edge_ends"} <= columns
+        )
 
     def embed_images(
         self,
@@ -165,6 +173,8 @@ class Predictor:
                     "polygons or RLE, and the relations among them if there are any ([] for none)"
                 )
             extractions.append(_extraction(name, height, width, masks, relations or ()))
+        elif self._tokenizer.READS_EXTRACTION:
+            extractions.append(WHOLE_IMAGE)
         try:
             pixels = decode(image, self._settings.image_size)
         except UnreadableImageError as error:

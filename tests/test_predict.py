@@ -84,18 +84,22 @@ def models(tmp_path_factory, images, masks) -> dict[str, Path]:
             ("on",),
         ),
     }
+    schemes["auxiliary"] = schemes["grid_relations"]
     variants = {
         "grid": VariantSettings("grid", patch_size=8),
         "grid_relations": VariantSettings(
             "grid_relations", patch_size=8, intangible=True, relation_bias=True
         ),
         "semantic": VariantSettings("semantic", intangible=True, relation_bias=True),
+        "auxiliary": VariantSettings(
+            "grid_relations", patch_size=8, auxiliary=("masks", "relations")
+        ),
     }
     captions = pa.table(
         {"caption_id": [0, 1], "image_id": [7, 8], "caption": ["a red box", "a blue box"]}
     )
     for name, (used, schema, token_sets, predicates) in schemes.items():
-        tokens = {"scheme": name, "settings": used}
+        tokens = {"scheme": variants[name].tokenizer, "settings": used}
         for split in ("train", "val"):
             path = root / f"{name}-{split}" / "000.arrow"
             rows = pack([7, 8], token_sets, predicates)
@@ -198,11 +202,12 @@ def test_nothing_found_is_the_whole_image(models, images):
     )
 
 
-def test_pixels_alone_need_no_masks_and_ignore_them(models, images, masks):
-    assert not Predictor(models["grid"]).needs_masks
-    without = predict(models["grid"], images, TEXTS)
+@pytest.mark.parametrize("name", ["grid", "auxiliary"])
+def test_pixels_alone_need_no_masks_and_ignore_them(name, models, images, masks):
+    assert not Predictor(models[name]).needs_masks
+    without = predict(models[name], images, TEXTS)
     np.testing.assert_array_equal(
-        without.images, predict(models["grid"], images, TEXTS, [as_rle(masks)] * 2).images
+        without.images, predict(models[name], images, TEXTS, [as_rle(masks)] * 2).images
     )
 
 

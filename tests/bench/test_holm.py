@@ -1,6 +1,7 @@
 """Holm's correction against its own step-down procedure, and against luck."""
 
 import numpy as np
+import pytest
 import scipy.stats
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -36,6 +37,7 @@ def test_the_example_by_hand():
     assert holm.adjust([0.2]) == [0.2]
 
 
+@pytest.mark.slow
 def test_a_family_of_equals_rarely_has_a_finding(make_cases):
     """Eight variants as good as the baseline: without Holm, chance would favour some of them."""
     families, raw, corrected = 150, 0, 0

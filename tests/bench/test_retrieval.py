@@ -111,6 +111,7 @@ def test_similarities_held_at_once_stay_within_the_block():
     assert starts == [*range(0, 100, 7), 100]
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded_at_5000_images_and_25000_captions():
     """In float64 the whole matrix would take 1000 MB."""
     code = """

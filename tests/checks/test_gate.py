@@ -23,6 +23,7 @@ KEY = "masks@annotated-train"
 SETTINGS = {"share_without_masks": 0.25}
 
 
+@pytest.mark.slow
 def test_one_process_judges_and_a_crash_is_told(
     line: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,6 +61,7 @@ def test_one_process_judges_and_a_crash_is_told(
             gate.judge(artifact, inputs)
 
 
+@pytest.mark.slow
 def test_the_worker_says_nothing_but_its_answer_and_ends_with_its_input(line: Path) -> None:
     request = {"artifact": str(line / "images"), "inputs": {}, "settings": {}}
     done = subprocess.run(

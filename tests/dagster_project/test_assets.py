@@ -8,6 +8,8 @@ from dagster import DagsterInstance, ExecuteInProcessResult
 from dagster_project import dvc
 from semtok import pipeline
 
+pytestmark = pytest.mark.slow
+
 Materialize = Callable[..., ExecuteInProcessResult]
 
 

@@ -18,6 +18,8 @@ from dagster_project.definitions import build
 from semtok.stage import Key
 from semtok.workspace import stage_key
 
+pytestmark = pytest.mark.slow
+
 Materialize = Callable[..., ExecuteInProcessResult]
 
 

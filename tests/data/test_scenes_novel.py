@@ -85,6 +85,7 @@ def _held_looks() -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.slow
 def test_no_annotation_of_train_or_val_has_an_action_that_is_held_out(root: Path) -> None:
     known, novel = _triples(root, KNOWN), _triples(root, (NOVEL,))
     assert not [triple for triple in known if HELD.action(*triple)]

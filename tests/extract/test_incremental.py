@@ -127,6 +127,7 @@ HISTORY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_any_history_leads_to_what_is_built_from_scratch(tiny, seed):
     draw = random.Random(seed)

@@ -51,6 +51,7 @@ def of_image(table: pa.Table, image_id: int) -> list[dict]:
     return table.filter(pc.equal(table["image_id"], image_id)).to_pylist()
 
 
+@pytest.mark.slow
 def test_what_is_said_of_an_image_does_not_come_from_its_annotations(
     little_scenes, trained, tmp_path
 ):

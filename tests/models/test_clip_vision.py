@@ -168,6 +168,7 @@ def test_config_survives_json() -> None:
     assert ModelConfig.from_json(older, "config.json").vision == OURS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vision", ["OURS", "REFERENCE"])
 def test_transformers_is_imported_for_the_reference_alone(vision) -> None:
     code = f"""

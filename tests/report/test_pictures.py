@@ -287,6 +287,7 @@ def test_a_variant_has_the_same_colour_in_every_picture():
     assert style.colours(names[:2])["semantic"] == style.colours(names)["semantic"]
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(scene, history, board, region_shards, tmp_path):
     for folder in (tmp_path / "one", tmp_path / "other"):
         overlay.draw(**scene, path=folder / "overlay.png")

@@ -102,6 +102,7 @@ class Killed(BaseException):
     """Stands for a kill: nothing may catch it."""
 
 
+@pytest.mark.slow
 @settings(max_examples=6)
 @given(
     st.lists(

@@ -94,6 +94,7 @@ def test_interrupted_anywhere_it_ends_the_same(
     assert_same(folder, uninterrupted)
 
 
+@pytest.mark.slow
 def test_killed_for_good_it_ends_the_same(arguments, uninterrupted, tmp_path) -> None:
     given = arguments(steps=STEPS) | {"staging": tmp_path, "resume": tmp_path / "resume"}
     for moment in ("save", 10):
