@@ -14,6 +14,8 @@ from typing import IO, Any
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow
+
 REPO = Path(__file__).parents[2]
 SERVICES = [sys.executable, "-m", "dagster_project.services"]
 
@@ -62,7 +64,6 @@ def read_until(stream: IO[str] | None, text: str) -> str:
     raise AssertionError(read)
 
 
-@pytest.mark.slow
 def test_up_answers_and_ctrl_c_stops_it_all(built, env: dict[str, str], up) -> None:
     said = read_until(up.stdout, "Ctrl-C")
     dagster = f"http://127.0.0.1:{env['SEMTOK_DAGSTER_PORT']}"
@@ -86,7 +87,6 @@ def test_up_answers_and_ctrl_c_stops_it_all(built, env: dict[str, str], up) -> N
     assert services(built.root, env, "down").stdout == "Nothing is running.\n"
 
 
-@pytest.mark.slow
 def test_down_ends_what_a_killed_up_left(built, env: dict[str, str], up) -> None:
     read_until(up.stdout, "Ctrl-C")
     pids = members(built.root)

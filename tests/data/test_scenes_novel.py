@@ -118,6 +118,7 @@ def test_both_siblings_show_what_is_held_out(index: int) -> None:
         assert not HELD.within(seen.scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("novelty", NOVELTIES)
 def test_novel_scenes_have_one_combination_and_as_many_things_as_others(novelty: str) -> None:
     found, counts = [], []
