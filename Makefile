@@ -31,10 +31,10 @@ coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco
 	@echo
 	@echo "params.yaml now describes COCO; 'git checkout params.yaml && dvc repro' goes back to scenes"
 
-study: $(VENV)/study  ## Train and score the variants of study.yaml: make study SIZE=small, or full
-	semtok study $(SIZE)
+study: $(VENV)/study  ## Train and score a study's variants: make study SIZE=small, full, or coco COCO=/path
+	semtok study $(SIZE) $(if $(COCO),--source $(COCO))
 	@echo "params.yaml now describes the study; 'git checkout params.yaml' goes back to the demo"
-	dvc repro --keep-going; repro=$$?; semtok study $(SIZE) --report && exit $$repro
+	dvc repro --keep-going; repro=$$?; semtok study $(SIZE) $(if $(COCO),--source $(COCO)) --report && exit $$repro
 
 up: $(VENV)/line  ## Start MLflow and Dagster on loopback; Ctrl-C stops both
 	python -m dagster_project.services up

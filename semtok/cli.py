@@ -76,7 +76,10 @@ def compare(
 @app.command()
 def study(
     context: typer.Context,
-    size: Annotated[str, typer.Argument(help="One of the sizes in study.yaml.")],
+    size: Annotated[str, typer.Argument(help="One of the sizes in study.yaml or study_*.yaml.")],
+    source: Annotated[
+        Path | None, typer.Option(help="The data's root, for a study of photographs.")
+    ] = None,
     report: Annotated[
         bool, typer.Option("--report", help="Write docs/study.md from its results instead.")
     ] = False,
@@ -85,10 +88,11 @@ def study(
     from semtok import commands
     from semtok import study as settings
 
+    source = source and source.absolute()
     if report:
-        typer.echo(commands.report(context.obj, size))
+        typer.echo(commands.report(context.obj, size, source))
         return
-    found = settings.write(context.obj, size)
+    found = settings.write(context.obj, size, source)
     count, recipe = len(found.variants), found.train
     typer.echo(
         f"params.yaml: study {size}, {count} variants, {count * recipe.trainings} trainings "

@@ -39,12 +39,11 @@ def compare(root: Path, variants: Sequence[str]) -> "Leaderboard":
     )
 
 
-def report(root: Path, size: str) -> Path:
-    """Write `docs/study.md` from what a study has published so far.
+def report(root: Path, size: str, source: Path | None = None) -> Path:
+    """Write `docs/study.md` from what a study has published so far; `study_NAME.yaml` has its own.
 
     Args:
-        root: the project's folder, with `params.yaml` and `study.yaml`.
-        size: one of `sizes` in `study.yaml`.
+        root, size, source: as of `study.write`.
 
     Returns:
         The page; its pictures lie in a folder beside it.
@@ -55,8 +54,8 @@ def report(root: Path, size: str) -> Path:
     from semtok import study
     from semtok.report.study import page, published
 
-    params = study.settings(root, size)
-    path = root / "docs" / "study.md"
+    params = study.settings(root, size, source)
+    path = root / "docs" / f"{study.file_of(root, size).stem}.md"
     page.write(published.read(Workspace(root, params.data.name), params, size), path)
     return path
 

@@ -1,6 +1,9 @@
-"""The study's settings: `study.yaml` laid over `params.yaml`, which DVC and Dagster read."""
+"""Settings of a study, laid over those of `params.yaml`, which DVC and Dagster read.
 
-from collections.abc import Mapping
+`study.yaml` is of scenes; any `study_NAME.yaml` beside it is one more, with sizes of its own.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,54 +13,88 @@ from semtok.errors import SemtokError
 from semtok.params import Params
 
 _HEADER = """\
-# Written by `semtok study {size}`: the settings of study.yaml over those that stood here.
+# Written by `semtok study {size}`: the settings of {file} over those that stood here.
 # `git checkout params.yaml` brings the demo's settings back.
 """
 
 
 @dataclass(frozen=True)
 class Study:
-    """All of `study.yaml`: what to lay over `params.yaml`, in the same shape."""
+    """All of one file: what to lay over `params.yaml`, in the same shape.
+
+    Attributes:
+        sizes: by name, what is laid over last.
+        all: whatever the size.
+        replaced: blocks of `params.yaml` that make way for those of `all`, where other blocks are
+            joined with them key by key.
+    """
 
     sizes: Mapping[str, Mapping[str, Any]]
-    all: Mapping[str, Any] = field(default_factory=dict)  # whatever the size
+    all: Mapping[str, Any] = field(default_factory=dict)
+    replaced: Sequence[str] = ()
 
 
-def write(root: Path, size: str) -> Params:
+def write(root: Path, size: str, source: Path | None = None) -> Params:
     """Write `params.yaml` with the study's settings; written again, it stays the same.
 
     Args:
         root: the project's folder, with `params.yaml` and `study.yaml`.
-        size: one of `sizes` in `study.yaml`.
+        size: one of `sizes` in `study.yaml`, or in a `study_NAME.yaml`.
+        source: the data's root, absolute, where the study's settings cannot know it.
 
     Returns:
         The settings as they now stand.
 
     Raises:
-        SemtokError: a file is missing or wrong, or there is no such size; `params.yaml` stays.
+        SemtokError: a file is missing or wrong, or there is no such size or no such data;
+            `params.yaml` stays.
     """
     import yaml
 
-    path, document = root / "params.yaml", _document(root, size)
-    found = params.validate(document, root / "study.yaml")
+    path, document = root / "params.yaml", _document(root, size, source)
+    found = settings(root, size, source)
+    made = found.data.format in found.data.settings
+    if not made and not (root / found.data.source).exists():
+        raise SemtokError(
+            f"{size}: data.source: no {found.data.source} here; name the data's root with --source"
+        )
     text = yaml.safe_dump(document, sort_keys=False, width=100)
     partial = path.with_suffix(".partial")  # a full disk must not cost the settings
-    partial.write_text(_HEADER.format(size=size) + text, encoding="utf-8")
+    header = _HEADER.format(size=size, file=file_of(root, size).name)
+    partial.write_text(header + text, encoding="utf-8")
     partial.replace(path)
     return found
 
 
-def settings(root: Path, size: str) -> Params:
+def settings(root: Path, size: str, source: Path | None = None) -> Params:
     """The study's settings, whether or not they stand in `params.yaml` now.
 
     Args:
-        root: as for `write`.
-        size: as for `write`.
+        root, size, source: as for `write`.
 
     Raises:
-        SemtokError: as for `write`.
+        SemtokError: as for `write`, but of missing data.
     """
-    return params.validate(_document(root, size), root / "study.yaml")
+    return params.validate(_document(root, size, source), file_of(root, size))
+
+
+def file_of(root: Path, size: str) -> Path:
+    """The file that has a size.
+
+    Args:
+        root, size: as for `write`.
+
+    Raises:
+        SemtokError: a file is missing or wrong, or there is no such size, or several.
+    """
+    studies = _studies(root)
+    found = [path for path, study in studies.items() if size in study.sizes]
+    if not found:
+        known = ", ".join(each for study in studies.values() for each in study.sizes) or "none"
+        raise SemtokError(f"{size}: no such size of a study; there are {known}")
+    if len(found) > 1:
+        raise SemtokError(f"{found[1]}: sizes.{size}: {found[0].name} has one too; rename it")
+    return found[0]
 
 
 def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,13 +110,16 @@ def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _document(root: Path, size: str) -> dict[str, Any]:
-    path = root / "study.yaml"
-    study = params.parse(Study, params.read(path), str(path))
-    if size not in study.sizes:
-        known = ", ".join(study.sizes) or "none"
-        raise SemtokError(f"{size}: no such size of the study; there are {known}")
+def _studies(root: Path) -> dict[Path, Study]:
+    paths = [root / "study.yaml", *sorted(root.glob("study_*.yaml"))]
+    return {path: params.parse(Study, params.read(path), str(path)) for path in paths}
+
+
+def _document(root: Path, size: str, source: Path | None) -> dict[str, Any]:
+    study = _studies(root)[file_of(root, size)]
     base = params.read(root / "params.yaml")
     if not isinstance(base, Mapping):
         raise SemtokError(f"{root / 'params.yaml'}: no settings; git checkout params.yaml")
-    return laid_over(laid_over(base, study.all), study.sizes[size])
+    kept = {name: block for name, block in base.items() if name not in study.replaced}
+    document = laid_over(laid_over(kept, study.all), study.sizes[size])
+    return laid_over(document, {"data": {"source": str(source)}}) if source else document

@@ -18,11 +18,12 @@ from semtok.errors import SemtokError
 
 REPO = Path(__file__).parents[1]
 SIZES = ("small", "full")
+COCO = "coco"  # of study_coco.yaml
 
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    for name in ("params.yaml", "study.yaml"):
+    for name in ("params.yaml", "study.yaml", "study_coco.yaml"):
         shutil.copy(REPO / name, tmp_path)
     return tmp_path
 
@@ -51,17 +52,46 @@ def test_a_size_is_written_whole(project, size):
 
 
 def test_sizes_may_follow_one_another(project):
-    for first in SIZES:
-        for then in SIZES:
+    (project / "coco").mkdir()  # where study_coco.yaml looks unless it is told
+    for first in (*SIZES, COCO):
+        for then in (*SIZES, COCO):
             shutil.copy(REPO / "params.yaml", project)
-            study.write(project, then)
-            alone = (project / "params.yaml").read_bytes()
+            alone = study.write(project, then)
             study.write(project, first)
-            study.write(project, then)
-            assert (project / "params.yaml").read_bytes() == alone
+            assert study.write(project, then) == alone
+            if first != COCO:
+                document = yaml.safe_load((project / "params.yaml").read_text())
+                shutil.copy(REPO / "params.yaml", project)
+                study.write(project, then)
+                assert yaml.safe_load((project / "params.yaml").read_text()) == document
     sizes = yaml.safe_load((REPO / "study.yaml").read_text())["sizes"]
     assert set(sizes) == set(SIZES)
     assert leaves(sizes["small"]) == leaves(sizes["full"])
+
+
+def test_the_study_of_coco_asks_what_that_of_scenes_asks(project, tmp_path):
+    with pytest.raises(SemtokError, match=r"coco: data\.source: no coco here; name .* --source"):
+        study.write(project, COCO)
+    assert (project / "params.yaml").read_bytes() == (REPO / "params.yaml").read_bytes()
+    done = CliRunner().invoke(
+        app, ["--project", str(project), "study", COCO, "--source", str(tmp_path)]
+    )
+    assert "study coco, 11 variants, 77 trainings" in done.output
+    found, scenes = params.load(project / "params.yaml"), study.settings(REPO, "small")
+    assert (found.data.format, found.data.source) == ("coco", str(tmp_path))
+    assert (found.encoder, found.text) == (scenes.encoder, scenes.text)
+    assert found.variants == {name: scenes.variants[name] for name in found.variants}
+    for name, tokenizer in found.tokenizers.items():
+        assert tokenizer == scenes.tokenizers[name]
+
+
+def test_a_size_in_two_files_is_refused(project):
+    (project / "study_mine.yaml").write_text("sizes: {small: {}}")
+    with pytest.raises(SemtokError, match=r"study_mine\.yaml: sizes\.small: study\.yaml has one"):
+        study.write(project, "small")
+    (project / "study_mine.yaml").write_text("sizes: {mine: {train: {steps: 77}}}")
+    assert study.write(project, "mine").train.steps == 77
+    assert study.file_of(project, "mine").stem == "study_mine"
 
 
 def test_the_study_has_the_variants_of_the_page():
@@ -82,7 +112,9 @@ def test_the_study_has_the_variants_of_the_page():
 
 def test_an_unknown_size_and_a_wrong_setting_leave_params_alone(project):
     before = (project / "params.yaml").read_bytes()
-    with pytest.raises(SemtokError, match="huge: no such size of the study; there are small, full"):
+    with pytest.raises(
+        SemtokError, match="huge: no such size of a study; there are small, full, coco"
+    ):
         study.write(project, "huge")
     path = project / "study.yaml"
     path.write_text(path.read_text().replace("seeds:", "sedes:"))

@@ -86,6 +86,7 @@ def make(params, shares, tasks=TASKS, seeds=5) -> Published:
                     "commit": "abc", "dirty": seed == 0} for seed in range(seeds)]
             for name in shares
         },
+        images={"train": 4000, "val": 800, "test": 800},
     )  # fmt: skip
 
 
@@ -217,11 +218,25 @@ def test_what_was_not_run_is_left_out_and_listed(params, tmp_path):
     assert "- Spatial neighbours: `regions_neighbours` − `regions`" in missing
     assert "regions` − `vit`," not in missing
     for line in ("Corrupted pictures", "Novel combinations", "Photographs: all of this is of drawn",
-                 "A frozen CLIP text tower", "Sizes of study.yaml other than `small`"):  # fmt: skip
+                 "A frozen CLIP text tower", "Sizes other than `small`"):  # fmt: skip
         assert f"- {line}" in missing
     assert {each.name for each in (tmp_path / "study").iterdir()} == {
         "variants.png", "curves.png", "flops.png",
     }  # fmt: skip
+
+
+def test_a_page_of_few_photographs_says_so_and_has_its_own_pictures(params, tmp_path):
+    few = {"train": 235, "val": 51, "test": 61}
+    coco = replace(params, data=replace(params.data, format="coco"))
+    published = replace(make(coco, {"vit": 0.1, "regions": 0.3}), images=few)
+    page.write(published, tmp_path / "study_coco.md")
+    text = (tmp_path / "study_coco.md").read_text()
+    assert "**Caution: 235 images to learn from, 61 to test on.**" in text
+    assert "train images 235" in row(text, "data")[0] and "Photographs:" not in text
+    shown = re.findall(r"\]\((.*?\.png)\)", text)
+    assert shown and all((tmp_path / each).exists() for each in shown)
+    assert {str(Path(each).parent) for each in shown} == {"study_coco"}
+    assert "Caution" not in written(make(params, {"vit": 0.1, "regions": 0.3}), tmp_path)
 
 
 def test_rates_at_the_edge_of_the_grid_are_named(params, tmp_path):

@@ -38,9 +38,9 @@ def _conditions(published: Published) -> Iterator[str]:
         yield "Novel combinations."
     if params.data.format == "scenes":
         yield (
-            "Photographs: all of this is of drawn scenes. The COCO sample, from scratch or from a "
-            "model of `scenes`, has no part in it."
+            "Photographs: all of this is of drawn scenes. The study of COCO (`study_coco.yaml`) "
+            "has a page of its own."
         )
     if params.text.tower == "scratch":
         yield "A frozen CLIP text tower: the text side was trained from scratch, in every variant."
-    yield f"Sizes of study.yaml other than `{published.size}`: more data may turn a sign."
+    yield f"Sizes other than `{published.size}`: more data may turn a sign."

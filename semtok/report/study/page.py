@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from semtok.bench import protocol
 from semtok.bench.cases import Task
@@ -20,6 +21,12 @@ from semtok.report.study.questions import (
     Question,
 )
 from semtok.report.study.tables import Found
+
+#: The name of each picture that there is, and its address as the page gives it.
+Drawn: TypeAlias = Mapping[str, str]
+
+#: Of fewer images to learn from, a page warns.
+_FEW_IMAGES = 1000
 
 
 def write(published: Published, path: Path) -> None:
@@ -41,11 +48,11 @@ def write(published: Published, path: Path) -> None:
         shutil.rmtree(beside)
 
 
-def _replace(path: Path, beside: Path, drawn: set[str]) -> None:
+def _replace(path: Path, beside: Path, drawn: Drawn) -> None:
     """Put pictures in place, then the page that shows them; then drop those of an older page."""
     folder = path.with_suffix("")
     folder.mkdir(exist_ok=True)
-    for name in sorted(drawn):
+    for name in drawn:
         (beside / f"{name}.png").replace(folder / f"{name}.png")
     (beside / path.name).replace(path)
     for old in folder.glob("*.png"):
@@ -53,11 +60,12 @@ def _replace(path: Path, beside: Path, drawn: set[str]) -> None:
             old.unlink()
 
 
-def _write(published: Published, path: Path) -> set[str]:
-    """Write the page and its pictures into one folder; returns the names of the pictures."""
+def _write(published: Published, path: Path) -> Drawn:
+    """Write the page and its pictures into one folder."""
     tasks = [macro_averages.micro_of(published, task) for task in headlines(published.tasks)]
     found = {task: published.resampled(task) for task in tasks}
-    drawn = pictures.draw(published, found, path.parent)
+    names = pictures.draw(published, found, path.parent)
+    drawn = {name: f"{path.stem}/{name}.png" for name in sorted(names)}
     parts = [
         f"# The study, size {published.size}",
         *_head(published, tasks),
@@ -84,6 +92,13 @@ def _head(published: Published, tasks: list[Task]) -> Iterator[str]:
     if state:
         told = "; ".join(state)
         yield f"**{told[0].upper()}{told[1:]}.** No claim rests on this page."
+    images = published.images
+    if images and images["train"] < _FEW_IMAGES:
+        yield (
+            f"**Caution: {images['train']} images to learn from, {images['test']} to test on.** So "
+            "few teach a model next to nothing from scratch, and a difference that is not told "
+            "apart from 0 says little either way."
+        )
     yield tables.markdown(["what", "was run"], _facts(published, tasks))
     yield from macro_averages.note(published)
     bench = params.bench
@@ -102,16 +117,17 @@ def _head(published: Published, tasks: list[Task]) -> Iterator[str]:
 def _facts(published: Published, tasks: list[Task]) -> list[list[str]]:
     params, first = published.params, next(iter(published.scores.values()))
     train, encoder = params.train, params.encoder
-    data = params.data.settings.get(params.data.format, {})
+    counts = {f"{split} images": count for split, count in published.images.items()}
+    data = params.data.settings.get(params.data.format) or counts
     cases = [f"{tables.name(task)} {len(first[task].case_ids):,}" for task in tasks]
-    counts = sorted(set(published.seeds.values()))
+    seeds = sorted(set(published.seeds.values()))
     return [
         ["command", f"`make study SIZE={published.size}`"],
         ["data", f"{params.data.name}: {', '.join(f'{key} {data[key]}' for key in sorted(data))}"],
         ["cases on test", ", ".join(cases)],
         ["encoder", f"{encoder.depth} blocks of width {encoder.width}, {encoder.heads} heads"],
         ["training", f"{train.steps:,} steps of {train.batch_size} images"],
-        ["seeds a variant", " or ".join(map(str, counts))],
+        ["seeds a variant", " or ".join(map(str, seeds))],
         ["trained on", _counted(published.machines()) or "not known: there are no checkpoints"],
         ["from commit", _counted(published.commits()) or "not known"],
         ["training, all together", _hours(published)],
@@ -133,7 +149,7 @@ def _hours(published: Published) -> str:
     )
 
 
-def _answers(published: Published, found: Found, drawn: set[str]) -> Iterator[str]:
+def _answers(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
     if short := tables.in_short(published, QUESTIONS, found):
         yield "## In short"
         yield "The first comparison of each question below."
@@ -146,7 +162,7 @@ def _answers(published: Published, found: Found, drawn: set[str]) -> Iterator[st
         if question.title == "Permuted in training":
             yield from breaks.permuted_at_test(published, found)
         if question.title == "Equal token count" and "tokens" in drawn:
-            yield "![R@1 by tokens per image](study/tokens.png)"
+            yield f"![R@1 by tokens per image]({drawn['tokens']})"
     squares = [part for each in SQUARE_QUESTIONS for part in _section(published, each, found, 4)]
     if squares:
         yield "### {patches, regions} x {relations off, on}"
@@ -155,7 +171,7 @@ def _answers(published: Published, found: Found, drawn: set[str]) -> Iterator[st
             "relations do for regions beyond what they do for patches."
         )
         if "two_by_two" in drawn:
-            yield "![The 2 x 2](study/two_by_two.png)"
+            yield f"![The 2 x 2]({drawn['two_by_two']})"
         yield from squares
     yield from _flops(published, found, drawn)
 
@@ -180,7 +196,7 @@ def _with_tokens(published: Published, question: Question) -> Question:
     return replace(question, contrasts=rows)
 
 
-def _flops(published: Published, found: Found, drawn: set[str]) -> Iterator[str]:
+def _flops(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
     places = {name: math.log(cost.flops_per_image) for name, cost in published.costs.items()}
     ladder = {name: places[name] for name in LADDER if name in places}
     what = "patches of equal FLOPs"
@@ -193,7 +209,7 @@ def _flops(published: Published, found: Found, drawn: set[str]) -> Iterator[str]
         "counted: what it takes is a column of the last table."
     )
     if "flops" in drawn:
-        yield "![R@1 by FLOPs per image](study/flops.png)"
+        yield f"![R@1 by FLOPs per image]({drawn['flops']})"
     if contrasts:
         asks = (
             "At equal FLOPs: regions against patches of the same cost. A ladder of patch variants "
@@ -208,14 +224,14 @@ def _flops(published: Published, found: Found, drawn: set[str]) -> Iterator[str]
         yield str(tables.of_question(published, question, found))
 
 
-def _everything(published: Published, found: Found, drawn: set[str]) -> Iterator[str]:
+def _everything(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
     yield "## All variants"
     if "variants" in drawn:
-        yield "![R@1 of all variants](study/variants.png)"
+        yield f"![R@1 of all variants]({drawn['variants']})"
     yield tables.of_values(published, found)
     yield from _at_the_edge(published)
     if "curves" in drawn:
-        yield "![Validation recall of all variants](study/curves.png)"
+        yield f"![Validation recall of all variants]({drawn['curves']})"
 
 
 def _at_the_edge(published: Published) -> Iterator[str]:

@@ -13,6 +13,7 @@ from semtok.bench import costs, protocol
 from semtok.bench.cases import CASES, RECALLS, Ranks, Task, by_task, check_same_cases
 from semtok.bench.costs import Costs
 from semtok.bench.intervals import Resampled, resample
+from semtok.data.index import SPLITS
 from semtok.errors import SemtokError
 from semtok.params import Params
 from semtok.report.study import current
@@ -39,6 +40,7 @@ class Published:
         costs: variant -> what it costs.
         histories: variant -> the `history.parquet` of each training.
         trainings: variant -> the `training.json` of each training that is still there.
+        images: split -> how many it has; empty where the index is not there.
     """
 
     size: str
@@ -47,6 +49,7 @@ class Published:
     costs: Mapping[str, Costs]
     histories: Mapping[str, Sequence[pa.Table]]
     trainings: Mapping[str, Sequence[Mapping[str, Any]]]
+    images: Mapping[str, int]
 
     @property
     def missing(self) -> list[str]:
@@ -155,7 +158,16 @@ def read(workspace: Workspace, params: Params, size: str) -> Published:
             for name in names
         },
         trainings={name: _trainings(workspace, name) for name in names},
+        images=_images(workspace),
     )
+
+
+def _images(workspace: Workspace) -> dict[str, int]:
+    folder = workspace.find("index")
+    if folder is None:
+        return {}
+    splits = read_table(folder / "splits.parquet", SPLITS)["split"].to_pylist()
+    return {split: splits.count(split) for split in dict.fromkeys(splits)}
 
 
 def _trainings(workspace: Workspace, variant: str) -> list[dict[str, Any]]:
