@@ -51,8 +51,9 @@ def write(root: Path, size: str, source: Path | None = None) -> Params:
     """
     import yaml
 
-    path, document = root / "params.yaml", _document(root, size, source)
-    found = settings(root, size, source)
+    path = root / "params.yaml"
+    file, document = _document(root, size, source)
+    found = params.validate(document, file)
     made = found.data.format in found.data.settings
     if not made and not (root / found.data.source).exists():
         raise SemtokError(
@@ -60,8 +61,7 @@ def write(root: Path, size: str, source: Path | None = None) -> Params:
         )
     text = yaml.safe_dump(document, sort_keys=False, width=100)
     partial = path.with_suffix(".partial")  # a full disk must not cost the settings
-    header = _HEADER.format(size=size, file=file_of(root, size).name)
-    partial.write_text(header + text, encoding="utf-8")
+    partial.write_text(_HEADER.format(size=size, file=file.name) + text, encoding="utf-8")
     partial.replace(path)
     return found
 
@@ -75,7 +75,8 @@ def settings(root: Path, size: str, source: Path | None = None) -> Params:
     Raises:
         SemtokError: as for `write`, but of missing data.
     """
-    return params.validate(_document(root, size, source), file_of(root, size))
+    file, document = _document(root, size, source)
+    return params.validate(document, file)
 
 
 def file_of(root: Path, size: str) -> Path:
@@ -87,14 +88,7 @@ def file_of(root: Path, size: str) -> Path:
     Raises:
         SemtokError: a file is missing or wrong, or there is no such size, or several.
     """
-    studies = _studies(root)
-    found = [path for path, study in studies.items() if size in study.sizes]
-    if not found:
-        known = ", ".join(each for study in studies.values() for each in study.sizes) or "none"
-        raise SemtokError(f"{size}: no such size of a study; there are {known}")
-    if len(found) > 1:
-        raise SemtokError(f"{found[1]}: sizes.{size}: {found[0].name} has one too; rename it")
-    return found[0]
+    return _find(root, size)[0]
 
 
 def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,16 +104,24 @@ def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _studies(root: Path) -> dict[Path, Study]:
-    paths = [root / "study.yaml", *sorted(root.glob("study_*.yaml"))]
-    return {path: params.parse(Study, params.read(path), str(path)) for path in paths}
-
-
-def _document(root: Path, size: str, source: Path | None) -> dict[str, Any]:
-    study = _studies(root)[file_of(root, size)]
+def _document(root: Path, size: str, source: Path | None) -> tuple[Path, dict[str, Any]]:
+    """The file that has the size, and all settings."""
+    file, study = _find(root, size)
     base = params.read(root / "params.yaml")
     if not isinstance(base, Mapping):
         raise SemtokError(f"{root / 'params.yaml'}: no settings; git checkout params.yaml")
     kept = {name: block for name, block in base.items() if name not in study.replaced}
     document = laid_over(laid_over(kept, study.all), study.sizes[size])
-    return laid_over(document, {"data": {"source": str(source)}}) if source else document
+    return file, laid_over(document, {"data": {"source": str(source)}}) if source else document
+
+
+def _find(root: Path, size: str) -> tuple[Path, Study]:
+    paths = [root / "study.yaml", *sorted(root.glob("study_*.yaml"))]
+    studies = {path: params.parse(Study, params.read(path), str(path)) for path in paths}
+    found = [path for path, study in studies.items() if size in study.sizes]
+    if not found:
+        known = ", ".join(each for study in studies.values() for each in study.sizes) or "none"
+        raise SemtokError(f"{size}: no such size of a study; there are {known}")
+    if len(found) > 1:
+        raise SemtokError(f"{found[1]}: sizes.{size}: {found[0].name} has one too; rename it")
+    return found[0], studies[found[0]]
