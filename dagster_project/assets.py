@@ -36,6 +36,7 @@ _LABELS = {
     "masks": ("extraction", "team:extraction", {"dvc", "parquet"}),
     "relation_model": ("extraction", "team:extraction", {"dvc", "pytorch"}),
     "scene_graphs": ("extraction", "team:extraction", {"dvc", "parquet"}),
+    "extraction_scores": ("extraction", "team:extraction", {"dvc", "pytorch", "parquet"}),
     "token_shards": ("tokens", "team:models", {"dvc", "arrow"}),
     "checkpoint": ("models", "team:models", {"dvc", "pytorch"}),
     "scores": ("results", "team:evaluation", {"dvc", "pytorch", "parquet"}),

@@ -18,7 +18,7 @@ def check(params: Params, path: Path) -> None:
     Raises:
         SemtokError: names the first field that does not fit, and what would.
     """
-    for faults in (_names, _splits, _token_shards, _extraction, _models, _variants, _recipe):
+    for faults in _RULES:
         for where, fault in faults(params):
             raise SemtokError(f"{path}: {where}: {fault}")
 
@@ -112,6 +112,23 @@ def _models(params: Params) -> Faults:
             )
 
 
+def _extraction_scores(params: Params) -> Faults:
+    """What a trained model finds is judged, by the annotations of its split, and never on train."""
+    for key, scored in params.extraction_scores.items():
+        split = key.rpartition("-")[2]
+        reads = params.extraction.get(key)
+        if reads is None or reads.masks == reads.scene_graphs == "images" or split == "train":
+            yield (
+                f"extraction_scores.{key}",
+                "must be a partition of extraction that reads a trained model, and not of train",
+            )
+        else:
+            wanted = {**vars(reads), "truth": f"extraction/{ANNOTATED}-{split}"}
+            for name, value in wanted.items():
+                if getattr(scored, name) != value:
+                    yield f"extraction_scores.{key}.{name}", f"must be {value!r}"
+
+
 def _variants(params: Params) -> Faults:
     for name, variant in params.variants.items():
         yield from _one_of(f"variants.{name}.tokenizer", variant.tokenizer, [*params.tokenizers])
@@ -131,6 +148,18 @@ def _recipe(params: Params) -> Faults:
         yield "train.seeds", "must be different numbers from 0 up"
     if train.warmup >= train.steps:
         yield "train.warmup", f"must end before train.steps, {train.steps}"
+
+
+_RULES = (
+    _names,
+    _splits,
+    _token_shards,
+    _extraction,
+    _models,
+    _extraction_scores,
+    _variants,
+    _recipe,
+)
 
 
 def _by_split(params: Params, names: Iterable[str]) -> dict[str, str]:

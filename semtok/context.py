@@ -85,8 +85,12 @@ class Context:
             self.emit,
         )
 
-    def model(self) -> Path | None:
-        """The trained model that a partition of an extraction reads; None where it reads none."""
-        reads = getattr(self.params.extraction[self.partition], self.stage)
+    def model(self, part: str) -> Path | None:
+        """The trained model that a partition of an extraction reads; None where it reads none.
+
+        Args:
+            part: of the extraction: `masks` or `scene_graphs`.
+        """
+        reads = getattr(self.params.extraction[self.partition], part)
         stage, _, name = reads.partition("/")
         return self.input(stage, name) if name else None

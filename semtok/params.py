@@ -78,6 +78,16 @@ class ExtractionSettings:
 
 
 @dataclass(frozen=True)
+class ExtractionScoresSettings(ExtractionSettings):
+    """What one partition of `extraction_scores` reads: what `extraction` says of it, and a truth.
+
+    DVC can neither choose among the partitions of `extraction` nor look one up.
+    """
+
+    truth: str  # extraction/annotated-SPLIT
+
+
+@dataclass(frozen=True)
 class LearningSettings:
     """How an extractor's own networks are trained, one a fold."""
 
@@ -117,10 +127,10 @@ class TokenShardsSettings:
 
 @dataclass(frozen=True)
 class CorruptionSettings:
-    """Of which pictures every tokenizer makes the tokens once more, corrupted in each kind."""
+    """In which severities of each kind pictures are shown corrupted, for the benchmarks of it."""
 
-    splits: tuple[str, ...]
-    severities: tuple[Severity, ...]  # 0: as it is, 5: the most (semtok/tokens/corruptions.py)
+    splits: tuple[str, ...]  # whose tokens every tokenizer makes once more
+    severities: tuple[Severity, ...]  # 0: as it is, 5: the most (semtok/extract/corruptions.py)
 
 
 @dataclass(frozen=True)
@@ -207,6 +217,7 @@ class Params:
     relation_models: Mapping[str, RelationModelSettings]
     extractors: Mapping[str, ExtractorSettings]
     extraction: Mapping[str, ExtractionSettings]
+    extraction_scores: Mapping[str, ExtractionScoresSettings]
     tokenizers: Mapping[str, Mapping[str, Any]]  # each with `scheme`, a module of semtok/tokens
     token_shards: Mapping[str, TokenShardsSettings]
     corruption: CorruptionSettings

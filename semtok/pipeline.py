@@ -68,6 +68,10 @@ def _by_extractor(params: Params) -> list[str]:
     return [f"{name}-{split}" for name in params.extractors for split in params.data.splits]
 
 
+def _by_scored_extractor(params: Params) -> list[str]:
+    return list(params.extraction_scores)
+
+
 def _by_tokenizer(params: Params) -> list[str]:
     return [f"{name}-{split}" for name in params.tokenizers for split in params.data.splits]
 
@@ -88,6 +92,19 @@ def _masks_inputs(params: Params, partition: str | None) -> list[Key]:
 def _scene_graphs_inputs(params: Params, partition: str | None) -> list[Key]:
     reads = params.extraction[str(partition)].scene_graphs
     return [("images", None), ("index", None), ("masks", partition), *_model(reads)]
+
+
+def _extraction_scores_inputs(params: Params, partition: str | None) -> list[Key]:
+    reads = params.extraction_scores[str(partition)]
+    truth = reads.truth.removeprefix("extraction/")
+    return [
+        ("images", None),
+        ("index", None),
+        *_model(reads.masks),
+        *_model(reads.scene_graphs),
+        ("masks", truth),
+        ("scene_graphs", truth),
+    ]
 
 
 def _model(reads: str) -> list[Key]:
@@ -220,6 +237,23 @@ _STAGES = (
             _backend(params, _owner(partition), "scene_graphs"),
         ],
         persist=True,
+    ),
+    Stage(
+        name="extraction_scores",
+        about="How well an extractor's models do on clean and on corrupted pictures.",
+        partitions=_by_scored_extractor,
+        inputs=_extraction_scores_inputs,
+        settings=lambda partition: [
+            "data",
+            f"extractors.{_owner(partition)}",
+            "corruption.severities",
+            "checks.extraction_scores",
+        ],
+        source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
+        modules=lambda params, partition: [
+            "semtok.extract.extraction_scores",
+            *(_backend(params, _owner(partition), kind) for kind in ("masks", "scene_graphs")),
+        ],
     ),
     Stage(
         name="token_shards",

@@ -95,8 +95,8 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
     if stage.name == "checkpoint":
         # Kept until here, so that a red gate costs no training.
         shutil.rmtree(workspace.state("resume", workspace.data, str(partition)), ignore_errors=True)
-    if stage.name == "scores":
-        _publish_metrics(workspace, str(partition), target)
+    if metrics := _metrics(stage.name, target):
+        _publish_metrics(workspace, str(partition), metrics)
     return target
 
 
@@ -125,15 +125,25 @@ def _exists(module: str) -> bool:
         return False
 
 
-def _publish_metrics(workspace: Workspace, variant: str, scores: Path) -> None:
-    """Write the metrics that DVC compares between commits; git tracks them."""
-    from semtok.bench import cases
+def _metrics(stage: str, artifact: Path) -> Mapping[str, Any] | None:
+    """What DVC is to compare between commits, of the stages that have such numbers."""
+    if stage == "scores":
+        from semtok.bench import cases
 
-    table = read_table(scores / "cases.parquet", cases.CASES)
-    path = (workspace.scratch or workspace.root) / "metrics" / workspace.data / f"{variant}.json"
+        return cases.metrics(read_table(artifact / "cases.parquet", cases.CASES))
+    if stage == "extraction_scores":
+        from semtok.extract import extraction_scores as scores
+
+        return scores.metrics(read_table(artifact / scores.NAME, scores.EXTRACTION_SCORES))
+    return None
+
+
+def _publish_metrics(workspace: Workspace, partition: str, metrics: Mapping[str, Any]) -> None:
+    """Write the metrics of a partition, which git tracks."""
+    path = (workspace.scratch or workspace.root) / "metrics" / workspace.data / f"{partition}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    _write_json(partial, cases.metrics(table))
+    _write_json(partial, metrics)
     partial.replace(path)
 
 

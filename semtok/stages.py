@@ -68,8 +68,9 @@ def _masks(context: Context) -> Summary:
 
     partition = context.images()
     extractor = context.params.extractors[context.name]
-    masks.build(partition, context.files(), extractor, context.model())
-    cost.hand_down({"masks": context.model()}, context.staging)
+    model = context.model("masks")
+    masks.build(partition, context.files(), extractor, model)
+    cost.hand_down({"masks": model}, context.staging)
     return extraction.draw(partition, context.staging, scene_graphs=None)
 
 
@@ -79,9 +80,30 @@ def _scene_graphs(context: Context) -> Summary:
 
     partition, masks = context.images(), context.input("masks", context.partition)
     extractor = context.params.extractors[context.name]
-    scene_graphs.build(partition, context.files(), masks, extractor, context.model())
-    cost.hand_down({"scene_graphs": context.model()}, context.staging)
+    model = context.model("scene_graphs")
+    scene_graphs.build(partition, context.files(), masks, extractor, model)
+    cost.hand_down({"scene_graphs": model}, context.staging)
     return extraction.draw(partition, masks, context.staging)
+
+
+def _extraction_scores(context: Context) -> Summary:
+    from semtok.extract import extraction_scores
+    from semtok.extract.corruptions import CLEAN
+    from semtok.report import severity_curves
+
+    params = context.params
+    truth = params.extraction_scores[context.partition].truth.removeprefix("extraction/")
+    table = extraction_scores.build(
+        context.images(),
+        context.files(),
+        params.extractors[context.name],
+        (context.model("masks"), context.model("scene_graphs")),
+        (context.input("masks", truth), context.input("scene_graphs", truth)),
+        params.corruption.severities,
+    )
+    severity_curves.draw(table, context.staging / "preview.png")
+    clean = extraction_scores.metrics(table)[str(CLEAN)]
+    return Summary(clean, preview(table), ("preview.png",))
 
 
 def _token_shards(context: Context) -> Summary:
@@ -225,6 +247,7 @@ WORK: dict[str, Callable[[Context], Summary]] = {
     "masks": _masks,
     "relation_model": _relation_model,
     "scene_graphs": _scene_graphs,
+    "extraction_scores": _extraction_scores,
     "token_shards": _token_shards,
     "checkpoint": _checkpoint,
     "scores": _scores,

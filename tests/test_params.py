@@ -24,6 +24,15 @@ DETECTOR = {
 }
 
 
+#: Right for `found-test` alone, once `run_detectors` has added the extractor.
+JUDGED = {
+    "extractor": "found",
+    "masks": "detector/small",
+    "scene_graphs": "images",
+    "truth": "extraction/annotated-test",
+}
+
+
 def run_detectors(document: dict, *names: str) -> None:
     """Add detectors, and an extractor `found` that runs the first."""
     document["detectors"] = dict.fromkeys(names, DETECTOR)
@@ -42,6 +51,7 @@ def test_a_detector_may_run_on_every_split(tmp_path, raw):
     run_detectors(raw, "small", "large")
     for split in ("train", "val", "test"):
         raw["token_shards"][f"semantic-{split}"]["reads"] = f"extraction/found-{split}"
+    raw["extraction_scores"]["found-test"] = JUDGED
     assert load(write(tmp_path, raw)).extraction["found-val"].masks == "detector/small"
 
 
@@ -129,6 +139,32 @@ def test_the_projects_own_settings_are_right():
                 [each.update(masks="detector/small") for each in p["extraction"].values()],
             ),
             "detectors: learn from the extractor 'annotated', which must be there and read images",
+        ),
+        (
+            lambda p: p["extraction_scores"].update({"annotated-test": JUDGED}),
+            "extraction_scores.annotated-test: must be a partition of extraction that reads a "
+            "trained model, and not of train",
+        ),
+        (
+            lambda p: (
+                run_detectors(p, "small"),
+                p["extraction_scores"].update({"found-train": JUDGED}),
+            ),
+            "extraction_scores.found-train: must be a partition of extraction",
+        ),
+        (
+            lambda p: (
+                run_detectors(p, "small"),
+                p["extraction_scores"].update({"found-val": JUDGED}),
+            ),
+            "extraction_scores.found-val.truth: must be 'extraction/annotated-val'",
+        ),
+        (
+            lambda p: (
+                run_detectors(p, "small", "large"),
+                p["extraction_scores"].update({"found-test": {**JUDGED, "masks": "images"}}),
+            ),
+            "extraction_scores.found-test.masks: must be 'detector/small'",
         ),
         (
             lambda p: p["detectors"].update(small={**DETECTOR, "folds": 1}),

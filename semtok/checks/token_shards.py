@@ -164,7 +164,7 @@ def _one_grey(table: pa.Table) -> pl.Series:
 
 def _corrupted(subject: Subject, rows: pl.DataFrame) -> pl.DataFrame:
     """Each tokenized image and corruption that was asked for, and whether it is there."""
-    from semtok.tokens.corruptions import KINDS, Corruption  # OpenCV, which settings do not need
+    from semtok.extract.corruptions import KINDS, Corruption  # OpenCV, which settings do not need
 
     wanted = subject.params["corruption"]
     severities = wanted["severities"] if subject.split in wanted["splits"] else []

@@ -3,6 +3,7 @@
 import contextlib
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 from pycocotools import mask as coco_mask
@@ -38,6 +39,11 @@ def average_precision(found: pa.Table, wanted: pa.Table) -> dict[str, float]:
     return {name: float(judge.stats[at]) for at, name in enumerate(("AP", "AP50", "AP75"))}
 
 
+def compressed(height: int, width: int, counts: list[int]) -> Any:
+    """An uncompressed COCO RLE as pycocotools wants it."""
+    return coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+
+
 def _images(*tables: pa.Table) -> Iterator[dict[str, int]]:
     names = ("image_id", "height", "width")
     rows = {
@@ -57,9 +63,7 @@ def _annotations(masks: pa.Table) -> list[dict[str, object]]:
             "id": number,
             "image_id": image_id,
             "category_id": 1,
-            "segmentation": coco_mask.frPyObjects(
-                {"size": [height, width], "counts": counts}, height, width
-            ),
+            "segmentation": compressed(height, width, counts),
             "area": area,
             "score": score,
             "iscrowd": 0,

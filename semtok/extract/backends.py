@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from semtok.data.rejects import Reject
 from semtok.errors import SemtokError
+from semtok.extract.corruptions import CLEAN, Corruption
 from semtok.extract.rle import Runs
 from semtok.params import parse
 
@@ -31,6 +32,7 @@ class Job:
         images: schema `IMAGES`, the images of the split.
         settings: the backend's own `Settings`.
         model: the artifact of the model that the backend runs; None where there is none.
+        corruption: of the pictures that a model is shown; annotations know of none.
     """
 
     root: Path
@@ -38,6 +40,7 @@ class Job:
     images: pa.Table
     settings: Any
     model: Path | None = None
+    corruption: Corruption = CLEAN
 
 
 class FoundMask(NamedTuple):

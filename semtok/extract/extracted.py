@@ -1,7 +1,8 @@
-"""What annotations say of some images: what the extractors' own networks learn from.
+"""What an extractor finds in some images, without an artifact: to learn from, or to be judged.
 
-It is extracted anew and not read from `masks@annotated-train`: the stage that makes those is to
-use what is trained here, and Dagster's assets must not form a ring.
+What the extractors' own networks learn from is extracted anew and not read from
+`masks@annotated-train`: the stage that makes those is to use what is trained here, and Dagster's
+assets must not form a ring.
 """
 
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from semtok.events import ignore
 from semtok.extract import masks, scene_graphs
+from semtok.extract.corruptions import CLEAN, Corruption
 from semtok.params import ExtractorSettings
 from semtok.sharding import Partition
 from semtok.tables import TableSchema, read_table
@@ -39,13 +41,20 @@ def extracted_masks(
 
 
 def extracted(
-    partition: Partition, files: pa.Table, extractor: ExtractorSettings, model: Path | None = None
+    partition: Partition,
+    files: pa.Table,
+    extractor: ExtractorSettings,
+    model: Path | None = None,
+    masks_model: Path | None = None,
+    corruption: Corruption = CLEAN,
 ) -> tuple[pa.Table, pa.Table]:
     """The masks of a partition's images and the relations among them.
 
     Args:
         partition, files, extractor: as `extracted_masks`.
         model: that scene graphs are made with, if there is one.
+        masks_model: that masks are made with, if there is one.
+        corruption: of the pictures that both are shown.
 
     Returns:
         Schemas `MASKS` and `SCENE_GRAPHS`, ordered by image_id.
@@ -57,8 +66,9 @@ def extracted(
         folders = [Path(name) / each for each in ("masks", "scene_graphs")]
         for folder in folders:
             folder.mkdir()
-        masks.build(_apart(partition, folders[0]), files, extractor)
-        scene_graphs.build(_apart(partition, folders[1]), files, folders[0], extractor, model)
+        masks.build(_apart(partition, folders[0]), files, extractor, masks_model, corruption)
+        apart = _apart(partition, folders[1])
+        scene_graphs.build(apart, files, folders[0], extractor, model, corruption)
         graphs = in_order(folders[1], scene_graphs.SCENE_GRAPHS)
         return in_order(folders[0], masks.MASKS), graphs
 

@@ -15,6 +15,7 @@ from semtok.data.rejects import Reject
 from semtok.events import Progress
 from semtok.extract import rle
 from semtok.extract.backends import FoundMasks, Job, MaskBackend, find_backend
+from semtok.extract.corruptions import CLEAN, Corruption
 from semtok.params import ExtractorSettings
 from semtok.sharding import Partition, rebuild, shard_of
 from semtok.tables import FINGERPRINT, REJECTED, TableSchema, read_table, write_table
@@ -52,6 +53,7 @@ def build(
     files: pa.Table,
     extractor: ExtractorSettings,
     model: Path | None = None,
+    corruption: Corruption = CLEAN,
 ) -> int:
     """Fill a staging folder with the shards of one partition, redoing only what is stale.
 
@@ -62,6 +64,7 @@ def build(
     Args:
         files: schema `FILES`, those of the data root.
         model: the artifact of the model that the backend runs, if it runs one.
+        corruption: of the pictures that it is shown.
 
     Returns:
         The number of shards that were built.
@@ -72,7 +75,8 @@ def build(
     """
     backend = find_backend("masks", extractor.masks, extractor.settings)
     root, images, data = partition.root, partition.images, partition.data
-    opened: MaskBackend = backend.open(Job(root, files, images, backend.settings, model))
+    job = Job(root, files, images, backend.settings, model, corruption)
+    opened: MaskBackend = backend.open(job)
     shards = partition.assign(".parquet")
     names = list(shards)
     strays: Mapping[str, list[Reject]] = {name: [] for name in names}
@@ -82,6 +86,7 @@ def build(
         name: fingerprint(
             MASKS.label,
             backend.label,
+            str(corruption),
             partition.source,
             _image_rows(images.take(positions)),
             hashlib.blake2b(opened.inputs(images.take(positions))).hexdigest(),

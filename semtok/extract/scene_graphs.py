@@ -12,6 +12,7 @@ from semtok.data.rejects import DUPLICATE, Reject
 from semtok.errors import SemtokError
 from semtok.events import Progress
 from semtok.extract.backends import FoundRelations, Job, SceneGraphBackend, find_backend
+from semtok.extract.corruptions import CLEAN, Corruption
 from semtok.extract.masks import MASKS
 from semtok.params import ExtractorSettings
 from semtok.sharding import Partition, rebuild
@@ -40,6 +41,7 @@ def build(
     masks: Path,
     extractor: ExtractorSettings,
     model: Path | None = None,
+    corruption: Corruption = CLEAN,
 ) -> int:
     """Fill a staging folder with the shards of one partition, redoing only what is stale.
 
@@ -50,6 +52,7 @@ def build(
         files: schema `FILES`, those of the data root.
         masks: the artifact of `masks` of the same partition.
         model: the artifact of the model that the backend runs, if it runs one.
+        corruption: of the pictures that it is shown.
 
     Returns:
         The number of shards that were built.
@@ -65,12 +68,14 @@ def build(
             f"{' or '.join(backend.reads_masks)}, not {extractor.masks}"
         )
     root, images, data = partition.root, partition.images, partition.data
-    opened: SceneGraphBackend = backend.open(Job(root, files, images, backend.settings, model))
+    job = Job(root, files, images, backend.settings, model, corruption)
+    opened: SceneGraphBackend = backend.open(job)
     shards = partition.assign(".parquet")
     wanted = {
         name: fingerprint(
             SCENE_GRAPHS.label,
             backend.label,
+            str(corruption),
             partition.source,
             digest(masks / name),  # bears the fingerprint of its images
             hashlib.blake2b(opened.inputs(images.take(positions))).hexdigest(),

@@ -25,11 +25,11 @@ from semtok.data import rejects
 from semtok.data.rejects import Reject
 from semtok.errors import SemtokError
 from semtok.events import Progress
+from semtok.extract.corruptions import KINDS, Corruption, corrupt
 from semtok.params import parse
 from semtok.sharding import Partition, rebuild
 from semtok.tables import REJECTED, TableSchema, read_table
 from semtok.tokens import shards
-from semtok.tokens.corruptions import KINDS, Corruption, corrupt
 from semtok.tokens.extraction import Extraction, ExtractionShard
 from semtok.tokens.pixels import UnreadableImageError, decode
 from semtok.tokens.rows import TokenSet, UInt8, pack, predicate_names

@@ -14,9 +14,9 @@ from semtok import runner
 from semtok.bench.cases import CASES, Task, by_task, metrics
 from semtok.bench.scoring import score
 from semtok.data.index import TRUTH
+from semtok.extract.corruptions import KINDS
 from semtok.tables import read_table
 from semtok.tokens import shards
-from semtok.tokens.corruptions import KINDS
 from semtok.tokens.rows import PixelRows
 from semtok.tokens.shards import CORRUPTED, TokenShards
 from tests import small_line

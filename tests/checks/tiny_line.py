@@ -19,13 +19,14 @@ from semtok.bench import costs, leaderboard
 from semtok.bench.cases import CASES
 from semtok.data.files import FILES
 from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
+from semtok.extract.corruptions import KINDS
 from semtok.extract.crossfit import folds_of
+from semtok.extract.extraction_scores import EXTRACTION_SCORES, METRICS, corruptions
 from semtok.extract.learning import LEARNED, TRAINED_ON
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
 from semtok.tokens import shards
-from semtok.tokens.corruptions import KINDS
 from semtok.tokens.rows import Regions, RelatedPixels, pack, predicate_names
 from semtok.train.history import HISTORY
 
@@ -57,6 +58,7 @@ INPUTS = {
     "relation_model@small": ["images", "index"],
     "masks@annotated-train": ["images", "index"],
     "scene_graphs@annotated-train": ["images", "index", "masks@annotated-train"],
+    "extraction_scores@predicted-test": ["images", "index"],
     "token_shards@semantic-train": [
         "index",
         "masks@annotated-train",
@@ -91,6 +93,7 @@ def build(root: Path) -> None:
     _learned(root / "relation_model@small", {"R@20": 0.6, "mR@20": 0.4})
     _masks(root / "masks@annotated-train")
     _scene_graphs(root / "scene_graphs@annotated-train")
+    _extraction_scores(root / "extraction_scores@predicted-test")
     _semantic(root)
     _grid_relations(root / "token_shards@grid_relations-train")
     _grid(root / "token_shards@grid-val")
@@ -274,6 +277,16 @@ def _scene_graphs(folder: Path) -> None:
         ]
         _write(folder / f"{shard}.parquet", SCENE_GRAPHS, rows)
     _write(folder / "rejected.parquet", REJECTED, [])
+
+
+def _extraction_scores(folder: Path) -> None:
+    _provenance(folder, **_DATA, **{"corruption.severities": [4, 2]})
+    counts = {"images": len(TEST), "masks": 5, "relations": 3}
+    rows = [
+        {**each._asdict(), **counts, **dict.fromkeys(METRICS, 0.5 - each.severity / 10)}
+        for each in corruptions([4, 2])
+    ]
+    _write(folder / "scores.parquet", EXTRACTION_SCORES, rows)
 
 
 def _semantic(root: Path) -> None:

@@ -64,7 +64,8 @@ def check_dvc(key: Key, found: Any, params: settings.Params) -> None:
     outs = {out.def_path: out.persist for out in found.outs if not out.metric}
     assert outs == {workspace.relative(*key).as_posix(): stage.persist}
     metrics = [out.def_path for out in found.outs if out.metric]
-    assert metrics == ([f"metrics/{params.data.name}/{partition}.json"] if name == "scores" else [])
+    scored = name in ("scores", "extraction_scores")
+    assert metrics == ([f"metrics/{params.data.name}/{partition}.json"] if scored else [])
 
 
 def covered(paths: list[str], params: settings.Params) -> set[Key]:
@@ -103,6 +104,9 @@ def test_dvc_and_dagster_say_what_the_pipeline_says_of_the_study(of_the_study: P
         assert parents(defs, ("masks", f"predicted-{split}"), "detector") == {"study"}
         assert parents(defs, ("scene_graphs", f"predicted-{split}"), "relation_model") == {"study"}
         assert parents(defs, ("masks", f"annotated-{split}"), "detector") == set()
+    judged = ("extraction_scores", "predicted-novel")
+    assert parents(defs, judged, "masks") == {"annotated-novel"}
+    assert parents(defs, judged, "relation_model") == {"study"}
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: stage_key(*key))

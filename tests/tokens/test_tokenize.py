@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 import semtok.tokens
 from semtok.data.index import IMAGES
 from semtok.errors import SemtokError
+from semtok.extract.corruptions import KINDS, Corruption, corrupt
 from semtok.sharding import Partition, shard_of
 from semtok.tables import REJECTED, read_table
 from semtok.tokens import tokenize
-from semtok.tokens.corruptions import KINDS, Corruption, corrupt
 from semtok.tokens.pixels import decode
 from semtok.tokens.shards import CORRUPTED, TokenShards
 

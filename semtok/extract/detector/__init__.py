@@ -18,6 +18,7 @@ from semtok.data.rejects import Reject
 from semtok.errors import SemtokError
 from semtok.extract import rle, trained
 from semtok.extract.backends import FoundMask, FoundMasks, Job
+from semtok.extract.corruptions import corrupt
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector.network import Network
 from semtok.extract.detector.prediction import Region, regions
@@ -60,7 +61,7 @@ class Detector:
                 "`masks: detector/NAME`, a trained one"
             )
         self.strays: list[Reject] = []
-        self._root, self._settings = job.root, job.settings
+        self._root, self._settings, self._corruption = job.root, job.settings, job.corruption
         self._size = int(read_json(job.model / "config.json")["image_size"])
         self._networks = trained.load(job.model, new_network)
         self._identity = trained.identity(job.model)
@@ -90,7 +91,8 @@ class Detector:
         rows, pixels = [], []
         for row in images.to_pylist():
             try:
-                pixels.append(read_image(self._root / row["path"], self._size))
+                image = read_image(self._root / row["path"], self._size)
+                pixels.append(corrupt(image, row["image_id"], self._corruption))
                 rows.append(row)
             except SemtokError:
                 found.rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))

@@ -19,6 +19,7 @@ from semtok.data.rejects import Reject
 from semtok.errors import SemtokError
 from semtok.extract import trained
 from semtok.extract.backends import RELATIONS, FoundRelations, Job
+from semtok.extract.corruptions import corrupt
 from semtok.extract.crossfit import folds_of
 from semtok.extract.photos import read_image
 from semtok.extract.relation_model.network import Network
@@ -59,7 +60,7 @@ class RelationModel:
                 "`scene_graphs: relation_model/NAME`, a trained one"
             )
         config = read_json(job.model / "config.json")
-        self._root, self._settings = job.root, job.settings
+        self._root, self._settings, self._corruption = job.root, job.settings, job.corruption
         self._size = int(config["crop_size"])
         self._predicates = pa.array(config["predicates"], pa.string())
         self._networks = trained.load(job.model, new_network)
@@ -85,6 +86,7 @@ class RelationModel:
                 continue
             try:
                 image = read_image(self._root / row["path"])
+                image = corrupt(image, row["image_id"], self._corruption)
             except SemtokError:
                 rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
                 continue

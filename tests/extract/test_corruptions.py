@@ -13,7 +13,7 @@ from scipy import ndimage, stats
 from skimage import data, transform
 from skimage.metrics import mean_squared_error
 
-from semtok.tokens.corruptions import KINDS, Corruption, corrupt
+from semtok.extract.corruptions import CLEAN, KINDS, Corruption, corrupt
 
 SEVERITIES = range(1, 6)
 
@@ -40,18 +40,24 @@ def test_each_severity_is_further_from_the_clean_picture(kind, image_id):
 
 
 @given(
-    st.integers(8, 40), st.sampled_from(KINDS), st.sampled_from(SEVERITIES), st.integers(0, 2**40)
+    st.tuples(st.integers(8, 40), st.integers(8, 40)),
+    st.sampled_from(KINDS),
+    st.sampled_from(SEVERITIES),
+    st.integers(0, 2**40),
 )
-def test_any_picture_is_corrupted_to_the_same_bytes_each_time(size, kind, severity, image_id):
-    rng = np.random.default_rng(size)
-    pixels = rng.integers(0, 256, (size, size, 4), np.uint8)
-    pixels[..., 3] = 255
+def test_any_picture_is_corrupted_to_the_same_bytes_each_time(sides, kind, severity, image_id):
+    pixels = np.random.default_rng(sides).integers(0, 256, (*sides, 4), np.uint8)
     before = pixels.copy()
     found = corrupt(pixels, image_id, Corruption(kind, severity))
     assert (found.shape, found.dtype) == (pixels.shape, np.uint8)
-    assert (found[..., 3] == 255).all()
+    assert np.array_equal(found[..., 3], pixels[..., 3])
     assert np.array_equal(pixels, before)
-    assert np.array_equal(found, corrupt(pixels, image_id, Corruption(kind, severity)))
+    again = corrupt(np.ascontiguousarray(pixels[..., :3]), image_id, Corruption(kind, severity))
+    assert np.array_equal(found[..., :3], again)
+
+
+def test_a_clean_picture_is_the_picture():
+    assert corrupt(picture(), 1, CLEAN) is picture()
 
 
 @pytest.mark.parametrize("kind", ["noise", "occlusion", "colour"])
@@ -104,6 +110,13 @@ def test_occlusion_is_one_grey_rectangle_that_grows(image_id):
         assert covered.mean() == pytest.approx(share, abs=0.02)
         assert covered[last].all()
         last = covered
+
+
+@pytest.mark.parametrize("image_id", range(5))
+def test_occlusion_of_a_stretched_picture_hides_the_same(image_id):
+    square, wide = (np.zeros((96, width, 3), np.uint8) for width in (96, 192))
+    hidden = [corrupt(each, image_id, Corruption("occlusion", 3)) > 0 for each in (square, wide)]
+    assert (np.repeat(hidden[0], 2, axis=1) == hidden[1]).mean() > 0.98
 
 
 @pytest.mark.parametrize("image_id", range(5))

@@ -1,9 +1,9 @@
 """Corrupted pictures, in the manner of ImageNet-C (Hendrycks and Dietterich 2019).
 
-Corrupted are the training-size pixels, after decoding: what every tokenizer starts from. Severity 0
-leaves them as they are, 5 spoils them most. What is random (noise, where a rectangle lies, the
-colour of the light) is drawn for an image and a kind, once for all severities, so that these differ
-in strength alone.
+Corrupted are decoded pixels: those that every tokenizer starts from, and those that the extractors'
+own networks are given. Severity 0 leaves them as they are, 5 spoils them most. What is random
+(noise, where a rectangle lies, the colour of the light) is drawn for an image and a kind, once for
+all severities, so that these differ in strength alone.
 """
 
 import random
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semtok.tokens.rows import UInt8
+UInt8 = NDArray[np.uint8]
 
 #: By severity, 1 to 5. The first three are ImageNet-C's, whose pictures have 224 pixels a side.
 _QUALITY = (25, 18, 15, 10, 7)  # of libjpeg, 1 to 100
@@ -40,21 +40,25 @@ class Corruption(NamedTuple):
         return f"{self.kind}-{self.severity}"
 
 
+#: A picture as it is.
+CLEAN = Corruption("clean", 0)
+
+
 def corrupt(pixels: UInt8, image_id: int, corruption: Corruption) -> UInt8:
     """Corrupt a picture: the same bytes for the same pixels, image id and corruption.
 
     Args:
-        pixels: [S, S, 4] uint8 RGB and 255, as `pixels.decode` returns them.
+        pixels: [H, W, C] uint8, RGB first; what channels there are behind them stay.
         image_id: the image's.
-        corruption: of a kind of `KINDS`.
+        corruption: of a kind of `KINDS`, or `CLEAN`.
 
     Returns:
-        [S, S, 4] uint8 RGB and 255; `pixels` itself at severity 0.
+        [H, W, C] uint8; `pixels` itself at severity 0.
     """
     if corruption.severity == 0:
         return pixels
     drawn = random.Random(f"{corruption.kind} {image_id}")
-    spoilt = np.full_like(pixels, 255)
+    spoilt = pixels.copy()
     spoilt[..., :3] = _WAYS[corruption.kind](pixels[..., :3], corruption.severity - 1, drawn)
     return spoilt
 
@@ -71,7 +75,8 @@ def _jpeg(image: UInt8, level: int, drawn: random.Random) -> UInt8:
 
 def _blur(image: UInt8, level: int, drawn: random.Random) -> UInt8:
     """Out of focus."""
-    blurred = cv2.GaussianBlur(image, (0, 0), _SIGMA[level] * len(image))
+    height, width = image.shape[:2]
+    blurred = cv2.GaussianBlur(image, (0, 0), _SIGMA[level] * width, sigmaY=_SIGMA[level] * height)
     return np.asarray(blurred, np.uint8)
 
 
@@ -84,12 +89,14 @@ def _noise(image: UInt8, level: int, drawn: random.Random) -> UInt8:
 
 def _occlusion(image: UInt8, level: int, drawn: random.Random) -> UInt8:
     """A grey rectangle somewhere inside; that of a lesser severity lies in it."""
-    size, across, down = len(image), drawn.random(), drawn.random()
-    shape = 2 ** drawn.uniform(-1, 1)  # width by height
-    sides = size * sqrt(_AREA[level] * shape), size * sqrt(_AREA[level] / shape)
+    across, down = drawn.random(), drawn.random()
+    shape = 2 ** drawn.uniform(-1, 1)  # width by height, each in sides of the picture
     (left, right), (top, bottom) = (
-        (round(place * (size - side)), round(place * (size - side) + side))
-        for place, side in zip((across, down), sides, strict=True)
+        (round(place * (size - share * size)), round(place * (size - share * size) + share * size))
+        for place, size, share in (
+            (across, image.shape[1], sqrt(_AREA[level] * shape)),
+            (down, image.shape[0], sqrt(_AREA[level] / shape)),
+        )
     )
     covered = image.copy()
     covered[top:bottom, left:right] = _GREY
