@@ -10,7 +10,12 @@ import yaml
 
 from semtok.bench import costs
 from semtok.data.index import split_images
+from semtok.extract.average_precision import average_precision
+from semtok.extract.corruptions import KINDS
+from semtok.extract.extraction_scores import EXTRACTION_SCORES, METRICS, NAME
 from semtok.extract.masks import MASKS
+from semtok.extract.matching import told_of
+from semtok.extract.relation_recall import recall
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tables import TableSchema, read_table
 from semtok.tokens.shards import TokenShards
@@ -19,6 +24,7 @@ from tests import small_line
 
 STUDY = yaml.safe_load((small_line.REPOSITORY / "study.yaml").read_text())["all"]
 VARIANT = "regions_relations_predicted"
+JUDGED = "predicted-test"
 
 pytestmark = pytest.mark.slow
 _LITTLE = {"steps": 40, "batch_size": 8, "width": 8, "learning_rate": 0.01}
@@ -37,6 +43,8 @@ def predicted(params: dict[str, Any]) -> None:
         params["extraction"][key] = STUDY["extraction"][key]
         params["token_shards"][f"semantic_{key}"] = STUDY["token_shards"][f"semantic_{key}"]
     params["tokenizers"]["semantic_predicted"] = dict(params["tokenizers"]["semantic"])
+    params["extraction_scores"] = {JUDGED: STUDY["extraction_scores"][JUDGED]}
+    params["corruption"] = {"splits": [], "severities": [4]}
     params["variants"][VARIANT] = STUDY["variants"][VARIANT]
     params["checks"]["detector"] = {"average_precision": 0.0}
     params["checks"]["relation_model"] = {"recall": 0.0, "mean_recall": 0.0}
@@ -50,6 +58,15 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     params["variants"] = {"vit": params["variants"]["vit"]}
     predicted(small_line.shrunk(params))
     return small_line.build(tmp_path_factory.mktemp("predicted") / "line", params)
+
+
+@pytest.fixture(scope="module")
+def judged(line: Workspace) -> Path:
+    """The extraction of test, judged by its annotations."""
+    for stage in ("masks", "scene_graphs"):
+        small_line.run(line.root, stage, "annotated-test")
+    small_line.run(line.root, "extraction_scores", JUDGED)
+    return line.input("extraction_scores", JUDGED)
 
 
 def rows(folder: Path, schema: TableSchema) -> pa.Table:
@@ -100,6 +117,30 @@ def test_what_extraction_costs_is_on_the_bill(line):
         images=16,
     )
     assert costs.read(line.input("scores", "vit")).extraction is None
+
+
+def test_extraction_is_judged_as_it_was_published_and_under_corruption(line, judged):
+    clean, *spoilt = read_table(judged / NAME, EXTRACTION_SCORES).to_pylist()
+    found, wanted = (
+        [
+            rows(line.input(stage, f"{extractor}-test"), schema)
+            for stage, schema in (("masks", MASKS), ("scene_graphs", SCENE_GRAPHS))
+        ]
+        for extractor in ("predicted", "annotated")
+    )
+    assert (clean["masks"], clean["relations"]) == (found[0].num_rows, found[1].num_rows)
+    told = told_of(found[1], found[0], wanted[0])
+    scores = average_precision(found[0], wanted[0]) | recall(told, wanted[1])
+    assert {name: clean[name] for name in METRICS} == {name: scores[name] for name in METRICS}
+    assert [(row["kind"], row["severity"]) for row in spoilt] == [(kind, 4) for kind in KINDS]
+
+
+def test_its_metrics_and_picture_are_told(line, judged):
+    metrics = json.loads((line.root / f"metrics/scenes/{JUDGED}.json").read_text())
+    assert set(metrics) == {"clean-0", *(f"{kind}-4" for kind in KINDS)}
+    report = json.loads((judged / "report.json").read_text())
+    assert report["numbers"] == metrics["clean-0"]
+    assert all((judged / name).stat().st_size for name in report["pictures"])
 
 
 def test_the_variant_is_scored_beside_the_others(line):

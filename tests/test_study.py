@@ -102,7 +102,7 @@ def test_the_study_has_the_variants_of_the_page():
     everything = yaml.safe_load((REPO / "study.yaml").read_text())["all"]
     del everything["extractors"]["annotated"]  # the demo's, which the page takes as given
     sections = ("tokenizers", "token_shards", "variants")
-    sections += ("detectors", "relation_models", "extractors", "extraction")
+    sections += ("detectors", "relation_models", "extractors", "extraction", "extraction_scores")
     assert {name: everything[name] for name in sections} == {name: shown[name] for name in sections}
     assert everything["bench"] == shown["bench"]
     assert everything["corruption"] == shown["corruption"]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from semtok.extract.corruptions import KINDS
-from semtok.report.style import MUTED, PALETTE, picture
+from semtok.extract.corruptions import CLEAN, KINDS
+from semtok.report.style import PALETTE, picture
 
 _PANELS = {
     "AP": "AP of masks, %",
@@ -27,8 +27,8 @@ def draw(scores: pa.Table, path: Path) -> None:
         panels = figure.subplots(2, 2, sharex=True).ravel()
         for panel, (name, title) in zip(panels, _PANELS.items(), strict=True):
             for kind, colour in zip(KINDS, PALETTE, strict=False):
-                clean_or_own = pc.is_in(scores["kind"], pa.array(["clean", kind]))
-                rows = scores.filter(clean_or_own).sort_by("severity")
+                here = pc.is_in(scores["kind"], pa.array([CLEAN.kind, kind]))
+                rows = scores.filter(here).sort_by("severity")
                 panel.plot(
                     rows["severity"].to_numpy(),
                     100 * rows[name].to_numpy(),
@@ -40,6 +40,7 @@ def draw(scores: pa.Table, path: Path) -> None:
             panel.set_title(title, fontsize=9)
             panel.set_ylim(bottom=0)
             panel.set_xticks(sorted(set(scores["severity"].to_pylist())))
-        figure.supxlabel("severity; 0: as it is", fontsize=9, color=MUTED)
+        for panel in panels[2:]:
+            panel.set_xlabel("severity; 0: the picture as it is", fontsize=9)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)

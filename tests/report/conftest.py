@@ -9,6 +9,8 @@ from semtok.bench import costs
 from semtok.bench.cases import CASES
 from semtok.bench.comparison import compare
 from semtok.bench.leaderboard import Leaderboard
+from semtok.extract.corruptions import KINDS
+from semtok.extract.extraction_scores import COUNTS, EXTRACTION_SCORES, METRICS, corruptions
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +52,27 @@ def make_board():
 @pytest.fixture(scope="session")
 def board(make_board):
     return make_board({"semantic": -0.8, "vit": 0.0, "semantic_permuted": 0.5})
+
+
+@pytest.fixture(scope="session")
+def make_extraction_scores():
+    """A function: AP50 of clean pictures -> scores of severities 2 and 4; R@20 is half of AP50.
+
+    A kind of corruption costs the more points a severity, the later it stands in `KINDS`.
+    """
+
+    def of(clean):
+        rows = []
+        for each in corruptions([2, 4]):
+            lost = each.severity * (1 + KINDS.index(each.kind)) / 100 if each.severity else 0
+            scores = dict.fromkeys(METRICS, 0.0) | {
+                "AP50": clean - lost,
+                "R@20": (clean - lost) / 2,
+            }
+            rows.append({**each._asdict(), **dict.fromkeys(COUNTS, 9), **scores})
+        return pa.Table.from_pylist(rows, schema=EXTRACTION_SCORES.columns)
+
+    return of
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ import pytest
 
 from semtok import study
 from semtok.errors import SemtokError
+from semtok.extract.corruptions import KINDS
 from semtok.extract.rle import encode
-from semtok.report import chart, curve_grid, curves, forest, overlay, style, tokens
+from semtok.report import chart, curve_grid, curves, forest, overlay, severity_curves, style, tokens
 from semtok.report.headlines import headlines
 from semtok.tokens import shards
 from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
@@ -226,7 +227,7 @@ def drawn(monkeypatch):
             figures.append(figure)
             yield figure
 
-    for module in (forest, curve_grid):
+    for module in (forest, curve_grid, severity_curves):
         monkeypatch.setattr(module, "picture", kept)
     return figures
 
@@ -280,6 +281,18 @@ def test_every_curve_of_many_has_its_panel(history, drawn, tmp_path):
         np.testing.assert_allclose(panel.get_lines()[2].get_xydata(), [[20, 20], [40, 40]])
 
 
+def test_each_kind_of_corruption_falls_from_the_clean_score(
+    make_extraction_scores, drawn, tmp_path
+):
+    severity_curves.draw(make_extraction_scores(0.6), tmp_path / "curves.png")
+    (figure,) = drawn
+    titles = [panel.get_title(loc="left") for panel in figure.axes]
+    recall = figure.axes[titles.index("R@20 of relations, %")]
+    lines = {line.get_label(): line.get_xydata() for line in recall.get_lines()}
+    assert list(lines) == list(KINDS)
+    np.testing.assert_allclose(lines["noise"], [[0, 30], [2, 27], [4, 24]])
+
+
 def test_a_variant_has_the_same_colour_in_every_picture():
     names = ["vit", "semantic", "other"]
     assert style.colours(names)["vit"] == style.BASELINE
@@ -288,7 +301,9 @@ def test_a_variant_has_the_same_colour_in_every_picture():
 
 
 @pytest.mark.slow
-def test_the_same_input_gives_the_same_bytes(scene, history, board, region_shards, tmp_path):
+def test_the_same_input_gives_the_same_bytes(
+    scene, history, board, make_extraction_scores, region_shards, tmp_path
+):
     for folder in (tmp_path / "one", tmp_path / "other"):
         overlay.draw(**scene, path=folder / "overlay.png")
         curves.draw({"vit": history}, folder / "loss.png")
@@ -300,6 +315,7 @@ def test_the_same_input_gives_the_same_bytes(scene, history, board, region_shard
             folder / "forest.png",
         )
         curve_grid.draw({"vit": history, "other": history}, folder / "curves.png")
+        severity_curves.draw(make_extraction_scores(0.6), folder / "severities.png")
         tokens.draw(region_shards, folder / "tokens.png")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()

@@ -87,6 +87,7 @@ def make(params, shares, tasks=TASKS, seeds=5) -> Published:
             for name in shares
         },
         images={"train": 4000, "val": 800, "test": 800},
+        extraction={},
     )  # fmt: skip
 
 
@@ -344,6 +345,28 @@ def test_a_condition_that_asks_of_each_image_more_often_is_paired_by_image(param
     table = text[text.index("Minus the same variant") : text.index("The drop, minus that of")]
     assert row(table, "`vit`")[0] == "+0.0 [+0.0, +0.0]"
     assert row(table, "`regions`")[0].startswith("**-20.0 [-3")
+
+
+def test_extraction_under_corruption_stands_on_the_page_or_under_not_run(
+    params, make_extraction_scores, tmp_path
+):
+    found = make(params, {"vit": 0.2, "regions": 0.5})
+    without = written(found, tmp_path)
+    assert "### Extraction under corruption" not in without
+    assert "- Extraction under corruption: `predicted-test`, `predicted-novel`." in without
+
+    test, novel = make_extraction_scores(0.6), make_extraction_scores(0.5)
+    text = written(replace(found, extraction={"predicted-test": test}), tmp_path)
+    assert row(text, "clean") == ["60.0", "30.0"]
+    assert row(text, "noise 4") == ["48.0", "24.0"]
+    assert "- Extraction under corruption: `predicted-novel`." in text
+    both = {"predicted-test": test, "predicted-novel": novel}
+    text = written(replace(found, extraction=both), tmp_path)
+    header = "| % | predicted-test: AP50 | predicted-test: R@20 | predicted-novel: AP50 | "
+    assert header in text
+    assert row(text, "jpeg 2") == ["58.0", "29.0", "48.0", "24.0"]
+    assert "- Extraction under corruption" not in text
+    assert text.index("## Where it breaks") < text.index("### Extraction under corruption")
 
 
 def test_the_luck_of_seeds_is_no_drop_on_other_images(params, tmp_path):

@@ -1,6 +1,7 @@
 """The same trainings under other conditions: predicted extraction, other images, other relations.
 
-A benchmark `retrieval_CONDITION` puts the test of `retrieval` under a condition.
+A benchmark `retrieval_CONDITION` puts the test of `retrieval` under a condition. Extraction itself
+is shown on corrupted pictures.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,6 +43,7 @@ def sections(published: Published, found: Found) -> Iterator[str]:
             parts.append(f"### {condition.replace('_', ' ').capitalize()}")
             parts += [_CAUTIONS[condition]] if condition in _CAUTIONS else []
             parts += drops
+    parts += _extraction(published)
     if parts:
         yield "## Where it breaks"
         yield from parts
@@ -103,6 +105,18 @@ def _under(published: Published, found: Found, condition: str) -> Found:
         published,
         {task: task._replace(benchmark=f"{task.benchmark}_{condition}") for task in found},
     )
+
+
+def _extraction(published: Published) -> Iterator[str]:
+    """What the models of predicted extraction find in spoilt pictures, a column a partition."""
+    if table := tables.of_extraction(published.extraction):
+        yield "### Extraction under corruption"
+        yield (
+            "AP50 of the masks that models find, and R@20 of the relations among them (a mask "
+            "stands for an annotated one that it overlaps by half), in the same pictures as they "
+            "are and corrupted. No intervals: each network was trained once."
+        )
+        yield table
 
 
 def _values(published: Published, tasks: Mapping[Task, Task]) -> Found:

@@ -1,4 +1,4 @@
-"""Which scores were made by the settings of a study, all that they were made from included."""
+"""Which artifacts were made by the settings of a study, all that they were made from included."""
 
 import json
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from semtok.stage import Key
 from semtok.workspace import VERDICT, Workspace, stage_key
 
 
-def scored(workspace: Workspace, params: Params) -> dict[str, Path]:
-    """The scores that these settings would make again, as far as artifacts are there to say so.
+def made(workspace: Workspace, params: Params, stage: str) -> dict[str, Path]:
+    """What of a stage these settings would make again, as far as artifacts are there to say so.
 
     Scores know the settings of scoring alone, and a checkpoint those of training. So every artifact
     upstream has to be made by these settings, of the inputs that they name, which are what is there
@@ -22,18 +22,20 @@ def scored(workspace: Workspace, params: Params) -> dict[str, Path]:
     Args:
         workspace: of the study's data set.
         params: the study's settings.
+        stage: one with partitions.
 
     Returns:
-        Variant -> the folder of its scores, in the order of the settings.
+        Partition -> the folder of its artifact, in the order of the settings.
     """
     blocks = json.loads(json.dumps(asdict(params)))  # as JSON has them: lists for tuples
-    wanted = {name: pipeline.upstream(params, ("scores", name)) for name in params.variants}
+    names = pipeline.stages()[stage].partitions(params) or []
+    wanted = {name: pipeline.upstream(params, (stage, name)) for name in names}
     keys = dict.fromkeys(key for keys in wanted.values() for key in keys)
     fits = {key: _fits(workspace, params, blocks, key) for key in keys}
     return {
         name: folder
         for name, keys_of in wanted.items()
-        if (folder := workspace.find("scores", name)) and all(fits[key] for key in keys_of)
+        if (folder := workspace.find(stage, name)) and all(fits[key] for key in keys_of)
     }
 
 

@@ -34,6 +34,8 @@ def _conditions(published: Published) -> Iterator[str]:
     params = published.params
     if not any(task.benchmark.endswith("_corrupted") for task in published.tasks):
         yield "Corrupted pictures: what blur, noise, occlusion and the like leave is not known."
+    if lacking := [each for each in params.extraction_scores if each not in published.extraction]:
+        yield f"Extraction under corruption: {', '.join(f'`{each}`' for each in lacking)}."
     if not any(task.split == "novel" for task in published.tasks):
         yield "Novel combinations."
     if params.data.format == "scenes":

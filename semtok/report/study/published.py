@@ -15,6 +15,7 @@ from semtok.bench.costs import Costs
 from semtok.bench.intervals import Resampled, resample
 from semtok.data.index import SPLITS
 from semtok.errors import SemtokError
+from semtok.extract import extraction_scores
 from semtok.params import Params
 from semtok.report.study import current
 from semtok.report.told import ORACLE, told
@@ -31,7 +32,7 @@ FINAL = "test"
 
 @dataclass(frozen=True)
 class Published:
-    """The scored variants of a study.
+    """The scored variants of a study, and its judged extraction.
 
     Attributes:
         size: of the study.
@@ -41,6 +42,7 @@ class Published:
         histories: variant -> the `history.parquet` of each training.
         trainings: variant -> the `training.json` of each training that is still there.
         images: split -> how many it has; empty where the index is not there.
+        extraction: partition of `extraction_scores` -> its table, as far as they were made.
     """
 
     size: str
@@ -50,6 +52,7 @@ class Published:
     histories: Mapping[str, Sequence[pa.Table]]
     trainings: Mapping[str, Sequence[Mapping[str, Any]]]
     images: Mapping[str, int]
+    extraction: Mapping[str, pa.Table]
 
     @property
     def missing(self) -> list[str]:
@@ -136,7 +139,7 @@ def read(workspace: Workspace, params: Params, size: str) -> Published:
     Raises:
         SemtokError: nothing was scored, or the variants were scored on different data.
     """
-    found = current.scored(workspace, params)
+    found = current.made(workspace, params, "scores")
     if not found:
         raise SemtokError(
             f"{workspace.relative('scores')}: no variant of the study {size} was scored; "
@@ -159,6 +162,10 @@ def read(workspace: Workspace, params: Params, size: str) -> Published:
         },
         trainings={name: _trainings(workspace, name) for name in names},
         images=_images(workspace),
+        extraction={
+            name: read_table(folder / extraction_scores.NAME, extraction_scores.EXTRACTION_SCORES)
+            for name, folder in current.made(workspace, params, "extraction_scores").items()
+        },
     )
 
 

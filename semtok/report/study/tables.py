@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+
 from semtok.bench.cases import Task
 from semtok.bench.contrasts import Contrast, Effect, effects
 from semtok.bench.intervals import Interval, Resampled
@@ -9,6 +11,9 @@ from semtok.report.study.published import METRIC, Published
 from semtok.report.study.questions import Question
 
 _MARK = " *oracle*"
+
+#: Of all that extraction is judged by.
+_OF_EXTRACTION = ("AP50", "R@20")
 
 #: Values of all variants by task.
 Found = Mapping[Task, Mapping[str, Resampled]]
@@ -138,6 +143,26 @@ def _both(under: Mapping[str, Resampled], plain: Mapping[str, Resampled]) -> dic
 
 def _ends_of(variant: str) -> tuple[str, str]:
     return f"{variant} under the condition", f"{variant} without it"
+
+
+def of_extraction(found: Mapping[str, pa.Table]) -> str | None:
+    """Each corruption's AP50 and R@20, a pair of columns a partition; None without partitions.
+
+    Args:
+        found: partition -> schema `EXTRACTION_SCORES`, all of the same corruptions.
+    """
+    if not found:
+        return None
+    columns = ["%", *(f"{key}: {name}" for key in found for name in _OF_EXTRACTION)]
+    together = zip(*(table.to_pylist() for table in found.values()), strict=True)
+    rows = [
+        [
+            f"{each[0]['kind']} {each[0]['severity'] or ''}".strip(),
+            *(f"{100 * row[name]:.1f}" for row in each for name in _OF_EXTRACTION),
+        ]
+        for each in together
+    ]
+    return markdown(columns, rows)
 
 
 def of_values(published: Published, found: Found) -> str:
