@@ -6,6 +6,7 @@ whatever was done to its pixels.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -54,6 +55,9 @@ def build(
 ) -> pa.Table:
     """Judge an extractor on one split; write `scores.parquet`.
 
+    A mask that is set aside, whatever the share of them, and a picture that cannot be read are
+    nothing found.
+
     Args:
         partition: the images.
         files: schema `FILES`, those of the data root.
@@ -66,10 +70,12 @@ def build(
         Schema `EXTRACTION_SCORES`: the clean pictures first, then by kind and severity.
 
     Raises:
-        SemtokError: a model, an image or an artifact cannot be read.
+        SemtokError: a model or an artifact cannot be read.
     """
     wanted_masks, wanted_relations = in_order(truth[0], MASKS), in_order(truth[1], SCENE_GRAPHS)
     masks_model, model = models
+    # What a network draws amiss in a spoilt picture is its failure, and no fault of the data set.
+    partition = replace(partition, data=replace(partition.data, rejected_share=1.0))
     rows = []
     asked = corruptions(severities)
     for done, corruption in enumerate(asked):

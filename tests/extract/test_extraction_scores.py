@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import pyarrow.compute as pc
 import pytest
 
 from semtok.data import files
+from semtok.errors import SemtokError
 from semtok.events import Progress, ignore
 from semtok.extract import extraction_scores, masks, scene_graphs
 from semtok.extract.average_precision import average_precision
@@ -148,6 +150,22 @@ def test_networks_are_shown_the_corrupted_pixels(little_scenes, line, tmp_path, 
     clean = extracted(other, listed, PREDICTED, line.models[1], line.models[0])
     assert found == clean
     assert found[0] != tables(line.predicted)[0]
+
+
+def test_what_is_set_aside_is_not_found_and_stops_nothing(little_scenes, line, tmp_path):
+    root = tmp_path / "root"
+    shutil.copytree(little_scenes.root, root)
+    strict = replace(little_scenes.partition("val", tmp_path / "work"), root=root)
+    strict = replace(strict, data=replace(strict.data, rejected_share=0.0))
+    (root / strict.images["path"][0].as_py()).write_bytes(b"torn")
+    with pytest.raises(SemtokError, match="were set aside"):
+        extracted(strict, little_scenes.listed, PREDICTED, line.models[1], line.models[0])
+    (clean,) = extraction_scores.build(
+        strict, little_scenes.listed, PREDICTED, line.models, line.annotated, []
+    ).to_pylist()
+    found = tables(line.predicted)[0]
+    left = found.filter(pc.not_equal(found["image_id"], strict.images["image_id"][0]))
+    assert clean["masks"] == left.num_rows < found.num_rows
 
 
 def test_annotations_know_of_no_corruption(little_scenes, line, tmp_path):
