@@ -14,7 +14,7 @@ _RECALL = {
     "val/text_to_image_r1": ("text to image", "-"),
     "val/image_to_text_r1": ("image to text", "--"),
 }
-_COLUMNS = 5
+_COLUMNS = 2, 5  # at least, for the title; and at most
 
 
 def draw(histories: Mapping[str, pa.Table], path: Path) -> None:
@@ -26,9 +26,11 @@ def draw(histories: Mapping[str, pa.Table], path: Path) -> None:
         path: the `.png` file.
     """
     (baseline, behind), *others = histories.items()
-    lines = -(-len(others) // _COLUMNS)
-    with picture(path, 2.1 * _COLUMNS, 1.5 * lines + 0.8) as figure:
-        axes = figure.subplots(lines, _COLUMNS, squeeze=False, sharex=True, sharey=True)
+    least, most = _COLUMNS
+    columns = min(max(least, len(others)), most)
+    lines = -(-len(others) // columns)
+    with picture(path, 2.1 * columns, 1.5 * lines + 0.8) as figure:
+        axes = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
         panels = axes.ravel()
         for panel, (name, history) in zip(panels, others, strict=False):
             _draw(panel, behind, BASELINE, 0.5)
@@ -37,12 +39,12 @@ def draw(histories: Mapping[str, pa.Table], path: Path) -> None:
             panel.tick_params(labelsize=8)
         for panel in panels[len(others) :]:
             panel.set_axis_off()
-        for panel in panels[max(0, len(others) - _COLUMNS) : len(others)]:
+        for panel in panels[max(0, len(others) - columns) : len(others)]:
             panel.tick_params(labelbottom=True)
+            panel.set_xlabel("step", fontsize=8, color=MUTED)
         axes[0, 0].set_ylim(bottom=0)
         title = f"R@1 on a part of val, %; grey: {baseline}"
         figure.suptitle(title, fontsize=9, fontweight="normal", color=MUTED)
-        figure.supxlabel("step", fontsize=9, color=MUTED)
         handles = [
             Line2D([], [], color=PALETTE[0], ls=style, label=words)
             for words, style in _RECALL.values()
