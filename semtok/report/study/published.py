@@ -29,6 +29,9 @@ METRIC = next(iter(RECALLS))
 #: The split that final numbers are read from.
 FINAL = "test"
 
+#: What a tree that is not clean means here.
+_CHANGED = ", with changes of code or settings (`semtok study` itself writes `params.yaml`)"
+
 
 @dataclass(frozen=True)
 class Published:
@@ -113,7 +116,7 @@ class Published:
     def commits(self) -> Counter[str]:
         """Where the trainings started from, and how many from each."""
         return Counter(
-            f"{each['commit']}{', with changes' if each.get('dirty') else ''}"
+            f"{each['commit']}{_CHANGED if each.get('dirty') else ''}"
             for trainings in self.trainings.values()
             for each in trainings
             if each.get("commit")
