@@ -58,13 +58,24 @@ def compare(
         list[str] | None, typer.Argument(help="The first is the baseline; default: all.")
     ] = None,
     as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with the cases where they differ, and print its name."),
+    ] = None,
 ) -> None:
     """Print variants side by side: points, relative gain, paired intervals, costs."""
     from semtok import commands
 
-    board = commands.compare(context.obj, variants or [])
+    board = commands.compare(context.obj, variants or [], html)
     if as_json:
         _print_json(board.as_dict())
+    elif as_markdown:
+        from semtok.report.leaderboard import in_markdown
+
+        typer.echo(in_markdown(board), nl=False)
+    elif html:
+        typer.echo(html)
     else:
         from rich.console import Console
 

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from semtok.bench.leaderboard import Leaderboard
 
 
-def compare(root: Path, variants: Sequence[str]) -> "Leaderboard":
+def compare(root: Path, variants: Sequence[str], page: Path | None = None) -> "Leaderboard":
     """Compare scored variants with the first one.
 
     Args:
         root: the project's folder.
         variants: which ones; empty: all of `params.yaml`, with `bench.baseline` first.
+        page: the HTML file to write besides, with the cases where they differ; None: none.
 
     Raises:
         SemtokError: a variant is unknown or not scored, or scores are of different data.
@@ -31,12 +32,17 @@ def compare(root: Path, variants: Sequence[str]) -> "Leaderboard":
         _check_variant(params, name)
     names = list(variants) or list(params.variants)
     bench = params.bench
-    return leaderboard.build(
+    board = leaderboard.build(
         {name: workspace.input("scores", name) for name in names},
         variants[0] if variants else bench.baseline,
         bench.bootstrap,
         bench.confidence,
     )
+    if page:
+        from semtok.report.comparison import page as pages
+
+        pages.write(board, workspace, params, page)
+    return board
 
 
 def report(root: Path, size: str, source: Path | None = None) -> Path:

@@ -324,10 +324,8 @@ _STAGES = (
         source=("semtok/bench", "semtok/report", "semtok/train/history.py", _JSON, *_TABLES),
         modules=lambda params, partition: [
             "semtok.bench.leaderboard",
-            *(
-                f"semtok.report.{name}"
-                for name in ("leaderboard", "chart", "curves", "forest", "curve_grid")
-            ),
+            "semtok.report.charts",
+            "semtok.report.leaderboard",
         ],
     ),
 )

@@ -183,7 +183,7 @@ def _checkpoint(context: Context) -> Summary:
 
 
 def _scores(context: Context) -> Summary:
-    from semtok.bench import cases, costs, scoring
+    from semtok.bench import cases, costs, leaderboard, scoring
     from semtok.data import index
 
     bench = context.params.bench
@@ -202,42 +202,28 @@ def _scores(context: Context) -> Summary:
     costs.add_extraction(context.staging, tokens, variant)
     # The leaderboard draws the curves of all variants and reads nothing but scores.
     for seed, folder in scoring.seed_folders(checkpoint).items():
-        shutil.copyfile(folder / "history.parquet", context.staging / _history(seed))
+        target = leaderboard.history(context.staging, seed)
+        shutil.copyfile(folder / "history.parquet", target)
     return Summary(_flat(cases.metrics(table)), preview(table))
 
 
 def _leaderboard(context: Context) -> Summary:
     from semtok.bench import leaderboard
-    from semtok.report import chart, curve_grid, curves, forest, style
+    from semtok.report import charts
     from semtok.report import leaderboard as text
-    from semtok.report.headlines import headlines
-    from semtok.train.history import HISTORY
 
-    variants = context.params.variants
-
+    scores = {name: context.input("scores", name) for name in context.params.variants}
     board = leaderboard.build(
-        {name: context.input("scores", name) for name in variants},
+        scores,
         context.params.bench.baseline,
         context.params.bench.bootstrap,
         context.params.bench.confidence,
     )
     leaderboard.write(board, context.staging)
     text.write(board, context.staging / "leaderboard.md")
-    few = len(board.costs) <= style.FEW
-    picture = context.staging / "chart.png"
-    if few:
-        chart.draw(board, picture)
-    else:
-        found = board.comparison
-        forest.draw(found, headlines(found.cases), forest.groups(context.params, variants), picture)
-    first = _history(context.params.train.seeds[0])
-    histories = {name: context.input("scores", name) / first for name in board.costs}
-    (curves if few else curve_grid).draw(
-        {name: read_table(path, HISTORY) for name, path in histories.items()},
-        context.staging / "curves.png",
-    )
+    charts.draw(board, context.params, scores, context.staging)
     table = (context.staging / "leaderboard.md").read_text(encoding="utf-8")
-    return Summary({"variants": len(board.costs)}, table, ("chart.png", "curves.png"))
+    return Summary({"variants": len(board.costs)}, table, (charts.CHART, charts.CURVES))
 
 
 WORK: dict[str, Callable[[Context], Summary]] = {
@@ -259,10 +245,6 @@ def _measured(context: Context) -> dict[str, float]:
     """How good and how dear the model is that the stage has just trained."""
     quality, cost = (read_json(context.staging / f"{name}.json") for name in ("quality", "cost"))
     return {**quality, **_flat(cost)}
-
-
-def _history(seed: int) -> str:
-    return f"history-seed-{seed}.parquet"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

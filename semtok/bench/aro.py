@@ -17,7 +17,7 @@ the box must be the whole image: crops are images of their own (docs/benchmarks.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +32,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.embedding import Model
 from semtok.bench.perturbations import perturbed
+from semtok.bench.question import Question
 from semtok.data import coco
 from semtok.data.words import words_of
 from semtok.errors import SemtokError
@@ -51,6 +52,8 @@ RELATION, ATTRIBUTION, ORDER = (
     "visual_genome_attribution",
     "coco_order",
 )
+_FILE_OF = {"relation": RELATION, "attribution": ATTRIBUTION, "order": ORDER}
+_MICRO = "_micro"
 _SOURCE = "github.com/mertyg/vision-language-models-are-bows"
 _BOX = ("bbox_x", "bbox_y", "bbox_w", "bbox_h")
 _PAIR: coco.Fields = {
@@ -83,7 +86,7 @@ class _Task(NamedTuple):
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     """A case a row of a file, or a caption of `coco_order.json`, in each of its tasks."""
     found = {}
-    for file, path in _files(data).items():
+    for file, path in _files(data.index).items():
         rows, _ = _asked(_rows(file, path), path, data)
         for task in _tasks(file, rows):
             found[task.name] = np.array([rows[n].case_id for n in task.places], np.int64)
@@ -94,7 +97,7 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split, clustered by image and its sibling."""
     nothing = np.zeros(0, np.int64)
     tables = [_cases(_Task("relation", []), [], nothing, nothing, nothing)]
-    for file, path in _files(data).items():
+    for file, path in _files(data.index).items():
         every = _rows(file, path)
         official.tell(data, f"aro/{file}", [row.image for row in every], emit)
         rows, images = _asked(every, path, data)
@@ -106,6 +109,17 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
             for task in _tasks(file, rows):
                 tables.append(_cases(task, rows, clusters, ranks, unseen))
     return pa.concat_tables(tables)
+
+
+def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """What rows ask, for people to look at."""
+    file = _FILE_OF[task.removesuffix(_MICRO)]
+    rows = [row for row in _rows(file, _files(index)[file]) if row.case_id in case_ids]
+    images = official.images_of(index, [row.image for row in rows])
+    return {
+        row.case_id: Question((image_id,), (row.captions[:1],), row.captions[1:])
+        for row, image_id in zip(rows, images, strict=True)
+    }
 
 
 def _cases(
@@ -149,10 +163,10 @@ def _tasks(file: str, rows: Sequence[_Row]) -> list[_Task]:
     return [task for task in found if task.places]
 
 
-def _files(data: SplitData) -> dict[str, Path]:
+def _files(index: Path | None) -> dict[str, Path]:
     """The files that the data set has: one at least."""
-    there = [file for file in _FIELDS if official.has(data, f"aro/{file}.json")]
-    return {file: official.find(data, f"aro/{file}.json", _SOURCE) for file in there or _FIELDS}
+    there = [file for file in _FIELDS if official.has(index, f"aro/{file}.json")]
+    return {file: official.find(index, f"aro/{file}.json", _SOURCE) for file in there or _FIELDS}
 
 
 def _asked(

@@ -49,7 +49,7 @@ class SplitData:
 
 
 class Benchmark(Protocol):
-    """The interface of a benchmark's module.
+    """The interface of a benchmark's module; `questions` (question.py) is optional.
 
     Attributes:
         CLEARS_CHANCE: whether every model that has learned something does better than one who

@@ -60,6 +60,7 @@ class Costs:
         training_seconds: of one training, as the clock showed it.
         learning_rate: of all of them, at its highest.
         extraction: of masks and relations; None where no model finds any.
+        images_per_second: in training, by the clock; None where nobody measured it.
     """
 
     parameters: Parameters
@@ -68,6 +69,7 @@ class Costs:
     training_seconds: float
     learning_rate: float
     extraction: Extraction | None = None
+    images_per_second: float | None = None
 
 
 def of_trainings(folders: list[Path]) -> Costs:
@@ -92,6 +94,7 @@ def of_trainings(folders: list[Path]) -> Costs:
         flops_per_image=fmean(each.flops_per_image for each in found),
         training_seconds=fmean(each.training_seconds for each in found),
         learning_rate=found[0].learning_rate,
+        images_per_second=_mean([each.images_per_second for each in found]),
     )
 
 
@@ -133,6 +136,11 @@ def read(folder: Path) -> Costs:
     """
     path = folder / NAME
     return parse(Costs, read_json(path), str(path))
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [each for each in values if each is not None]
+    return fmean(known) if len(known) == len(values) else None
 
 
 def _of_training(path: Path) -> Costs:

@@ -100,6 +100,11 @@ def build(
     return Leaderboard(comparison, {name: costs.read(scores[name]) for name in comparison.seeds})
 
 
+def history(scores: Path, seed: int) -> Path:
+    """Where a `scores` artifact has the curves of one training."""
+    return scores / f"history-seed-{seed}.parquet"
+
+
 def write(board: Leaderboard, folder: Path) -> None:
     """Write `leaderboard.parquet` into a folder."""
     rows = pa.Table.from_pylist([_flat(board, row) for row in board.comparison.rows])

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,19 @@ from semtok.events import Emit, Message
 from semtok.tables import read_table
 
 
-def find(data: SplitData, name: str, source: str) -> Path:
+def find(index: Path | None, name: str, source: str) -> Path:
     """The path of an official file.
 
     Args:
+        index: the artifact that has them; None: there is none.
         name: `BENCHMARK/FILE`, as in the data root.
         source: where people get it.
 
     Raises:
         SemtokError: the data set does not have it; says where it belongs.
     """
-    path = _path(data, name)
-    if not has(data, name):
+    path = _path(index, name)
+    if not has(index, name):
         benchmark = name.partition("/")[0]
         raise SemtokError(
             f"{path}: missing; put {name} into the data root (from {source}) and run the stages "
@@ -37,13 +38,13 @@ def find(data: SplitData, name: str, source: str) -> Path:
     return path
 
 
-def has(data: SplitData, name: str) -> bool:
+def has(index: Path | None, name: str) -> bool:
     """Whether the data set has an official file of that name."""
-    return _path(data, name).is_file()
+    return _path(index, name).is_file()
 
 
-def _path(data: SplitData, name: str) -> Path:
-    return (Path() if data.index is None else data.index) / BENCHMARKS / name
+def _path(index: Path | None, name: str) -> Path:
+    return (Path() if index is None else index) / BENCHMARKS / name
 
 
 def lines(path: Path) -> list[Any]:
@@ -70,10 +71,21 @@ def image_ids(data: SplitData, names: Sequence[str]) -> npt.NDArray[np.int64]:
     Returns:
         [N]; -1 where the image is of another split or the data set does not have it.
     """
-    splits = _splits(data)
+    splits = _splits(data.index)
     here = set(data.images.image_ids.tolist())
     known = [splits.get(_short(name), (-1, ""))[0] for name in names]
     return np.array([each if each in here else -1 for each in known], np.int64)
+
+
+def images_of(index: Path, names: Iterable[str]) -> list[int]:
+    """The ids of the images of the given names, whatever split they are of.
+
+    Args:
+        index: the artifact.
+        names: of files of images that the data set has, as of `image_ids`.
+    """
+    splits = _splits(index)
+    return [splits[_short(name)][0] for name in names]
 
 
 def whole_images(
@@ -100,7 +112,7 @@ def tell(data: SplitData, benchmark: str, names: Sequence[str], emit: Emit) -> N
     Args:
         names: the image of each row.
     """
-    splits = _splits(data)
+    splits = _splits(data.index)
     counts = Counter(
         splits.get(_short(name), (-1, "no image of the data set"))[1] for name in names
     )
@@ -109,12 +121,12 @@ def tell(data: SplitData, benchmark: str, names: Sequence[str], emit: Emit) -> N
     emit(Message(f"{text}; not asked: {others}" if others else text))
 
 
-def _splits(data: SplitData) -> dict[str, tuple[int, str]]:
+def _splits(index: Path | None) -> dict[str, tuple[int, str]]:
     """Name of an image -> its id and split."""
-    assert data.index is not None, "`find` comes first"
-    splits = read_table(data.index / "splits.parquet", SPLITS)
+    assert index is not None, "`find` comes first"
+    splits = read_table(index / "splits.parquet", SPLITS)
     split_of = dict(zip(*(splits[name].to_pylist() for name in ("image_id", "split")), strict=True))
-    images = read_table(data.index / "images.parquet", IMAGES)
+    images = read_table(index / "images.parquet", IMAGES)
     pairs = zip(images["path"].to_pylist(), images["image_id"].to_pylist(), strict=True)
     return {_short(path): (image_id, split_of[image_id]) for path, image_id in pairs}
 

@@ -5,18 +5,23 @@ vectors; for an image, the best placed of its captions counts. Where the data se
 caption that is true of an image, both are asked a second time with all of these for right answers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from semtok.bench.benchmark import SplitData
 from semtok.bench.embedding import Model
+from semtok.bench.question import Question
+from semtok.data.index import CAPTIONS
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
+from semtok.tables import read_table
 
 CLEARS_CHANCE = True
 
@@ -46,6 +51,20 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     images = model.embed_images(data.images, emit)
     texts = model.embed_texts(data.captions["caption"].to_pylist(), emit)
     return pa.concat_tables(of_way(data, way, images, texts, emit) for way in ways(data))
+
+
+def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """What cases ask, for people to look at: an image with its own captions, or a caption."""
+    of_images = task.startswith("image_to_text")
+    captions = read_table(index / "captions.parquet", CAPTIONS).sort_by("caption_id")
+    key = "image_id" if of_images else "caption_id"
+    asked = captions.filter(pc.is_in(captions[key], pa.array(sorted(case_ids), pa.int64())))
+    texts: dict[int, list[str]] = {}
+    image_of = {}
+    for row in asked.to_pylist():
+        texts.setdefault(row[key], []).append(row["caption"])
+        image_of[row[key]] = row["image_id"]
+    return {each: Question((image_of[each],), (tuple(own),)) for each, own in texts.items()}
 
 
 def ways(data: SplitData) -> tuple[str, ...]:

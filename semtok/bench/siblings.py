@@ -14,6 +14,9 @@ the similarity of caption and image, and by strict comparison, so that a tie is 
 A case's candidates are the answers that one who guesses chooses from; a miss takes the last place.
 """
 
+from collections.abc import Collection
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -22,8 +25,11 @@ import pyarrow.compute as pc
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.embedding import Model
+from semtok.bench.question import Question
 from semtok.bench.retrieval import TIE
+from semtok.data.index import SIBLINGS
 from semtok.events import Emit, ignore
+from semtok.tables import read_table
 
 #: To tell a picture from a rearrangement of it is hard: a sound model may do no better than guess.
 CLEARS_CHANCE = False
@@ -53,6 +59,20 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
         here = pc.is_in(pairs["kind"], chosen["kind"].unique()).to_numpy()
         tables += [_cases(task, part, data, chosen, hits[here]) for task, hits in right.items()]
     return pa.concat_tables(tables)
+
+
+def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """What pairs, or their images one by one, ask, for people to look at."""
+    found = {}
+    for pair in read_table(index / "siblings.parquet", SIBLINGS).to_pylist():
+        images = pair["first_image_id"], pair["second_image_id"]
+        captions = (pair["first_caption"],), (pair["second_caption"],)
+        if task == "caption":
+            found[images[0]] = Question(images[:1], captions[:1], captions[1])
+            found[images[1]] = Question(images[1:], captions[1:], captions[0])
+        else:
+            found[images[0]] = Question(images, captions)
+    return {case_id: each for case_id, each in found.items() if case_id in case_ids}
 
 
 def outcomes(similarities: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.bool_]]:

@@ -10,7 +10,8 @@ The task `caption` is the mean of the seven subsets; its parts are the means of 
 benchmark is made of, overlaps Karpathy's training split.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from semtok.bench import blind, matching, official
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.embedding import Model
+from semtok.bench.question import Question
 from semtok.data import coco
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
@@ -48,7 +50,7 @@ class _Row(NamedTuple):
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     """A case a row, in the mean of all subsets and in the parts that its subset belongs to."""
-    rows, _ = _asked(_rows(data), data)
+    rows, _ = _asked(_rows(data.index), data)
     return {
         task: np.array([row.case_id for row in rows if row.subset in subsets], np.int64)
         for task, subsets in _tasks(rows).items()
@@ -57,7 +59,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
 
 def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split; the captions of an image and its sibling are one cluster."""
-    every = _rows(data)
+    every = _rows(data.index)
     official.tell(data, "sugar_crepe", [row.file for row in every], emit)
     rows, image_ids = _asked(every, data)
     nothing = np.zeros(0, np.int32)
@@ -73,6 +75,16 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
             found = clusters[here], ranks[here], unseen[here]
             tables.append(_cases(task, chosen, *found, len(subsets) > 1))
     return pa.concat_tables(tables)
+
+
+def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """What rows ask, for people to look at."""
+    rows = [row for row in _rows(index) if row.case_id in case_ids]
+    images = official.images_of(index, [row.file for row in rows])
+    return {
+        row.case_id: Question((image_id,), (row.captions[:1],), row.captions[1:])
+        for row, image_id in zip(rows, images, strict=True)
+    }
 
 
 def _cases(
@@ -106,12 +118,12 @@ def _asked(rows: list[_Row], data: SplitData) -> tuple[list[_Row], npt.NDArray[n
     return [row for row, asked in zip(rows, here, strict=True) if asked], image_ids[here]
 
 
-def _rows(data: SplitData) -> list[_Row]:
-    return [row for place, name in enumerate(SUBSETS) for row in _subset(data, place, name)]
+def _rows(index: Path | None) -> list[_Row]:
+    return [row for place, name in enumerate(SUBSETS) for row in _subset(index, place, name)]
 
 
-def _subset(data: SplitData, place: int, name: str) -> Iterator[_Row]:
-    path = official.find(data, f"sugar_crepe/{name}.json", _SOURCE)
+def _subset(index: Path | None, place: int, name: str) -> Iterator[_Row]:
+    path = official.find(index, f"sugar_crepe/{name}.json", _SOURCE)
     document = coco.read_json(path)
     rows = coco.check_rows(path, "", list(document.values()), _FIELDS)
     for key, file, caption, negative in zip(document, *rows, strict=True):

@@ -5,7 +5,8 @@ group scores, by strict comparison, are those of `siblings.py`. Argmax implement
 ties as right; here a tie is a miss. The parts are the collapsed tags and the tags.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from semtok.bench import matching, official
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.embedding import Model
+from semtok.bench.question import Question
 from semtok.bench.siblings import CANDIDATES, outcomes
 from semtok.data import coco
 from semtok.events import Emit, ignore
@@ -41,14 +43,14 @@ class _Row(NamedTuple):
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     """A case a row, and in the parts that its tags name."""
-    rows, _ = _asked(_rows(data), data)
+    rows, _ = _asked(_rows(data.index), data)
     ids = np.array([row.case_id for row in rows], np.int64)
     return {task + part: ids[here] for part, here in _parts(rows).items() for task in TASKS}
 
 
 def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split; a case's cluster is that of its first image."""
-    every = _rows(data)
+    every = _rows(data.index)
     rows, images = _asked(every, data)
     official.tell(data, "winoground", _deciding(every, data), emit)
     tables = [_cases("text", rows[:0], images[:0, 0], np.zeros(0, np.bool_))]
@@ -62,6 +64,16 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
             for task in TASKS:
                 tables.append(_cases(task + part, chosen, clusters[here], right[task][here]))
     return pa.concat_tables(tables)
+
+
+def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """What rows ask, for people to look at."""
+    rows = [row for row in _rows(index) if row.case_id in case_ids]
+    images = (official.images_of(index, names) for names in _names(rows))
+    return {
+        row.case_id: Question(pair, (row.captions[:1], row.captions[1:]))
+        for row, pair in zip(rows, zip(*images, strict=True), strict=True)
+    }
 
 
 def _cases(
@@ -102,8 +114,8 @@ def _names(rows: Sequence[_Row]) -> tuple[list[str], list[str]]:
     return [row.images[0] for row in rows], [row.images[1] for row in rows]
 
 
-def _rows(data: SplitData) -> list[_Row]:
-    path = official.find(data, "winoground/examples.jsonl", _SOURCE)
+def _rows(index: Path | None) -> list[_Row]:
+    path = official.find(index, "winoground/examples.jsonl", _SOURCE)
     ids, *texts = coco.check_rows(path, "", official.lines(path), _FIELDS)
     return [
         _Row(number, (image_0, image_1), (caption_0, caption_1), frozenset((tag, collapsed)))

@@ -48,7 +48,7 @@ def draw(images: pa.Table, root: Path, masks: pa.Table, scene_graphs: pa.Table, 
             image_id = row["image_id"]
             found = masks.filter(pc.equal(masks["image_id"], image_id)).to_pylist()
             graph = scene_graphs.filter(pc.equal(scene_graphs["image_id"], image_id)).to_pylist()
-            _draw(panel, _read(root / row["path"]), found, graph)
+            _draw(panel, read(root / row["path"], _SIDE), found, graph)
             counts = f"masks: {len(found)}, relations: {len(graph)}"
             panel.set_title(f"{image_id}  ·  {counts}", fontsize=9)
 
@@ -74,11 +74,43 @@ def paint(image: Image, masks: list[dict[str, Any]]) -> tuple[Image, dict[int, P
     return canvas.clip(0, 255).astype(np.uint8), centres
 
 
+def largest_first(masks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The order to paint masks in: what lies on a large one is drawn over it."""
+    return sorted(masks, key=lambda mask: -int(mask["area"]))
+
+
+def strongest(graph: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The relations of an image that are shown: rows of a scene_graphs shard."""
+    return sorted(graph, key=lambda relation: -float(relation["score"]))[:_MOST_RELATIONS]
+
+
+def read(path: Path, side: int) -> Image:
+    """Read an image to draw on.
+
+    Args:
+        path: its file.
+        side: pixels of its longer side, to which it is resized.
+
+    Returns:
+        RGB [H, W, 3].
+
+    Raises:
+        SemtokError: it cannot be read.
+    """
+    image = cv2.imread(str(path))
+    if image is None:
+        raise SemtokError(f"{path}: not a readable image; run the images stage again")
+    scale = side / max(image.shape[:2])
+    size = round(image.shape[1] * scale), round(image.shape[0] * scale)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    resized = cv2.resize(image, size, interpolation=method)
+    return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
+
+
 def _draw(
     panel: Axes, image: Image, masks: list[dict[str, Any]], graph: list[dict[str, Any]]
 ) -> None:
-    # Large masks first, so that what lies on them is drawn over them.
-    ordered = sorted(masks, key=lambda mask: -int(mask["area"]))
+    ordered = largest_first(masks)
     painted, centres = paint(image, ordered)
     panel.imshow(painted)
     for mask in ordered:
@@ -86,15 +118,11 @@ def _draw(
             _write(panel, centres[mask["mask_id"]], mask["category"])
     names = {mask["mask_id"]: mask["category"] for mask in masks}
     lines = []
-    for number, relation in enumerate(_strongest(graph), start=1):
+    for number, relation in enumerate(strongest(graph), start=1):
         ends = relation["subject"], relation["object"]
         _arrow(panel, centres[ends[0]], centres[ends[1]], str(number))
         lines.append(f"{number}  {names[ends[0]]} {relation['predicate']} {names[ends[1]]}")
     panel.text(0, -0.02, "\n".join(lines), transform=panel.transAxes, fontsize=8, va="top")
-
-
-def _strongest(graph: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(graph, key=lambda relation: -float(relation["score"]))[:_MOST_RELATIONS]
 
 
 def _arrow(panel: Axes, start: Point, end: Point, number: str) -> None:
@@ -150,15 +178,3 @@ def _resized(mask: Image, image: Image) -> Image:
     size = image.shape[1], image.shape[0]
     resized = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(resized, np.uint8)
-
-
-def _read(path: Path) -> Image:
-    """RGB, its longer side `_SIDE` pixels."""
-    image = cv2.imread(str(path))
-    if image is None:
-        raise SemtokError(f"{path}: not a readable image; run the images stage again")
-    scale = _SIDE / max(image.shape[:2])
-    size = round(image.shape[1] * scale), round(image.shape[0] * scale)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    resized = cv2.resize(image, size, interpolation=method)
-    return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)

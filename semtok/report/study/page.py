@@ -10,6 +10,7 @@ from typing import TypeAlias
 from semtok.bench import protocol
 from semtok.bench.cases import Task
 from semtok.bench.contrasts import between
+from semtok.report import markdown
 from semtok.report.headlines import headlines
 from semtok.report.study import breaks, macro_averages, not_run, paper, pictures, tables
 from semtok.report.study.published import Published
@@ -99,7 +100,7 @@ def _head(published: Published, tasks: list[Task]) -> Iterator[str]:
             "few teach a model next to nothing from scratch, and a difference that is not told "
             "apart from 0 says little either way."
         )
-    yield tables.markdown(["what", "was run"], _facts(published, tasks))
+    yield markdown.table(["what", "was run"], _facts(published, tasks))
     yield from macro_averages.note(published)
     bench = params.bench
     yield (

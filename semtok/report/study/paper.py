@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from semtok.bench.cases import RECALLS, telling
 from semtok.bench.contrasts import difference, effects
 from semtok.bench.intervals import resample
+from semtok.report import markdown
 from semtok.report.study import tables
 from semtok.report.study.published import FINAL, Published
 from semtok.report.study.questions import PAPER
@@ -31,7 +32,7 @@ def section(published: Published) -> Iterator[str]:
         "retrieval is paired, as in COCO's benchmark."
     )
     rows = [row for reported in PAPER for row in _beside(published, reported)]
-    yield tables.markdown(["", "paper", "ours", "points", "relative, %"], rows)
+    yield markdown.table(["", "paper", "ours", "points", "relative, %"], rows)
 
 
 def _beside(published: Published, reported: str) -> Iterator[list[str]]:

@@ -7,6 +7,7 @@ import pyarrow as pa
 from semtok.bench.cases import Task
 from semtok.bench.contrasts import Contrast, Effect, effects
 from semtok.bench.intervals import Interval, Resampled
+from semtok.report import markdown
 from semtok.report.study.published import METRIC, Published
 from semtok.report.study.questions import Question
 
@@ -36,7 +37,7 @@ def of_question(published: Published, question: Question, found: Found) -> str |
         [marked(published, contrast), *(_cell(columns[task][number]) for task in found)]
         for number, contrast in enumerate(family)
     ]
-    return markdown(["R@1, points", *map(name, found)], rows)
+    return markdown.table(["R@1, points", *map(name, found)], rows)
 
 
 def in_short(published: Published, questions: Sequence[Question], found: Found) -> str | None:
@@ -49,7 +50,7 @@ def in_short(published: Published, questions: Sequence[Question], found: Found) 
         if family and family[0] is question.contrasts[0]:
             first = [effects(family, found[task], METRIC, confidence)[0] for task in found]
             rows.append([f"{question.title}: {marked(published, family[0])}", *map(_cell, first)])
-    return markdown(["R@1, points", *map(name, found)], rows) if rows else None
+    return markdown.table(["R@1, points", *map(name, found)], rows) if rows else None
 
 
 def of_condition(
@@ -108,7 +109,7 @@ def _of_drops(
         [variant_name(published, variant), *(_cell(column[number]) for column in columns)]
         for number, variant in enumerate(family)
     ]
-    return markdown(["R@1, points", *map(name, under)], rows)
+    return markdown.table(["R@1, points", *map(name, under)], rows)
 
 
 def of_condition_values(published: Published, under: Found) -> str:
@@ -124,7 +125,7 @@ def of_condition_values(published: Published, under: Found) -> str:
         + [_value(values[variant].interval(confidence)) for values in under.values()]
         for variant in published.scores
     ]
-    return markdown(["R@1, %", *map(name, under)], rows)
+    return markdown.table(["R@1, %", *map(name, under)], rows)
 
 
 def _drop(variant: str) -> Contrast:
@@ -180,13 +181,7 @@ def of_values(published: Published, found: Found) -> str:
         rows.append([variant_name(published, variant), *values, *numbers])
     columns = ["R@1, %", *map(name, found), "tokens", "MFLOPs", "extraction"]
     columns += ["seconds", "rate", "seeds"]
-    return markdown(columns, rows)
-
-
-def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table, its first column to the left and all others to the right."""
-    rules = [":--", *("--:" for _ in columns[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, rules, *rows))
+    return markdown.table(columns, rows)
 
 
 def marked(published: Published, contrast: Contrast) -> str:

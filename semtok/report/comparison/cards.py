@@ -1,0 +1,193 @@
+"""The cases where variants differ, as cards: pictures, captions and who was right."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from semtok.bench import question
+from semtok.bench.cases import CASES, RECALLS, Ranks, Task, by_task
+from semtok.bench.differences import Difference, differences
+from semtok.bench.question import Question
+from semtok.data import files
+from semtok.data.index import IMAGES
+from semtok.params import Params
+from semtok.report.comparison import thumbnails
+from semtok.report.comparison.thumbnails import Thumbnail
+from semtok.tables import read_table
+from semtok.workspace import Workspace
+
+#: At most so many cases of a task each way, and on a page, so that it can be sent by mail.
+_EACH_WAY = 12
+_ON_A_PAGE = 80
+
+#: Which extraction found what a thumbnail shows, empty where it is the image alone -> thumbnails.
+_Pictures = Mapping[str, Mapping[int, Thumbnail]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a variant answered: in words, and whether mostly right."""
+
+    variant: str
+    words: str
+    right: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image of a case.
+
+    Attributes:
+        pictures: whose masks are drawn (empty: none are) and the thumbnail.
+        captions: those that are right.
+    """
+
+    pictures: tuple[tuple[str, Thumbnail], ...]
+    captions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One case."""
+
+    case_id: int
+    images: tuple[Shown, ...]
+    wrong: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Cases of a task where one variant is ahead of another."""
+
+    task: Task
+    ahead: str
+    behind: str
+    cards: tuple[Card, ...]
+
+
+def sides(
+    workspace: Workspace, params: Params, variants: Sequence[str], tasks: Sequence[Task]
+) -> list[Side]:
+    """Where the variants differ from the first, each way; the furthest apart come first.
+
+    Args:
+        workspace: with their scores, the index, the data set's images and, where masks are to be
+            drawn, the extraction that the variants read.
+        params: all settings.
+        variants: at least two. Of very many, the first ones alone.
+        tasks: of these those whose benchmark can say what it asked.
+
+    Raises:
+        SemtokError: an artifact is missing, or an image cannot be read.
+    """
+    tasks = [task for task in tasks if question.can_show(task.benchmark)]
+    if not tasks:
+        return []
+    others = variants[1 : 1 + max(1, _ON_A_PAGE // (2 * len(tasks)))]
+    count = min(_EACH_WAY, max(1, _ON_A_PAGE // (2 * len(tasks) * len(others))))
+    ranks = {name: _ranks(workspace, name) for name in (variants[0], *others)}
+    answered = [
+        _Answered(task, pair, differences(*(ranks[name][task] for name in pair), count))
+        for task in tasks
+        for pair in ((variants[0], other) for other in others)
+    ]
+    index = workspace.input("index")
+    asked = [question.questions(each.task, index, each.case_ids()) for each in answered]
+    pictures = {
+        split: _pictures(workspace, params, split, [variants[0], *others], image_ids)
+        for split, image_ids in _images(answered, asked).items()
+    }
+    return [
+        side
+        for each, questions in zip(answered, asked, strict=True)
+        for side in _sides(each, questions, pictures[each.task.split], params)
+    ]
+
+
+class _Answered(NamedTuple):
+    """Where the second of a pair is ahead, and where the first is."""
+
+    task: Task
+    pair: tuple[str, str]
+    ways: tuple[list[Difference], list[Difference]]
+
+    def case_ids(self) -> list[int]:
+        return [each.case_id for way in self.ways for each in way]
+
+
+def _ranks(workspace: Workspace, variant: str) -> dict[Task, Ranks]:
+    return by_task(read_table(workspace.input("scores", variant) / "cases.parquet", CASES))
+
+
+def _images(
+    answered: Sequence[_Answered], asked: Sequence[Mapping[int, Question]]
+) -> dict[str, set[int]]:
+    """The images to show, by split."""
+    found: dict[str, set[int]] = {}
+    for each, questions in zip(answered, asked, strict=True):
+        shown = found.setdefault(each.task.split, set())
+        shown.update(image for one in questions.values() for image in one.images)
+    return found
+
+
+def _pictures(
+    workspace: Workspace,
+    params: Params,
+    split: str,
+    variants: Sequence[str],
+    image_ids: Iterable[int],
+) -> _Pictures:
+    """The images alone, and as each extraction sees them that a variant reads and that is here."""
+    images = read_table(workspace.input("index") / "images.parquet", IMAGES)
+    path_of = dict(zip(images["image_id"].to_pylist(), images["path"].to_pylist(), strict=True))
+    root = files.root(workspace, params.data)
+    paths = {image_id: root / path_of[image_id] for image_id in sorted(image_ids)}
+    pictures = {"": thumbnails.plain(paths)}
+    for name in filter(None, dict.fromkeys(_extraction(params, each, split) for each in variants)):
+        masks, graphs = (workspace.find(stage, name) for stage in ("masks", "scene_graphs"))
+        if masks and graphs:
+            pictures[name] = thumbnails.overlaid(paths, masks, graphs)
+    return pictures
+
+
+def _sides(
+    each: _Answered, asked: Mapping[int, Question], pictures: _Pictures, params: Params
+) -> Iterator[Side]:
+    seen = ("", *(_extraction(params, variant, each.task.split) for variant in each.pair))
+    own = {name: pictures[name] for name in seen if name in pictures}
+    for (behind, ahead), way in zip((each.pair, each.pair[::-1]), each.ways, strict=True):
+        cards = (_card(found, asked[found.case_id], each.pair, own) for found in way)
+        yield Side(each.task, ahead, behind, tuple(cards))
+
+
+def _extraction(params: Params, variant: str, split: str) -> str:
+    """The partition of masks and scene graphs that a variant's tokenizer reads; empty: none."""
+    reads = params.token_shards[f"{params.variants[variant].tokenizer}-{split}"].reads
+    return "" if reads == "images" else reads.removeprefix("extraction/")
+
+
+def _card(found: Difference, asked: Question, pair: tuple[str, str], pictures: _Pictures) -> Card:
+    images = [
+        Shown(tuple((name, each[image_id]) for name, each in pictures.items()), captions)
+        for image_id, captions in zip(asked.images, asked.captions, strict=True)
+    ]
+    outcomes = [
+        _outcome(name, ranks, found.candidates)
+        for name, ranks in zip(pair, found.ranks, strict=True)
+    ]
+    return Card(found.case_id, tuple(images), asked.wrong, tuple(outcomes))
+
+
+def _outcome(variant: str, ranks: tuple[int, ...], candidates: int) -> Outcome:
+    """Of few candidates it counts who is right; of many, how far off."""
+    hits, trainings = ranks.count(1), len(ranks)
+    mostly = 2 * hits > trainings
+    if candidates > max(RECALLS.values()):
+        told = ", ".join(map(str, ranks))
+        words = f"{'ranks' if trainings > 1 else 'rank'} {told} of {candidates:,}"
+    elif trainings == 1:
+        words = "right" if hits else "wrong"
+    else:
+        words = f"right in {hits} of {trainings} trainings"
+    return Outcome(variant, words, mostly)

@@ -1,0 +1,108 @@
+"""One HTML file that needs nothing else: the same artifacts give the same bytes."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from semtok.bench.cases import Task
+from semtok.bench.comparison import final_tasks
+from semtok.bench.leaderboard import Leaderboard
+from semtok.params import Params
+from semtok.report import cells, charts
+from semtok.report.comparison import cards
+from semtok.report.headlines import headlines
+from semtok.workspace import Workspace
+
+_TEMPLATE = "page.html.jinja"
+
+#: What each chart shows, for those who do not see it.
+_CHARTS = {
+    charts.CHART: "Recalls of every variant with their intervals; the tables hold the numbers.",
+    charts.CURVES: "Loss and validation recall of every variant's first training over its steps.",
+}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of text.
+
+    Attributes:
+        title: of its rows.
+        columns: their heads; those in `cells.WORDS` are set to the left.
+        blocks: rows that belong together, each with a title, or an empty one.
+    """
+
+    title: str
+    columns: Sequence[str]
+    blocks: Sequence[tuple[str, Sequence[Sequence[str]]]]
+
+
+def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) -> None:
+    """Write a comparison as a page: numbers, charts, costs, and the cases where variants differ.
+
+    Args:
+        board: the comparison.
+        workspace: with what it was made from, and what `cards.sides` shows.
+        params: all settings.
+        path: the `.html` file.
+
+    Raises:
+        SemtokError: an artifact is missing, or an image cannot be read.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    found = board.comparison
+    shown = headlines(found.cases)
+    others = list(found.seeds)[1:]
+    # Captions are anybody's words, so everything is escaped.
+    environment = Environment(
+        loader=PackageLoader(str(__package__), "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template(_TEMPLATE).render(
+        variants=list(found.seeds),
+        notes=cells.notes(board),
+        headline=_headline(board, shown),
+        details=[(_all(board, task), _parts(board, task)) for task in final_tasks(found)],
+        costs=_Table("Costs", cells.COSTS, [("", list(cells.costs(board)))]),
+        costs_mean=f"{cells.COSTS_MEAN} {cells.SPEED_MEANS}",
+        charts=_charts(board, workspace, params),
+        sides=cards.sides(workspace, params, list(found.seeds), shown) if others else [],
+        title_of=lambda task: cells.title(board, task),
+        words=cells.WORDS,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html, encoding="utf-8")
+
+
+def _headline(board: Leaderboard, tasks: Sequence[Task]) -> _Table:
+    """Of each task the first metric."""
+    blocks = [(cells.title(board, task), cells.quality(board, task)[0]) for task in tasks]
+    return _Table("The first metric of each benchmark", cells.QUALITY, blocks)
+
+
+def _all(board: Leaderboard, task: Task) -> _Table:
+    blocks = [("", block) for block in cells.quality(board, task)]
+    return _Table(cells.title(board, task), cells.QUALITY, blocks)
+
+
+def _parts(board: Leaderboard, task: Task) -> _Table | None:
+    rows = cells.of_parts(board, task)
+    return _Table("By part", cells.QUALITY, [("", rows)]) if rows else None
+
+
+def _charts(board: Leaderboard, workspace: Workspace, params: Params) -> list[tuple[str, str]]:
+    """`data:` address and alternative text of each chart."""
+    scores = {name: workspace.input("scores", name) for name in board.costs}
+    with TemporaryDirectory() as folder:
+        charts.draw(board, params, scores, Path(folder))
+        pictures = {name: (Path(folder) / name).read_bytes() for name in _CHARTS}
+    return [
+        (f"data:image/png;base64,{base64.b64encode(pictures[name]).decode('ascii')}", alt)
+        for name, alt in _CHARTS.items()
+    ]
