@@ -61,7 +61,7 @@ def compare(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     html: Annotated[
         Path | None,
-        typer.Option(help="Write a page with the cases where they differ, and print its name."),
+        typer.Option(metavar="FILE", help="Write a page with the cases where they differ."),
     ] = None,
 ) -> None:
     """Print variants side by side: points, relative gain, paired intervals, costs."""

@@ -24,14 +24,19 @@ def build(root: Path, document: dict | None = None) -> Workspace:
         root: the project's folder, which is created.
         document: `params.yaml`; default: the project's own with `VARIANTS`, `shrunk`.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    (root / "semtok").symlink_to(REPOSITORY / "semtok")
-    (root / "params.yaml").write_text(yaml.safe_dump(document or shrunk(own())))
+    workspace = start(root, document)
     params = settings.load(root / "params.yaml")
-    workspace = Workspace(root, params.data.name)
     for key in pipeline.upstream(params, *(("scores", name) for name in params.variants)):
         run(root, *key)
     return workspace
+
+
+def start(root: Path, document: dict | None = None) -> Workspace:
+    """Make a project of which nothing was run yet; arguments as of `build`."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "semtok").symlink_to(REPOSITORY / "semtok")
+    (root / "params.yaml").write_text(yaml.safe_dump(document or shrunk(own())))
+    return Workspace(root, settings.load(root / "params.yaml").data.name)
 
 
 class _Green(Gate):

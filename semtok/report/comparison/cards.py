@@ -26,11 +26,10 @@ _Pictures = Mapping[str, Mapping[int, Thumbnail]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a variant answered: in words, and whether mostly right."""
+    """How a variant answered, in words."""
 
     variant: str
     words: str
-    right: bool
 
 
 @dataclass(frozen=True)
@@ -86,16 +85,17 @@ def sides(
         return []
     others = variants[1 : 1 + max(1, _ON_A_PAGE // (2 * len(tasks)))]
     count = min(_EACH_WAY, max(1, _ON_A_PAGE // (2 * len(tasks) * len(others))))
-    ranks = {name: _ranks(workspace, name) for name in (variants[0], *others)}
+    ranks = {name: _ranks(workspace, name) for name in [variants[0], *others]}
+    first = variants[0]
     answered = [
-        _Answered(task, pair, differences(*(ranks[name][task] for name in pair), count))
+        _Answered(task, (first, other), differences(ranks[first][task], ranks[other][task], count))
         for task in tasks
-        for pair in ((variants[0], other) for other in others)
+        for other in others
     ]
     index = workspace.input("index")
     asked = [question.questions(each.task, index, each.case_ids()) for each in answered]
     pictures = {
-        split: _pictures(workspace, params, split, [variants[0], *others], image_ids)
+        split: _pictures(workspace, params, split, [first, *others], image_ids)
         for split, image_ids in _images(answered, asked).items()
     }
     return [
@@ -182,7 +182,6 @@ def _card(found: Difference, asked: Question, pair: tuple[str, str], pictures: _
 def _outcome(variant: str, ranks: tuple[int, ...], candidates: int) -> Outcome:
     """Of few candidates it counts who is right; of many, how far off."""
     hits, trainings = ranks.count(1), len(ranks)
-    mostly = 2 * hits > trainings
     if candidates > max(RECALLS.values()):
         told = ", ".join(map(str, ranks))
         words = f"{'ranks' if trainings > 1 else 'rank'} {told} of {candidates:,}"
@@ -190,4 +189,4 @@ def _outcome(variant: str, ranks: tuple[int, ...], candidates: int) -> Outcome:
         words = "right" if hits else "wrong"
     else:
         words = f"right in {hits} of {trainings} trainings"
-    return Outcome(variant, words, mostly)
+    return Outcome(variant, words)

@@ -55,7 +55,6 @@ def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) 
 
     found = board.comparison
     shown = headlines(found.cases)
-    others = list(found.seeds)[1:]
     # Captions are anybody's words, so everything is escaped.
     environment = Environment(
         loader=PackageLoader(str(__package__), "."),
@@ -72,8 +71,7 @@ def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) 
         costs=_Table("Costs", cells.COSTS, [("", list(cells.costs(board)))]),
         costs_mean=f"{cells.COSTS_MEAN} {cells.SPEED_MEANS}",
         charts=_charts(board, workspace, params),
-        sides=cards.sides(workspace, params, list(found.seeds), shown) if others else [],
-        title_of=lambda task: cells.title(board, task),
+        cases=_cases(board, workspace, params, shown),
         words=cells.WORDS,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +92,17 @@ def _all(board: Leaderboard, task: Task) -> _Table:
 def _parts(board: Leaderboard, task: Task) -> _Table | None:
     rows = cells.of_parts(board, task)
     return _Table("By part", cells.QUALITY, [("", rows)]) if rows else None
+
+
+def _cases(
+    board: Leaderboard, workspace: Workspace, params: Params, tasks: Sequence[Task]
+) -> dict[str, list[cards.Side]]:
+    """Title of a task -> its cases, where there is anything to compare."""
+    variants = list(board.comparison.seeds)
+    found: dict[str, list[cards.Side]] = {}
+    for side in cards.sides(workspace, params, variants, tasks) if len(variants) > 1 else []:
+        found.setdefault(cells.title(board, side.task), []).append(side)
+    return found
 
 
 def _charts(board: Leaderboard, workspace: Workspace, params: Params) -> list[tuple[str, str]]:

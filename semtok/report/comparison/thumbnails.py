@@ -50,7 +50,7 @@ def plain(paths: Mapping[int, Path]) -> dict[int, Thumbnail]:
         SemtokError: an image cannot be read.
     """
     return {
-        image_id: _thumbnail(overlay.read(path, _SIDE), f"image {image_id}")
+        image_id: _thumbnail(overlay.read(path, _SIDE), f"image {image_id}, without masks")
         for image_id, path in paths.items()
     }
 

@@ -1,0 +1,238 @@
+"""`semtok compare --markdown` and `--html`, of a whole small line, and in a real browser."""
+
+import base64
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from semtok.bench import sugar_crepe
+from semtok.cli import app
+from semtok.data.index import CAPTIONS
+from semtok.tables import write_table
+from tests import small_line
+from tests.browser import browser
+
+pytestmark = pytest.mark.slow
+
+BENCHMARKS = ["retrieval", "siblings", "sugar_crepe", "winoground", "aro"]
+HOSTILE = "<script>alert(\"1\")</script><img src=x onerror=alert(2)> & 'so' on {{ 7 * 7 }}"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A scored line, whose captions are hostile only after it was."""
+    document = small_line.shrunk(small_line.own())
+    document["bench"] |= {"benchmarks": BENCHMARKS}
+    workspace = small_line.build(tmp_path_factory.mktemp("compared") / "line", document)
+    path = workspace.input("index") / "captions.parquet"
+    captions = pq.read_table(path)
+    texts = [f"{HOSTILE} {text}" for text in captions["caption"].to_pylist()]
+    place = captions.column_names.index("caption")
+    write_table(path, captions.set_column(place, "caption", [texts]), CAPTIONS)
+    return workspace.root
+
+
+def compare(root, *arguments):
+    result = CliRunner().invoke(app, ["--project", str(root), "compare", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def page(root, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    assert compare(root, "vit", "semantic", "--html", path) == f"{path}\n"
+    return path
+
+
+class Seen(HTMLParser):
+    """Tags with their attributes, and the text between them."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.texts, self.data = [], [], {}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def of(self, *names):
+        return [attributes for tag, attributes in self.tags if tag in names]
+
+
+def test_markdown_is_the_leaderboard_that_the_stage_writes(root, tmp_path):
+    printed = compare(root, "--markdown")
+    small_line.run(root, "leaderboard", None)
+    stage = (root / "artifacts/scenes/leaderboard/leaderboard.md").read_text(encoding="utf-8")
+    assert stage == f"# Leaderboard\n\n{printed}"
+    head = next(line for line in printed.splitlines() if line.startswith("|  |"))
+    assert head == "|  | variant | value | points | relative gain, % | p (Holm) | verdict |"
+    assert re.search(r"^\| semantic \| .* s \| \d[\d,]* \| 0\.001 \|$", printed, re.MULTILINE)
+
+
+def test_the_page_holds_the_numbers_of_json(root, page):
+    seen = Seen(page)
+    words = " ".join(" ".join(seen.texts).split())
+    board = json.loads(compare(root, "vit", "semantic", "--json"))
+    rows = [r for r in board["rows"] if r["split"] == "test" and r["variant"] == "semantic"]
+    assert len(rows) > 50  # parts of tasks among them
+    for row in rows:
+        value = row["value"]
+        ends = f"{value['estimate']:.1f} [{value['low']:.1f}, {value['high']:.1f}]"
+        assert ends in words
+    for cost in board["costs"].values():
+        assert f"{cost['parameters']['blocks']:,}" in words
+        assert f"{cost['images_per_second']:,.0f}" in seen.texts
+
+
+def test_every_header_cell_has_a_scope_and_every_picture_an_alternative(page):
+    seen = Seen(page)
+    assert all(each["scope"] in ("col", "row", "rowgroup") for each in seen.of("th"))
+    assert all(each["alt"] for each in seen.of("img"))
+    tables = len(seen.of("table"))
+    assert tables == len(seen.of("caption")) > len(BENCHMARKS)
+    assert [each["lang"] for each in seen.of("html")] == ["en"]
+
+
+def test_captions_are_words_whatever_stands_in_them(page):
+    seen = Seen(page)
+    assert not seen.of("script", "iframe", "object", "link", "form")
+    assert not any(name.startswith("on") for _, found in seen.tags for name in found)
+    assert any(HOSTILE in text for text in seen.texts)
+
+
+def test_the_page_asks_for_nothing_from_anywhere(page):
+    text = page.read_text(encoding="utf-8")
+    assert "://" not in text
+    seen = Seen(page)
+    assert all(each["src"].startswith("data:image/") for each in seen.of("img"))
+    assert all(each["href"].startswith("#") for each in seen.of("a"))
+    assert "url(" not in text and "@import" not in text
+    (policy,) = (each["content"] for each in seen.of("meta") if "http-equiv" in each)
+    assert policy.startswith("default-src 'none';")
+
+
+def test_the_same_scores_give_the_same_bytes_and_not_too_many(root, page, tmp_path):
+    compare(root, "vit", "semantic", "--html", tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
+    assert page.stat().st_size < 5e6
+
+
+def test_a_case_is_shown_with_its_picture_and_who_was_right(root, page):
+    """One of SugarCrepe, found in the files by hand."""
+    text = page.read_text(encoding="utf-8")
+    section = text[text.index("<h3>sugar_crepe, test") :]
+    card = section[section.index("<article>") : section.index("</article>")]
+    case_id = int(re.search(r"Case (\d+)", card)[1])
+    subsets = sugar_crepe.SUBSETS
+    index = root / "artifacts/scenes/index"
+    file = index / f"benchmarks/sugar_crepe/{subsets[case_id % 8]}.json"
+    row = json.loads(file.read_text())[str(case_id // 8)]
+    assert f"right:</span> {row['caption']}<" in card
+    assert f"wrong:</span> {row['negative_caption']}<" in card
+    image = next(
+        each
+        for each in pq.read_table(index / "images.parquet").to_pylist()
+        if each["path"].endswith(row["filename"])
+    )
+    shown, masked = (decoded(src) for src in re.findall(r'src="([^"]+)"', card))
+    original = cv2.imread(str(root / "artifacts/scenes/images" / image["path"]))
+    small = cv2.resize(shown, original.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - original).mean() < 8  # JPEG twice
+    assert np.abs(masked.astype(int) - shown).mean() > 20
+    assert f"image {image['image_id']}," in card and "masks@annotated-test" in card
+    for variant in ("vit", "semantic"):
+        cases = pq.read_table(root / f"artifacts/scenes/scores/{variant}/cases.parquet").to_pylist()
+        of_case = [
+            each["rank"] == 1
+            for each in cases
+            if (each["benchmark"], each["split"], each["task"], each["case_id"])
+            == ("sugar_crepe", "test", "caption", case_id)
+        ]
+        told = re.search(rf"<dt>{variant}</dt><dd class=\"\w+\">([^<]+)<", card)[1]
+        assert told == f"right in {sum(of_case)} of {len(of_case)} trainings"
+
+
+def test_without_extraction_in_the_workspace_pictures_have_no_masks(root, tmp_path):
+    copy = tmp_path / "line"
+    shutil.copytree(root, copy, symlinks=True)
+    shutil.rmtree(copy / "artifacts/scenes/extraction")
+    compare(copy, "vit", "semantic", "--html", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "without masks" in text and "masks@" not in text
+
+
+def test_one_variant_has_nothing_to_differ_from(root, tmp_path):
+    compare(root, "semantic", "--html", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<h1>semantic, side by side</h1>" in text and "Cases where they differ" not in text
+
+
+def test_in_a_browser_everything_shows_and_nothing_is_fetched(page, tmp_path):
+    with browser(tmp_path / "profile") as tab:
+        tab.open(page)
+        fetched = [each for each in tab.requests if not each.startswith("data:")]
+        assert fetched == [page.as_uri()]
+        assert tab.complaints == []
+        images = tab.evaluate(
+            "[...document.images].map(each => each.complete && each.naturalWidth > 0)"
+        )
+        assert len(images) == len(Seen(page).of("img")) and all(images)
+        assert tab.evaluate("document.scripts.length") == 0
+        # By keyboard: a summary has the focus after tabbing on, and Enter opens it.
+        assert tab.evaluate("document.querySelectorAll('#tasks details[open]').length") == 0
+        tab.evaluate("document.querySelector('#tasks summary').focus()")
+        for kind in ("keyDown", "keyUp"):
+            tab.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key="Enter",
+                text="\r",
+                windowsVirtualKeyCode=13,
+            )
+        assert tab.evaluate("document.querySelectorAll('#tasks details[open]').length") == 1
+        tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        tab.look(360, 800)
+        assert tab.evaluate("document.documentElement.scrollWidth") == 360
+        for scheme in ("light", "dark"):
+            tab.look(1200, 800, scheme)
+            assert min(tab.evaluate(CONTRASTS)) >= 4.5
+
+
+#: The contrast ratio (WCAG 2) of every element that holds text of its own, with what lies behind.
+CONTRASTS = """
+(() => {
+  const light = colour => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map(each => each / 255)
+      .map(each => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = each => {
+    for (; each; each = each.parentElement) {
+      const colour = getComputedStyle(each).backgroundColor;
+      if (colour !== "rgba(0, 0, 0, 0)") return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  return [...document.body.querySelectorAll("*")]
+    .filter(each => [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
+    .map(each => [light(getComputedStyle(each).color), light(behind(each))].sort((a, b) => b - a))
+    .map(([a, b]) => (a + 0.05) / (b + 0.05));
+})()
+"""
+
+
+def decoded(address):
+    head, _, data = address.partition(",")
+    assert head == "data:image/jpeg;base64"
+    return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
