@@ -19,6 +19,7 @@ demo: $(VENV)/line  ## Run the whole line on the embedded data set and print the
 	@echo
 	@echo "Pictures:  chart.png and curves.png in artifacts/*/leaderboard, preview.png in"
 	@echo "           artifacts/*/extraction/*/*, artifacts/*/token_shards/*, artifacts/*/checkpoint/*"
+	@echo "Cases where variants differ:  semtok compare vit semantic --html comparison.html"
 	@echo "Dagster and MLflow on this state:  make up"
 
 coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco [SET="a.b=1 c=2"]

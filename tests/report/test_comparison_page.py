@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from semtok.bench import sugar_crepe
@@ -170,6 +171,27 @@ def test_without_extraction_in_the_workspace_pictures_have_no_masks(root, tmp_pa
     compare(copy, "vit", "semantic", "--html", tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "without masks" in text and "masks@" not in text
+
+
+def test_of_many_variants_the_page_stays_small(root, tmp_path):
+    copy = tmp_path / "line"
+    shutil.copytree(root, copy, symlinks=True)
+    document = yaml.safe_load((copy / "params.yaml").read_text())
+    for number in range(30):
+        name = f"semantic_{number}"
+        document["variants"][name] = document["variants"]["semantic"]
+        scores = copy / "artifacts/scenes/scores"
+        shutil.copytree(scores / "semantic", scores / name)
+    document["bench"] |= {"bootstrap": 50}
+    (copy / "params.yaml").write_text(yaml.safe_dump(document))
+    compare(copy, "--html", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert len(text) < 5e6
+    assert "semantic_29</td>" in text
+    shown = set(re.findall(r"<strong>(\w+)</strong> ahead", text))
+    assert "semantic" in shown and 3 <= len(shown) < 20  # the first ones alone
+    (left_out,) = re.findall(r"Not shown, as there are too many: ([^.]+)\.", text)
+    assert set(left_out.split(", ")) == {*document["variants"]} - shown
 
 
 def test_one_variant_has_nothing_to_differ_from(root, tmp_path):

@@ -64,6 +64,11 @@ class Side:
     behind: str
     cards: tuple[Card, ...]
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Both variants."""
+        return self.ahead, self.behind
+
 
 def sides(
     workspace: Workspace, params: Params, variants: Sequence[str], tasks: Sequence[Task]

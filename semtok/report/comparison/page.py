@@ -63,6 +63,8 @@ def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) 
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    cases = _cases(board, workspace, params, shown)
+    compared = {name for of_task in cases.values() for side in of_task for name in side.pair}
     html = environment.get_template(_TEMPLATE).render(
         variants=list(found.seeds),
         notes=cells.notes(board),
@@ -71,7 +73,8 @@ def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) 
         costs=_Table("Costs", cells.COSTS, [("", list(cells.costs(board)))]),
         costs_mean=f"{cells.COSTS_MEAN} {cells.SPEED_MEANS}",
         charts=_charts(board, workspace, params),
-        cases=_cases(board, workspace, params, shown),
+        cases=cases,
+        left_out=[name for name in found.seeds if name not in compared],
         words=cells.WORDS,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
