@@ -163,7 +163,7 @@ def of_extraction(found: Mapping[str, pa.Table]) -> str | None:
         ]
         for each in together
     ]
-    return markdown(columns, rows)
+    return markdown.table(columns, rows)
 
 
 def of_values(published: Published, found: Found) -> str:
