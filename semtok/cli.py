@@ -67,6 +67,8 @@ def compare(
     """Print variants side by side: points, relative gain, paired intervals, costs."""
     from semtok import commands
 
+    if as_json and as_markdown:
+        raise SemtokError("--json and --markdown: choose one of them")
     board = commands.compare(context.obj, variants or [], html)
     if as_json:
         _print_json(board.as_dict())

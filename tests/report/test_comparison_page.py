@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from semtok.bench import sugar_crepe
 from semtok.cli import app
 from semtok.data.index import CAPTIONS
+from semtok.errors import SemtokError
 from semtok.tables import write_table
 from tests import small_line
 from tests.browser import browser
@@ -79,6 +80,11 @@ def test_markdown_is_the_leaderboard_that_the_stage_writes(root, tmp_path):
     head = next(line for line in printed.splitlines() if line.startswith("|  |"))
     assert head == "|  | variant | value | points | relative gain, % | p (Holm) | verdict |"
     assert re.search(r"^\| semantic \| .* s \| \d[\d,]* \| 0\.001 \|$", printed, re.MULTILINE)
+
+
+def test_json_and_markdown_are_not_printed_at_once(root):
+    result = CliRunner().invoke(app, ["--project", str(root), "compare", "--json", "--markdown"])
+    assert isinstance(result.exception, SemtokError) and "choose one" in str(result.exception)
 
 
 def test_the_page_holds_the_numbers_of_json(root, page):
