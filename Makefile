@@ -8,7 +8,7 @@ export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo coco study up down test test-fast lint bench clean
+.PHONY: help demo coco study up down test browser test-fast lint bench clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,8 +43,15 @@ up: $(VENV)/line  ## Start MLflow and Dagster on loopback; Ctrl-C stops both
 down: $(VENV)/line  ## End what `make up` left
 	python -m dagster_project.services down
 
-test: $(VENV)/dev lint  ## Install what the tests need and run them all
+test: $(VENV)/dev lint browser  ## Install what the tests need and run them all
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
+
+# A page is only seen to work in a browser. What root may install, root has it install.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	  || command -v google-chrome >/dev/null || { test "$$(id -u)" = 0 && apt-get -qq update \
+	       && apt-get -qqy install --no-install-recommends chromium fonts-liberation; } \
+	  || echo "no Chromium here: the tests that open pages in it are skipped"
 
 test-fast: $(VENV)/dev  ## The tests for while you work: under two minutes
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m "not slow"
