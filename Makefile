@@ -50,7 +50,7 @@ test: $(VENV)/dev lint browser  ## Install what the tests need and run them all
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
 	  || command -v google-chrome >/dev/null || { test "$$(id -u)" = 0 && apt-get -qq update \
-	       && apt-get -qqy install --no-install-recommends chromium fonts-liberation; } \
+	       && DEBIAN_FRONTEND=noninteractive apt-get -qqy install --no-install-recommends chromium fonts-liberation; } \
 	  || echo "no Chromium here: the tests that open pages in it are skipped"
 
 test-fast: $(VENV)/dev  ## The tests for while you work: under two minutes
