@@ -232,7 +232,7 @@ def _header(path: Path) -> tuple[int, int, str | None]:
         with Image.open(path) as image:
             width, height = image.size
             # Every byte is still decoded, but only an eighth of the pixels is made.
-            image.draft("RGB", (width // 8, height // 8))
+            image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
             image.load()
     except Exception as error:  # whatever a damaged file makes its decoder raise
         return 0, 0, " ".join(str(error).replace(str(path), path.name).split()) or repr(error)

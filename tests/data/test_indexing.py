@@ -150,6 +150,21 @@ def test_a_bad_image_is_set_aside_with_its_captions(tiny_coco, spoil, reason):
     ]
 
 
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (40, 1), (7, 30)])
+def test_a_small_image_is_no_bad_one(tiny_coco, width, height):
+    Image.new("L", (width, height)).save(tiny_coco / "train2017/000000000001.jpg")
+
+    def resize(document: dict) -> None:
+        next(each for each in document["images"] if each["id"] == 1).update(
+            width=width, height=height
+        )
+
+    edit(tiny_coco, "captions_train2017", resize)
+    found = build(tiny_coco)
+    assert found.rejected == []
+    assert (found.images[0]["width"], found.images[0]["height"]) == (width, height)
+
+
 def test_bad_captions_are_set_aside_with_their_reason(tiny_coco):
     def spoil(document):
         rows = document["annotations"]
