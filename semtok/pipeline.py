@@ -316,6 +316,8 @@ _STAGES = (
         inputs=lambda params, partition: [("scores", variant) for variant in params.variants],
         settings=lambda partition: [
             "bench",
+            "extractors",
+            "extraction",
             "tokenizers",
             "token_shards",
             "variants",

@@ -11,7 +11,7 @@ from semtok.bench.cases import RECALLS, Task
 from semtok.bench.comparison import Comparison, Row
 from semtok.params import Params
 from semtok.report.style import BASELINE, MUTED, PALETTE, picture
-from semtok.report.told import ORACLE, PREDICTED, told
+from semtok.report.told import COMPUTED, ORACLE, PREDICTED, told
 
 METRIC = next(iter(RECALLS))
 
@@ -30,7 +30,8 @@ def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
         variants: of which ones.
     """
     kinds = ("Patches", "Regions")
-    order = [f"{kind}{who}" for who in ("", f", {PREDICTED}", f", {ORACLE}") for kind in kinds]
+    found_by = ("", f", {COMPUTED}", f", {PREDICTED}", f", {ORACLE}")
+    order = [f"{kind}{who}" for who in found_by for kind in kinds]
     order += [_CONTROLS, f"{_CONTROLS}, {ORACLE}"]
     found: dict[str, list[str]] = {group: [] for group in order}
     for name in variants:

@@ -1,9 +1,15 @@
 """What a variant is told of an image beside its pixels, and who found it."""
 
-from semtok.params import ANNOTATED, Params
+from semtok.params import Params
 
 ORACLE = "oracle"
 PREDICTED = "predicted"
+COMPUTED = "computed"
+
+#: Backends that are told nothing but pixels, or nothing but masks, whoever found those. What is not
+#: named here and runs no model counts as annotated, so that no new one passes for less.
+_OF_PIXELS = ("superpixels",)
+_OF_MASKS = ("geometry",)
 
 
 def told(params: Params, variant: str) -> str:
@@ -14,11 +20,20 @@ def told(params: Params, variant: str) -> str:
         variant: one of them.
 
     Returns:
-        `ORACLE`: annotated ones; `PREDICTED`: those of models; empty: none, be it that they are a
-        task of its training.
+        `ORACLE`: annotated ones, be it in part; `PREDICTED`: those of models, which have learned
+        from annotations; `COMPUTED`: what follows from the pixels alone; empty: none, be it that
+        they are a task of its training.
     """
     settings = params.variants[variant]
     reads = params.token_shards[f"{settings.tokenizer}-{params.data.splits[0]}"].reads
     if reads == "images" or settings.auxiliary:
         return ""
-    return ORACLE if reads.startswith(f"extraction/{ANNOTATED}-") else PREDICTED
+    extraction = params.extraction[reads.removeprefix("extraction/")]
+    extractor = params.extractors[extraction.extractor]
+    found = {extractor.masks: extraction.masks, extractor.scene_graphs: extraction.scene_graphs}
+    if any(
+        backend not in (*_OF_PIXELS, *_OF_MASKS) and model == "images"
+        for backend, model in found.items()
+    ):
+        return ORACLE
+    return COMPUTED if set(found.values()) == {"images"} else PREDICTED
