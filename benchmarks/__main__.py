@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks.result import Result
 
-MODULES = ("starting", "tokenizing", "loading", "memory")
+MODULES = ("starting", "superpixels", "tokenizing", "loading", "memory")
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -60,7 +60,7 @@ class DataSettings:
 class ExtractorSettings:
     """A named pair of backends, each a module of semtok/extract."""
 
-    masks: str  # instances, panoptic, detector
+    masks: str  # instances, panoptic, superpixels, detector
     scene_graphs: str  # psg, geometry, relation_model
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by backend
 
@@ -69,7 +69,7 @@ class ExtractorSettings:
 class ExtractionSettings:
     """What one partition of `masks` and `scene_graphs` reads, relative to artifacts/DATA.
 
-    `images` where annotations or masks say it all, else the folder of a trained model.
+    `images` where annotations, pixels or masks say it all, else the folder of a trained model.
     """
 
     extractor: str  # as in the partition's key, which DVC cannot take apart

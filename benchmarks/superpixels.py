@@ -1,0 +1,118 @@
+"""Superpixels beside scikit-image's SLIC: time, and how well they keep to the masks of COCO.
+
+Images and panoptic masks at 224 pixels a side, about 196 regions, one core. SLIC keeps its default
+compactness and makes fewer regions than it is asked for, so ours are asked for as many as it made.
+Both measures are of Neubert and Protzel (2012), the masks of an image and what is left of it being
+its segments G:
+
+- boundary recall: of the pixels at a boundary of segments, those with a boundary of superpixels S
+  within one pixel (0.0025 of the diagonal);
+- undersegmentation error: sum over G and S of min(|S and G|, |S outside G|), over the pixels.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from skimage.segmentation import find_boundaries, slic
+
+from benchmarks.result import Result
+from benchmarks.tokenizing import SAMPLE
+from semtok.extract.photos import read_image
+from semtok.extract.superpixels import Settings
+from semtok.extract.superpixels.merging import Int, superpixels
+
+SIDE = 224
+ASKED = 236  # of SLIC, which makes about 196 of them
+IMAGES = 60
+GOALS = {"time": ("ms/image", 1.0, None), "recall": ("%", None, 1.0), "error": ("%", 1.0, None)}
+NAMES = {"time": "time", "recall": "boundary recall", "error": "undersegmentation error"}
+
+
+class Photo(NamedTuple):
+    """An image and what is annotated on it."""
+
+    pixels: NDArray[np.uint8]  # [S, S, 3] RGB
+    segments: Int  # [S, S], the number of each pixel's mask
+
+
+def run(scale: float) -> Iterator[Result]:
+    """Measure on the images of the sample that have panoptic masks."""
+    root = Path(os.environ.get("SEMTOK_COCO_SAMPLE", SAMPLE)).resolve()
+    photos = _read(root, max(8, round(IMAGES * scale)))
+    if not photos:
+        note = "no panoptic masks of COCO: set SEMTOK_COCO_SAMPLE to a root that has them"
+        yield from (_result(name, None, None, note) for name in GOALS)
+        return
+    theirs, ours, times = [], [], np.zeros((2, len(photos)))
+    for number, photo in enumerate(photos):
+        start = time.process_time()
+        theirs.append(np.asarray(slic(photo.pixels, n_segments=ASKED), np.int64))
+        times[1, number] = time.process_time() - start
+        count = len(np.unique(theirs[-1]))
+        start = time.process_time()
+        ours.append(superpixels(photo.pixels, count, Settings().compactness))
+        times[0, number] = time.process_time() - start
+    borders = [np.mean([find_boundaries(each).mean() for each in side]) for side in (ours, theirs)]
+    count = np.mean([labels.max() + 1 for labels in ours])
+    note = (
+        f"SLIC of scikit-image, as many regions ({count:.0f} on average); {len(photos)} images; "
+        f"pixels at borders: ours {borders[0]:.1%}, SLIC's {borders[1]:.1%}"
+    )
+    yield _result("time", *(1e3 * np.median(times, axis=1)).tolist(), note)
+    for name, measure in (("recall", _recall), ("error", _error)):
+        values = [
+            float(np.mean([measure(each, photo.segments) for each, photo in pairs]))
+            for pairs in (zip(side, photos, strict=True) for side in (ours, theirs))
+        ]
+        yield _result(name, *(100 * value for value in values), note)
+
+
+def _result(name: str, ours: float | None, peer: float | None, note: str) -> Result:
+    unit, at_most, at_least = GOALS[name]
+    return Result(
+        name=f"superpixels: {NAMES[name]}",
+        ours=ours,
+        peer=peer,
+        unit=unit,
+        at_most=at_most,
+        at_least=at_least,
+        command="python -m benchmarks --only superpixels",
+        packages=("numpy", "opencv-python-headless", "scikit-image"),
+        note=note,
+    )
+
+
+def _recall(labels: Int, segments: Int) -> float:
+    """The share of the segments' boundary that superpixels have a boundary at."""
+    wanted = find_boundaries(segments)
+    near = cv2.dilate(find_boundaries(labels).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return float(near[wanted].mean())
+
+
+def _error(labels: Int, segments: Int) -> float:
+    """The undersegmentation error, 0 to 1."""
+    shared = np.zeros((labels.max() + 1, segments.max() + 1), np.int64)
+    np.add.at(shared, (labels, segments), 1)
+    outside = shared.sum(axis=1, keepdims=True) - shared
+    return float(np.minimum(shared, outside).sum() / labels.size)
+
+
+def _read(root: Path, most: int) -> list[Photo]:
+    """Images that have panoptic masks and more than one of them."""
+    photos = []
+    for png in sorted(root.glob("annotations/panoptic_*2017/*.png")):
+        path = root / png.parent.name.removeprefix("panoptic_") / f"{png.stem}.jpg"
+        if path.is_file() and len(photos) < most:
+            colours = read_image(png).astype(np.int64) @ [1, 256, 65536]
+            places = ((np.arange(SIDE) + 0.5) * np.array(colours.shape)[:, None] / SIDE).astype(int)
+            colours = colours[places[0][:, None], places[1]]
+            segments = np.unique(colours, return_inverse=True)[1].reshape(colours.shape)
+            if segments.any():
+                photos.append(Photo(read_image(path, SIDE), segments))
+    return photos
