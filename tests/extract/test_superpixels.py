@@ -166,6 +166,13 @@ def test_masks_partition_their_image(tiny, maps):
     assert tiny.rejected() == []
 
 
+def test_a_root_needs_no_annotations_but_captions(tiny, maps):
+    for path in (tiny.root / "annotations").glob("*.json"):
+        if not path.name.startswith("captions_"):
+            path.unlink()
+    assert len(maps(regions=6)) == 5
+
+
 def test_large_images_are_looked_at_smaller_and_their_regions_stay_connected(maps):
     for labels in maps(regions=6, image_size=13).values():
         assert labels.min() == 0
