@@ -40,6 +40,7 @@ _LABELS = {
     "token_shards": ("tokens", "team:models", {"dvc", "arrow"}),
     "checkpoint": ("models", "team:models", {"dvc", "pytorch"}),
     "scores": ("results", "team:evaluation", {"dvc", "pytorch", "parquet"}),
+    "outside_scores": ("results", "team:evaluation", {"dvc", "pytorch", "parquet"}),
     "leaderboard": ("results", "team:evaluation", {"dvc", "parquet"}),
 }
 

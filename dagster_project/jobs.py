@@ -53,6 +53,7 @@ def line_jobs(line: Line) -> list[JobDefinition]:
     def score_and_rank(context: OpExecutionContext):  # type: ignore[no-untyped-def]
         trained = [partition for stage, partition in line.versions() if stage == "checkpoint"]
         scores = [f"scores@{variant}" for variant in trained]
+        scores += [f"outside_scores@{model}" for model in line.params.models]
         yield from _repro(context, line, ["--single-item", *scores, "leaderboard"])
 
     @job(name="line", description="Brings the whole line up to date.")
@@ -63,7 +64,7 @@ def line_jobs(line: Line) -> list[JobDefinition]:
     def new_variant() -> None:
         train_and_rank()
 
-    @job(description="Scores and ranks every trained variant; trains nothing.")
+    @job(description="Scores and ranks all that is trained; trains nothing.")
     def rescore() -> None:
         score_and_rank()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def compare(root: Path, variants: Sequence[str], page: Path | None = None) -> "Leaderboard":
-    """Compare scored variants with the first one.
+    """Compare scored variants, and models that were trained elsewhere, with the first one.
 
     Args:
         root: the project's folder.
@@ -23,20 +23,24 @@ def compare(root: Path, variants: Sequence[str], page: Path | None = None) -> "L
         page: the HTML file to write besides, with the cases where they differ; None: none.
 
     Raises:
-        SemtokError: a variant is unknown or not scored, or scores are of different data.
+        SemtokError: one is unknown or not scored, the first is no variant, or scores are of
+            different data.
     """
     from semtok.bench import leaderboard
 
     params, workspace = _open(root)
+    known = [*params.variants, *params.models]
     for name in variants:
-        _check_variant(params, name)
-    names = list(variants) or list(params.variants)
+        if name not in known:
+            raise SemtokError(f"{name}: no such variant or model; there are {', '.join(known)}")
+    names = list(variants) or known
     bench = params.bench
     board = leaderboard.build(
-        {name: workspace.input("scores", name) for name in names},
+        {name: workspace.input(*pipeline.scores_of(params, name)) for name in names},
         variants[0] if variants else bench.baseline,
         bench.bootstrap,
         bench.confidence,
+        params.models,
     )
     if page:
         from semtok.report.comparison import page as pages

@@ -28,7 +28,14 @@ Faults = Iterable[tuple[str, str]]
 
 
 def _names(params: Params) -> Faults:
-    for section in ("detectors", "relation_models", "extractors", "tokenizers", "variants"):
+    for section in (
+        "detectors",
+        "relation_models",
+        "extractors",
+        "tokenizers",
+        "variants",
+        "models",
+    ):
         for name in getattr(params, section):
             if not name.isidentifier():
                 yield (
@@ -134,6 +141,9 @@ def _variants(params: Params) -> Faults:
         yield from _one_of(f"variants.{name}.tokenizer", variant.tokenizer, [*params.tokenizers])
         if len(set(variant.auxiliary)) < len(variant.auxiliary):
             yield f"variants.{name}.auxiliary", "must not repeat"
+    for name in params.models:
+        if name in params.variants:
+            yield f"models.{name}", "a variant has that name; their scores lie side by side"
     if params.bench.baseline not in params.variants:
         yield "bench.baseline", f"{params.bench.baseline!r} is no variant"
 

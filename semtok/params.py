@@ -198,6 +198,15 @@ class VariantSettings:
 
 
 @dataclass(frozen=True)
+class OutsideModelSettings:
+    """A model that was trained elsewhere and is scored beside the variants."""
+
+    transformers: Annotated[
+        str, MinLen(1)
+    ]  # folder of a CLIP or SigLIP, absolute or in the project
+
+
+@dataclass(frozen=True)
 class BenchSettings:
     """How scores and intervals are computed."""
 
@@ -225,6 +234,7 @@ class Params:
     text: TextSettings
     train: TrainSettings
     variants: Mapping[str, VariantSettings]
+    models: Mapping[str, OutsideModelSettings]
     bench: BenchSettings
     checks: Mapping[str, Mapping[str, Any]]
 

@@ -56,6 +56,11 @@ def upstream(params: Params, *wanted: Key) -> list[Key]:
     return [key for key in all_keys(params) if key in found]
 
 
+def scores_of(params: Params, name: str) -> Key:
+    """What scores a variant, or a model that was trained elsewhere, by its name."""
+    return "outside_scores" if name in params.models else "scores", name
+
+
 def _unpartitioned(params: Params) -> None:
     return None
 
@@ -78,6 +83,10 @@ def _by_tokenizer(params: Params) -> list[str]:
 
 def _by_variant(params: Params) -> list[str]:
     return list(params.variants)
+
+
+def _by_model(params: Params) -> list[str]:
+    return list(params.models)
 
 
 def _by_relation_model(params: Params) -> list[str]:
@@ -150,6 +159,16 @@ _READ_TOKENS = (
     "semtok/tokens/permutation.py",
     "semtok/tokens/rows.py",
     "semtok/tokens/shards.py",
+)
+_SCORING = (
+    "semtok/bench",
+    "semtok/models",
+    "semtok/train",
+    "semtok/data/coco.py",
+    "semtok/data/words.py",
+    *_READ_TOKENS,
+    _JSON,
+    *_TABLES,
 )
 
 _STAGES = (
@@ -294,18 +313,26 @@ _STAGES = (
         partitions=_by_variant,
         inputs=_scores_inputs,
         settings=lambda partition: ["bench", "checks.scores"],
-        source=(
-            "semtok/bench",
-            "semtok/models",
-            "semtok/train",
-            "semtok/data/coco.py",
-            "semtok/data/words.py",
-            *_READ_TOKENS,
-            _JSON,
-            *_TABLES,
-        ),
+        source=_SCORING,
         modules=lambda params, partition: [
             "semtok.bench.scoring",
+            *(f"semtok.bench.{name}" for name in params.bench.benchmarks),
+        ],
+    ),
+    Stage(
+        name="outside_scores",
+        about="What a model that was trained elsewhere scores, case by case.",
+        partitions=_by_model,
+        inputs=lambda params, partition: [("images", None), ("index", None)],
+        settings=lambda partition: [
+            "data",
+            "bench",
+            f"models.{partition}",
+            "checks.outside_scores",
+        ],
+        source=_SCORING,
+        modules=lambda params, partition: [
+            "semtok.bench.outside_scoring",
             *(f"semtok.bench.{name}" for name in params.bench.benchmarks),
         ],
     ),
@@ -313,7 +340,9 @@ _STAGES = (
         name="leaderboard",
         about="All variants side by side, by the protocol.",
         partitions=_unpartitioned,
-        inputs=lambda params, partition: [("scores", variant) for variant in params.variants],
+        inputs=lambda params, partition: [
+            scores_of(params, name) for name in (*params.variants, *params.models)
+        ],
         settings=lambda partition: [
             "bench",
             "extractors",
@@ -321,6 +350,7 @@ _STAGES = (
             "tokenizers",
             "token_shards",
             "variants",
+            "models",
             "checks.leaderboard",
         ],
         source=("semtok/bench", "semtok/report", "semtok/train/history.py", _JSON, *_TABLES),

@@ -127,7 +127,7 @@ def _exists(module: str) -> bool:
 
 def _metrics(stage: str, artifact: Path) -> Mapping[str, Any] | None:
     """What DVC is to compare between commits, of the stages that have such numbers."""
-    if stage == "scores":
+    if stage in ("scores", "outside_scores"):
         from semtok.bench import cases
 
         return cases.metrics(read_table(artifact / "cases.parquet", cases.CASES))

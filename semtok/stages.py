@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from semtok import pipeline
 from semtok.context import Context
 from semtok.events import Emit, tell_all
 from semtok.json_files import read_json
@@ -207,23 +208,44 @@ def _scores(context: Context) -> Summary:
     return Summary(_flat(cases.metrics(table)), preview(table))
 
 
+def _outside_scores(context: Context) -> Summary:
+    from semtok.bench import cases, outside_scoring
+    from semtok.bench.image_files import ImageFiles
+    from semtok.data import index
+
+    params, indexed = context.params, context.input("index")
+    table = outside_scoring.score(
+        context.workspace.root / params.models[context.partition].transformers,
+        {split: ImageFiles(context.root, indexed, split) for split in params.bench.splits},
+        index.annotations(indexed),
+        params.bench.benchmarks,
+        context.staging,
+        context.emit,
+    )
+    return Summary(_flat(cases.metrics(table)), preview(table))
+
+
 def _leaderboard(context: Context) -> Summary:
     from semtok.bench import leaderboard
     from semtok.report import charts
     from semtok.report import leaderboard as text
 
-    scores = {name: context.input("scores", name) for name in context.params.variants}
+    params = context.params
+    names = (*params.variants, *params.models)
+    scores = {name: context.input(*pipeline.scores_of(params, name)) for name in names}
     board = leaderboard.build(
         scores,
         context.params.bench.baseline,
         context.params.bench.bootstrap,
         context.params.bench.confidence,
+        models,
     )
     leaderboard.write(board, context.staging)
     text.write(board, context.staging / "leaderboard.md")
     charts.draw(board, context.params, scores, context.staging)
     table = (context.staging / "leaderboard.md").read_text(encoding="utf-8")
-    return Summary({"variants": len(board.costs)}, table, (charts.CHART, charts.CURVES))
+    numbers = {"variants": len(board.costs), "outside models": len(board.outside)}
+    return Summary(numbers, table, (charts.CHART, charts.CURVES))
 
 
 WORK: dict[str, Callable[[Context], Summary]] = {
@@ -237,6 +259,7 @@ WORK: dict[str, Callable[[Context], Summary]] = {
     "token_shards": _token_shards,
     "checkpoint": _checkpoint,
     "scores": _scores,
+    "outside_scores": _outside_scores,
     "leaderboard": _leaderboard,
 }
 

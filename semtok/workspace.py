@@ -13,6 +13,7 @@ from semtok.errors import SemtokError
 VERDICT = "verdict.json"
 
 _EXTRACTION = ("masks", "scene_graphs")
+_SCORES = {"outside_scores": "scores"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Workspace:
         if stage in _EXTRACTION:
             # Together, so that one dependency of `dvc.yaml` covers both.
             return base / "extraction" / str(partition) / stage
-        return base / stage / partition if partition else base / stage
+        base /= _SCORES.get(stage, stage)  # together as well, beside one another
+        return base / partition if partition else base
 
     def state(self, *parts: str) -> Path:
         """A folder for what is no artifact (resume states, locks), outside DVC's reach."""

@@ -218,6 +218,16 @@ def test_the_projects_own_settings_are_right():
         ),
         (lambda p: p["bench"].update(splits=["val", "novel"]), "bench.splits: must be val, and"),
         (lambda p: p["variants"]["vit"].update(auxiliary=["masks"] * 2), "auxiliary: must not rep"),
+        (
+            lambda p: p["models"].update(vit={"transformers": "models/vit"}),
+            "models.vit: a variant has that name",
+        ),
+        (lambda p: p["models"].update({"a-b": {"transformers": "a"}}), "models.a-b: use letters"),
+        (
+            lambda p: p["models"].update(mine={"transformers": ""}),
+            "models.mine.transformers: string sh",
+        ),
+        (lambda p: p["models"].update(mine={"hub": "a/b"}), "models.mine.hub: unknown key"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path, raw, change, message):

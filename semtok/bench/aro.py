@@ -30,7 +30,7 @@ from semtok.bench import blind, matching, official
 from semtok.bench.aro_relations import LEFT_OUT
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Embedder
 from semtok.bench.perturbations import perturbed
 from semtok.bench.question import Question
 from semtok.data import coco
@@ -40,6 +40,7 @@ from semtok.events import Emit, ignore
 
 #: To tell who does it to whom is hard: a sound model may do no better than guess.
 CLEARS_CHANCE = False
+NEEDS_TOKENS = False
 
 #: Words of a caption that are put into other orders.
 LONGEST = 30
@@ -93,7 +94,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     return found
 
 
-def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
+def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split, clustered by image and its sibling."""
     nothing = np.zeros(0, np.int64)
     tables = [_cases(_Task("relation", []), [], nothing, nothing, nothing)]

@@ -11,11 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Embedder, Images
 from semtok.data.index import Annotations
 from semtok.errors import SemtokError
 from semtok.events import Emit
-from semtok.tokens.shards import TokenShards
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class SplitData:
 
     Attributes:
         name: train, val, test or novel.
-        images: the images' token sets.
+        images: its images, in what form the model reads them.
         captions: columns caption_id, image_id, caption; those of `images` alone, by caption_id;
             each image has one at least.
         truth: columns caption_id, image_id: each of `captions` and each of `images` that it is
@@ -35,7 +34,7 @@ class SplitData:
     """
 
     name: str
-    images: TokenShards
+    images: Images
     captions: pa.Table
     truth: pa.Table | None
     siblings: pa.Table
@@ -54,15 +53,18 @@ class Benchmark(Protocol):
     Attributes:
         CLEARS_CHANCE: whether every model that has learned something does better than one who
             guesses, in each task; the gate holds models to it.
+        NEEDS_TOKENS: whether it alters token sets, which a model trained elsewhere does not read;
+            such a model is not asked.
     """
 
     CLEARS_CHANCE: bool
+    NEEDS_TOKENS: bool
 
     def case_ids(self, data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
         """The cases of each task; a task that the data set cannot be asked is left out."""
         ...
 
-    def score(self, model: Model, data: SplitData, emit: Emit) -> pa.Table:
+    def score(self, model: Embedder, data: SplitData, emit: Emit) -> pa.Table:
         """Score a model on one split.
 
         Returns:
@@ -85,12 +87,12 @@ def find(name: str) -> Benchmark:
     return cast(Benchmark, module)
 
 
-def split_data(name: str, images: TokenShards, annotations: Annotations) -> SplitData:
+def split_data(name: str, images: Images, annotations: Annotations) -> SplitData:
     """Join the images of a split with what the index says of them.
 
     Args:
         name: of the split.
-        images: their token shards.
+        images: all of them.
         annotations: of any images, these included.
 
     Raises:

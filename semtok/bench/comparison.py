@@ -1,6 +1,6 @@
 """Variants against a baseline on the same cases: points, relative gains, paired intervals."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,6 +13,9 @@ from semtok.bench.intervals import Interval, Resampled, resample
 from semtok.errors import SemtokError
 from semtok.params import SPLITS
 
+#: Stands for the verdict of a model that was trained elsewhere, not under the protocol.
+OUTSIDE = "outside"
+
 #: Of 1 - confidence.
 _ROUNDING = 1e-12
 
@@ -24,13 +27,15 @@ class Row:
     Attributes:
         value: recalls in percent, median ranks from 1; mean over seeds.
         points: the variant's value minus the baseline's, in the metric's own unit; None for the
-            baseline itself, as `relative`.
+            baseline itself, as `relative`; of a model that was trained elsewhere, what lies
+            between the two, data and size and recipe included.
         relative: the variant's value over the baseline's, minus 1, in percent.
-        p: two-sided p-value of `points` (`intervals.Resampled.p_value`); None for the baseline.
+        p: two-sided p-value of `points` (`intervals.Resampled.p_value`); None for the baseline
+            and for what was trained elsewhere, of which nothing is claimed.
         p_adjusted: the same by Holm, among all variants that are compared with the baseline by
             this metric of this task.
         verdict: `better` or `worse` where `p_adjusted` is at most 1 - confidence, else `undecided`;
-            `baseline` for the baseline itself.
+            `baseline` for the baseline itself, `outside` for a model that was trained elsewhere.
     """
 
     benchmark: str
@@ -65,6 +70,8 @@ class Comparison:
         confidence: of each interval, 0..1.
         protocol: its version.
         label: `smoke run (...)` where no claim may rest on it, else empty.
+        outside: models that were trained elsewhere, which have rows as well. No verdict on a
+            variant depends on them.
     """
 
     baseline: str
@@ -76,6 +83,12 @@ class Comparison:
     confidence: float
     protocol: str
     label: str
+    outside: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """All that have rows: the baseline, the other variants, what was trained elsewhere."""
+        return [*self.seeds, *self.outside]
 
     @property
     def resamples_suffice(self) -> bool:
@@ -100,6 +113,7 @@ def compare(
     resamples: int,
     confidence: float,
     seed: int = 0,
+    outside: Collection[str] = (),
 ) -> Comparison:
     """Compare variants with a baseline on every task and metric.
 
@@ -109,22 +123,40 @@ def compare(
         resamples: of each interval.
         confidence: of each interval, 0..1.
         seed: of the resampling.
+        outside: which of them are models that were trained elsewhere. They may lack whole
+            benchmarks.
 
     Raises:
-        SemtokError: there is no such baseline, or the variants were scored on different cases.
+        SemtokError: there is no such baseline, or it was trained elsewhere, or they were scored on
+            different cases.
     """
     if baseline not in cases:
         known = ", ".join(cases)
         raise SemtokError(f"baseline {baseline}: has no scores; there are those of {known}")
-    names = [baseline, *(name for name in cases if name != baseline)]
-    tasks = {name: by_task(cases[name]) for name in names}
-    check_same_cases(tasks)
+    if baseline in outside:
+        raise SemtokError(
+            f"baseline {baseline}: was trained elsewhere and not under the protocol; name a "
+            "variant first"
+        )
+    names = [baseline, *(name for name in cases if name != baseline and name not in outside)]
+    others = [name for name in cases if name in outside]
+    tasks = {name: by_task(cases[name]) for name in (*names, *others)}
+    check_same_cases({name: tasks[name] for name in names})
+    for name in others:
+        asked = {task.benchmark for task in tasks[name]}
+        wanted = {task: each for task, each in tasks[baseline].items() if task.benchmark in asked}
+        check_same_cases({baseline: wanted, name: tasks[name]})
     rows: list[Row] = []
     for task in tasks[baseline]:
-        drawn = resample([tasks[name][task] for name in names], resamples, seed)
+        # Variants first: what is drawn for them is the same with and without the others.
+        there = [*names, *(name for name in others if task in tasks[name])]
+        drawn = resample([tasks[name][task] for name in there], resamples, seed)
         for metric in telling(tasks[baseline][task].candidates):
-            found = [each[metric] for each in drawn]
-            rows += rows_of(task, metric, dict(zip(names, found, strict=True)), confidence)
+            found = dict(zip(there, (each[metric] for each in drawn), strict=True))
+            family = {name: found.pop(name) for name in names}
+            rows += rows_of(task, metric, family, confidence)
+            for name, each in found.items():
+                rows.append(_outside(task, metric, name, each, family[baseline], confidence))
     seeds = {name: min(len(each.seeds) for each in tasks[name].values()) for name in names}
     return Comparison(
         baseline=baseline,
@@ -136,6 +168,7 @@ def compare(
         confidence=confidence,
         protocol=protocol.VERSION,
         label=protocol.label(min(seeds.values())),
+        outside=tuple(others),
     )
 
 
@@ -185,3 +218,25 @@ def rows_of(
             p_adjusted=adjusted,
             verdict=decide(points, adjusted, metric, confidence),
         )
+
+
+def _outside(
+    task: Task,
+    metric: str,
+    name: str,
+    found: Resampled,
+    baseline: Resampled,
+    confidence: float,
+) -> Row:
+    """The row of a model that was trained elsewhere: by how much it differs, and no verdict."""
+    return Row(
+        *task,
+        metric=metric,
+        variant=name,
+        value=found.interval(confidence),
+        points=found.difference(baseline, confidence),
+        relative=found.relative(baseline, confidence),
+        p=None,
+        p_adjusted=None,
+        verdict=OUTSIDE,
+    )

@@ -1,9 +1,10 @@
-"""What a variant costs: `costs.json`, drawn from the `training.json` of its checkpoints."""
+"""What a model costs: `costs.json`; a variant's is drawn from its checkpoints' `training.json`."""
 
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean
+from typing import TypeVar
 
 from semtok.errors import SemtokError
 from semtok.json_files import read_json
@@ -50,26 +51,40 @@ class _ByStage:
 
 
 @dataclass(frozen=True)
-class Costs:
-    """Means over a variant's seeds; what does not depend on the seed is the same for all.
+class Encoding:
+    """What any model takes, also one that was trained elsewhere.
 
     Attributes:
         parameters: by role.
-        tokens_per_image: of training images on average, [CLS] and padding not counted.
+        tokens_per_image: on average, [CLS] and padding not counted.
         flops_per_image: of encoding one image forward; a multiply-add is two.
+    """
+
+    parameters: Parameters
+    tokens_per_image: float
+    flops_per_image: float
+
+
+@dataclass(frozen=True)
+class Costs(Encoding):
+    """Of a variant: means over its seeds; what does not depend on the seed is the same for all.
+
+    Tokens are those of training images.
+
+    Attributes:
         training_seconds: of one training, as the clock showed it.
         learning_rate: of all of them, at its highest.
         extraction: of masks and relations; None where no model finds any.
         images_per_second: in training, by the clock; None where nobody measured it.
     """
 
-    parameters: Parameters
-    tokens_per_image: float
-    flops_per_image: float
     training_seconds: float
     learning_rate: float
     extraction: Extraction | None = None
     images_per_second: float | None = None
+
+
+AnyCosts = TypeVar("AnyCosts", bound=Encoding)
 
 
 def of_trainings(folders: list[Path]) -> Costs:
@@ -123,19 +138,28 @@ def add_extraction(folder: Path, tokens: Path, variant: VariantSettings) -> None
             write(folder, replace(read(folder), extraction=total))
 
 
-def write(folder: Path, costs: Costs) -> None:
+def write(folder: Path, costs: Encoding) -> None:
     """Write `costs.json` into a folder."""
     (folder / NAME).write_text(json.dumps(asdict(costs), indent=2, sort_keys=True) + "\n")
 
 
 def read(folder: Path) -> Costs:
-    """Read the `costs.json` of a folder.
+    """Read the `costs.json` of a variant's scores.
 
     Raises:
         SemtokError: it is missing or not what `write` writes.
     """
+    return _read(Costs, folder)
+
+
+def read_outside(folder: Path) -> Encoding:
+    """Read that of a model which was trained elsewhere, as `read`."""
+    return _read(Encoding, folder)
+
+
+def _read(kind: type[AnyCosts], folder: Path) -> AnyCosts:
     path = folder / NAME
-    return parse(Costs, read_json(path), str(path))
+    return parse(kind, read_json(path), str(path))
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -1,10 +1,13 @@
-"""A trained model as benchmarks use it: images and captions in, unit vectors out."""
+"""A model as benchmarks use it: images and captions in, unit vectors out."""
 
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from semtok.errors import SemtokError
@@ -15,6 +18,29 @@ from semtok.train import checkpoint
 
 #: Images or captions encoded at once: enough to keep a GPU busy, little memory without one.
 BATCH = 256
+
+
+class Images(Protocol):
+    """The images of a split: token shards, or image files."""
+
+    folder: Path
+    image_ids: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """The number of images."""
+        ...
+
+
+class Embedder(Protocol):
+    """An image-text model: a training of a variant (`Model`), or one that was trained elsewhere."""
+
+    def embed_images(self, images: Images, emit: Emit = ignore) -> torch.Tensor:
+        """Encode all images: [I, P] float32 of unit length, in their order, on its device."""
+        ...
+
+    def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> torch.Tensor:
+        """Encode captions: [T, P], as `embed_images`."""
+        ...
 
 
 class Model:
@@ -45,8 +71,12 @@ class Model:
         """Open token shards, if they come from the tokenizer that the model was trained with."""
         return self._checkpoint.open_shards(folder)
 
-    def embed_images(self, shards: TokenShards, emit: Emit = ignore) -> torch.Tensor:
+    def embed_images(self, images: Images, emit: Emit = ignore) -> torch.Tensor:
         """Encode all images of some token shards; those of the last shards are remembered.
+
+        Args:
+            images: what `open_shards` gave.
+            emit: told of progress.
 
         Returns:
             [I, P] float32 of unit length, in the shards' order, on the model's device.
@@ -54,16 +84,17 @@ class Model:
         Raises:
             SemtokError: an embedding is not finite or not of unit length.
         """
-        if self._embedded is not None and self._embedded[0] == shards.folder:
+        if self._embedded is not None and self._embedded[0] == images.folder:
             return self._embedded[1]
+        assert isinstance(images, TokenShards), "a variant reads tokens"
         model, parts = self._checkpoint.model, []
         with torch.inference_mode():
-            for number, rows in enumerate(in_order(shards, BATCH)):
-                emit(Progress("embedding images", number * BATCH, len(shards)))
+            for number, rows in enumerate(in_order(images, BATCH)):
+                emit(Progress("embedding images", number * BATCH, len(images)))
                 batch = self._checkpoint.collate(rows).to(model.log_scale.device)
                 parts.append(model.encode_image(batch).float())
-        emit(Progress("embedding images", len(shards), len(shards)))
-        self._embedded = shards.folder, self._checked(torch.cat(parts), "images")
+        emit(Progress("embedding images", len(images), len(images)))
+        self._embedded = images.folder, self._checked(torch.cat(parts), "images")
         return self._embedded[1]
 
     def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """All variants side by side, by the protocol: quality beside cost."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,17 @@ import pyarrow as pa
 from semtok.bench import costs
 from semtok.bench.cases import CASES
 from semtok.bench.comparison import Comparison, Row, compare
+from semtok.bench.costs import Encoding
 from semtok.bench.intervals import Interval
 from semtok.tables import TableSchema, read_table, write_table
 
 NAME = "leaderboard.parquet"
 
-#: One row a task, metric and variant; null where a number is undefined or the baseline's own.
+#: One row a task, metric and variant, or model that was trained elsewhere; null where a number is
+#: undefined or the baseline's own, or where nobody knows what a training elsewhere took.
 LEADERBOARD = TableSchema(
     "leaderboard",
-    5,
+    6,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -38,7 +40,8 @@ LEADERBOARD = TableSchema(
             ("relative_high", pa.float64()),
             ("p", pa.float64()),  # two-sided, of the points
             ("p_adjusted", pa.float64()),  # by Holm, among the variants of this task and metric
-            ("verdict", pa.string()),  # baseline, better, worse, undecided
+            ("verdict", pa.string()),  # baseline, better, worse, undecided, outside
+            ("outside", pa.bool_()),  # trained elsewhere, not under the protocol
             ("chance", pa.float64()),  # the metric of one who guesses
             (
                 "ceiling",
@@ -46,7 +49,7 @@ LEADERBOARD = TableSchema(
             ),  # of a perfect observer; null where nobody knows what is true
             ("blind", pa.float64()),  # of the words alone; null where nobody asked
             ("cases", pa.int64()),
-            ("seeds", pa.int32()),
+            ("seeds", pa.int32()),  # trainings; null where they were not ours
             ("tokens_per_image", pa.float64()),
             ("parameters_blocks", pa.int64()),
             ("parameters_embeddings", pa.int64()),
@@ -68,36 +71,46 @@ LEADERBOARD = TableSchema(
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A comparison, and what each of its variants costs."""
+    """A comparison, and what each of its variants and outside models costs."""
 
     comparison: Comparison
     costs: Mapping[str, costs.Costs]
+    outside: Mapping[str, Encoding] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON."""
         return {
             **self.comparison.as_dict(),
-            "costs": {name: asdict(each) for name, each in self.costs.items()},
+            "costs": {name: asdict(each) for name, each in {**self.costs, **self.outside}.items()},
         }
 
 
 def build(
-    scores: Mapping[str, Path], baseline: str, resamples: int, confidence: float
+    scores: Mapping[str, Path],
+    baseline: str,
+    resamples: int,
+    confidence: float,
+    outside: Collection[str] = (),
 ) -> Leaderboard:
-    """Compare scored variants.
+    """Compare scored variants, and models that were trained elsewhere.
 
     Args:
         scores: variant -> its `scores` artifact, in the order to be listed in.
         baseline: the variant that the others are compared with; it comes first.
         resamples: of each interval.
         confidence: of each interval, 0..1.
+        outside: names of models that were trained elsewhere; they come last.
 
     Raises:
         SemtokError: scores are missing, or of different data.
     """
     cases = {name: read_table(folder / "cases.parquet", CASES) for name, folder in scores.items()}
-    comparison = compare(cases, baseline, resamples, confidence)
-    return Leaderboard(comparison, {name: costs.read(scores[name]) for name in comparison.seeds})
+    comparison = compare(cases, baseline, resamples, confidence, outside=outside)
+    return Leaderboard(
+        comparison,
+        {name: costs.read(scores[name]) for name in comparison.seeds},
+        {name: costs.read_outside(scores[name]) for name in comparison.outside},
+    )
 
 
 def history(scores: Path, seed: int) -> Path:
@@ -112,8 +125,11 @@ def write(board: Leaderboard, folder: Path) -> None:
 
 
 def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
-    comparison, cost = board.comparison, board.costs[row.variant]
+    comparison = board.comparison
+    trained = board.costs.get(row.variant)
+    cost = trained or board.outside[row.variant]
     bounds = comparison.bounds[row.of]
+    extraction = trained.extraction if trained else None
     parameters = asdict(cost.parameters)
     parameters.pop("scale")
     return {
@@ -129,18 +145,19 @@ def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
         "p": row.p,
         "p_adjusted": row.p_adjusted,
         "verdict": row.verdict,
+        "outside": row.variant in comparison.outside,
         "chance": bounds.chance[row.metric],
         "ceiling": bounds.ceiling[row.metric] if bounds.ceiling else None,
         "blind": bounds.blind[row.metric] if bounds.blind else None,
         "cases": comparison.cases[row.of],
-        "seeds": comparison.seeds[row.variant],
+        "seeds": comparison.seeds.get(row.variant),
         "tokens_per_image": cost.tokens_per_image,
         **{f"parameters_{role}": count for role, count in parameters.items()},
         "flops_per_image": cost.flops_per_image,
-        "extraction_flops_per_image": cost.extraction and cost.extraction.flops_per_image,
-        "extraction_images": cost.extraction and cost.extraction.images,
-        "training_seconds": cost.training_seconds,
-        "learning_rate": cost.learning_rate,
+        "extraction_flops_per_image": extraction and extraction.flops_per_image,
+        "extraction_images": extraction and extraction.images,
+        "training_seconds": trained and trained.training_seconds,
+        "learning_rate": trained and trained.learning_rate,
         "confidence": comparison.confidence,
         "resamples": comparison.resamples,
         "protocol": comparison.protocol,

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from semtok.bench.benchmark import SplitData
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Embedder
 from semtok.bench.retrieval import TIE
 from semtok.events import Emit, ignore
 
 
 def similarities(
-    model: Model,
+    model: Embedder,
     data: SplitData,
     image_ids: npt.NDArray[np.int64],
     captions: Sequence[Sequence[str]],

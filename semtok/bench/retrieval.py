@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import torch
 
 from semtok.bench.benchmark import SplitData
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
 from semtok.data.index import CAPTIONS
 from semtok.errors import SemtokError
@@ -24,6 +24,7 @@ from semtok.events import Emit, Progress, ignore
 from semtok.tables import read_table
 
 CLEARS_CHANCE = True
+NEEDS_TOKENS = False
 
 #: What is added to the name of a task where every true candidate is a right answer.
 ANY_TRUE = "_any_true"
@@ -46,7 +47,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     }
 
 
-def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
+def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split: a case an image and a case a caption, clustered by siblings."""
     images = model.embed_images(data.images, emit)
     texts = model.embed_texts(data.captions["caption"].to_pylist(), emit)

@@ -24,6 +24,7 @@ from semtok.tokens.shards import CORRUPTED
 
 #: A picture may be spoilt until nothing can be told.
 CLEARS_CHANCE = False
+NEEDS_TOKENS = True
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:

@@ -14,6 +14,7 @@ from semtok.events import Emit, ignore
 
 #: A model that lives by relations alone has nothing left.
 CLEARS_CHANCE = False
+NEEDS_TOKENS = True
 
 case_ids = retrieval.case_ids
 

@@ -1,13 +1,14 @@
 """The stage `scores`: every training of a variant on every benchmark and split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from semtok.bench import benchmark, costs
+from semtok.bench.benchmark import Benchmark, SplitData
 from semtok.bench.cases import CASES
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Embedder, Model
 from semtok.data.index import Annotations
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
@@ -46,16 +47,38 @@ def score(
         model = Model(folder)
         for split, path in shards.items():
             data = benchmark.split_data(split, model.open_shards(path), annotations)
-            for name, module in found.items():
-                cases = module.score(model, data, emit)
-                for column in {"group", "blind"} - {*cases.column_names}:
-                    kind = CASES.columns.field(column).type
-                    cases = cases.append_column(column, pa.nulls(len(cases), kind))
-                parts.append(_label(cases, {"benchmark": name, "split": split, "seed": seed}))
+            parts += ask(model, data, found, seed, emit)
     table = pa.concat_tables(parts)
     write_table(staging / "cases.parquet", table, CASES)
     costs.write(staging, costs.of_trainings(list(trainings.values())))
     return table
+
+
+def ask(
+    model: Embedder,
+    data: SplitData,
+    benchmarks: Mapping[str, Benchmark],
+    seed: int,
+    emit: Emit = ignore,
+) -> Iterator[pa.Table]:
+    """Put a model to benchmarks on one split.
+
+    Args:
+        model: to be scored.
+        data: of the split.
+        benchmarks: by name.
+        seed: of the model's training; 0 where it has none.
+        emit: told of progress.
+
+    Returns:
+        For each benchmark its cases (`cases.CASES`).
+    """
+    for name, module in benchmarks.items():
+        cases = module.score(model, data, emit)
+        for column in {"group", "blind"} - {*cases.column_names}:
+            kind = CASES.columns.field(column).type
+            cases = cases.append_column(column, pa.nulls(len(cases), kind))
+        yield _label(cases, {"benchmark": name, "split": data.name, "seed": seed})
 
 
 def seed_folders(checkpoint: Path) -> dict[int, Path]:

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
 from semtok.bench.retrieval import TIE
 from semtok.data.index import SIBLINGS
@@ -33,6 +33,7 @@ from semtok.tables import read_table
 
 #: To tell a picture from a rearrangement of it is hard: a sound model may do no better than guess.
 CLEARS_CHANCE = False
+NEEDS_TOKENS = False
 
 #: Task -> number of candidates.
 CANDIDATES = {"caption": 2, "text": 4, "image": 4, "group": 6}
@@ -48,7 +49,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     }
 
 
-def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
+def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split; a pair is one cluster."""
     pairs = data.siblings
     tables = [_cases("caption", "", data, pairs[:0], np.zeros(0, np.bool_))]
@@ -96,7 +97,7 @@ def outcomes(similarities: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.
     }
 
 
-def _similarities(model: Model, data: SplitData, emit: Emit) -> npt.NDArray[np.float64]:
+def _similarities(model: Embedder, data: SplitData, emit: Emit) -> npt.NDArray[np.float64]:
     """[P, 2, 2], as `outcomes` takes them."""
     pairs, image_ids = data.siblings, data.images.image_ids
     captions = [*pairs["first_caption"].to_pylist(), *pairs["second_caption"].to_pylist()]

@@ -8,6 +8,7 @@ from semtok.bench.embedding import Model
 from semtok.events import Emit, ignore
 
 CLEARS_CHANCE = False
+NEEDS_TOKENS = True
 
 case_ids = siblings.case_ids
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 from semtok.bench import blind, matching, official
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
 from semtok.data import coco
 from semtok.errors import SemtokError
@@ -30,6 +30,7 @@ from semtok.events import Emit, ignore
 #: To tell a caption from one that differs in a word is hard: a sound model may do no better than
 #: guess.
 CLEARS_CHANCE = False
+NEEDS_TOKENS = False
 
 SUBSETS = (
     *("add_att", "add_obj"),
@@ -57,7 +58,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     }
 
 
-def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
+def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split; the captions of an image and its sibling are one cluster."""
     every = _rows(data.index)
     official.tell(data, "sugar_crepe", [row.file for row in every], emit)

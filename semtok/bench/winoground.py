@@ -16,7 +16,7 @@ import pyarrow as pa
 from semtok.bench import matching, official
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
 from semtok.bench.siblings import CANDIDATES, outcomes
 from semtok.data import coco
@@ -24,6 +24,7 @@ from semtok.events import Emit, ignore
 
 #: To tell a picture from a rearrangement of it is hard: a sound model may do no better than guess.
 CLEARS_CHANCE = False
+NEEDS_TOKENS = False
 
 TASKS = ("text", "image", "group")
 _SOURCE = "huggingface.co/datasets/facebook/winoground"
@@ -48,7 +49,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     return {task + part: ids[here] for part, here in _parts(rows).items() for task in TASKS}
 
 
-def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
+def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split; a case's cluster is that of its first image."""
     every = _rows(data.index)
     rows, images = _asked(every, data)

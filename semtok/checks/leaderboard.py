@@ -6,6 +6,7 @@ from itertools import pairwise
 import polars as pl
 
 from semtok.bench.cases import CASES, MEDIAN_RANK, METRICS, RECALLS, Task
+from semtok.bench.comparison import OUTSIDE
 from semtok.bench.leaderboard import LEADERBOARD, NAME
 from semtok.bench.protocol import SEEDS_FOR_A_CLAIM
 from semtok.checks.rules import Rule, Suite, at_most, beside, count, none, there
@@ -90,8 +91,9 @@ _OF_A_ROW = (
     ),
     Rule(
         "wrong_p_values",
-        "p-values are adjusted by Holm among the variants of a task and metric, null for baselines",
-        pl.when(pl.col("variant") == pl.col("baseline"))
+        "p-values are adjusted by Holm among the variants of a task and metric, null for baselines "
+        "and outside models",
+        pl.when((pl.col("variant") == pl.col("baseline")) | pl.col("outside"))
         .then(pl.col("p").is_not_null() | pl.col("p_adjusted").is_not_null())
         .otherwise(
             pl.col("p").is_between(0, 1, closed="right").not_().fill_null(True)
@@ -100,10 +102,13 @@ _OF_A_ROW = (
     ),
     Rule(
         "wrong_verdicts",
-        "better and worse are said where the adjusted p-value and the interval of the points do",
+        "better and worse are said where the adjusted p-value and the interval of the points do, "
+        "and never of outside models",
         pl.col("verdict")
         != pl.when(pl.col("variant") == pl.col("baseline"))
         .then(pl.lit("baseline"))
+        .when(pl.col("outside"))
+        .then(pl.lit(OUTSIDE))
         .otherwise(
             _SIGN.replace_strict({1: "better", -1: "worse", 0: "undecided"}, return_dtype=pl.String)
         ),
@@ -111,16 +116,18 @@ _OF_A_ROW = (
     Rule(
         "unlabelled_smoke_runs",
         "what has too few seeds for a claim is called a smoke run",
-        (pl.col("seeds") < SEEDS_FOR_A_CLAIM) & ~pl.col("label").str.contains("smoke run"),
+        (pl.col("seeds") < SEEDS_FOR_A_CLAIM)
+        & ~pl.col("label").str.contains("smoke run")
+        & ~pl.col("outside"),
     ),
     Rule(
         "unequal_seeds",
         "all variants have the same number of seeds",
-        pl.col("seeds") != pl.col("seeds").max(),
+        (pl.col("seeds") != pl.col("seeds").max()) & ~pl.col("outside"),
     ),
     Rule(
         "missing_costs",
-        "tokens, parameters, FLOPs and seconds are positive numbers",
+        "tokens, parameters, FLOPs and seconds are positive numbers; seconds of variants alone",
         ~pl.all_horizontal(
             (pl.col(name) > 0) & pl.col(name).cast(pl.Float64).is_finite()
             for name in (
@@ -128,9 +135,18 @@ _OF_A_ROW = (
                 "parameters_blocks",
                 "parameters_embeddings",
                 "flops_per_image",
-                "training_seconds",
             )
-        ),
+        )
+        | pl.when(pl.col("outside"))
+        .then(pl.col("training_seconds").is_not_null())
+        .otherwise(~((pl.col("training_seconds") > 0) & pl.col("training_seconds").is_finite()))
+        .fill_null(True),
+    ),
+    Rule(
+        "wrong_kinds",
+        "those of `models` are outside models, without seeds, and no others are",
+        (pl.col("outside") != pl.col("is_model"))
+        | (pl.col("seeds").is_null() != pl.col("is_model")),
     ),
 )
 _OF_RECALLS = (
@@ -155,14 +171,18 @@ _OF_A_FILE = (Rule("missing_files", "table, text and chart are there", pl.col("b
 
 def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     """Count the faults of the table, against the cases that it was drawn from."""
-    baseline = subject.params["bench"]["baseline"]
+    baseline, models = subject.params["bench"]["baseline"], list(subject.params["models"])
     rows = pl.DataFrame(read_table(subject.artifact / NAME, LEADERBOARD))
-    recomputed = pl.concat([_measure(subject, each) for each in subject.params["variants"]])
+    scored = [*(("scores", each) for each in subject.params["variants"])]
+    scored += [("outside_scores", each) for each in models]
+    recomputed = pl.concat([_measure(subject, *each) for each in scored])
     baselines = rows.filter(variant=baseline).unique([*_TASK, "metric"])
     baselines = baselines.select(*_TASK, "metric", baseline_value="value")
     judged = rows.join(recomputed, on=_ROW, how="left", maintain_order="left")
     judged = judged.join(baselines, on=[*_TASK, "metric"], how="left", maintain_order="left")
-    judged = judged.join(_holm(rows), on=_ROW, how="left", maintain_order="left")
+    variants = rows.filter(~pl.col("variant").is_in(models))
+    judged = judged.join(_holm(variants), on=_ROW, how="left", maintain_order="left")
+    judged = judged.with_columns(is_model=pl.col("variant").is_in(models))
     wanted = recomputed.select(*_ROW, baseline=pl.lit(baseline))
     recalls = (
         rows.filter(_FINITE)
@@ -177,7 +197,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
             count(there(wanted, rows), _OF_A_WANTED_ROW, [*_ROW, "baseline"]),
             count(pl.DataFrame(files), _OF_A_FILE, ["file", "bytes"]),
         ),
-        "blocks": rows.select("variant", "parameters_blocks")
+        "blocks": variants.select("variant", "parameters_blocks")
         .unique(maintain_order=True)
         .with_columns(block_difference=_SMALLEST_BLOCKS),
     }
@@ -206,9 +226,9 @@ def _holm(rows: pl.DataFrame) -> pl.DataFrame:
     return ascending.select(*_ROW, holm=stepped.cum_max().over(family))
 
 
-def _measure(subject: Subject, variant: str) -> pl.DataFrame:
-    """The metrics of a variant, computed anew from its cases: means over seeds."""
-    path = subject.input("scores", variant) / "cases.parquet"
+def _measure(subject: Subject, stage: str, variant: str) -> pl.DataFrame:
+    """The metrics of a variant or model, computed anew from its cases: means over seeds."""
+    path = subject.input(stage, variant) / "cases.parquet"
     ranks = pl.col("rank")
     found = {name: 100 * (ranks <= limit).mean() for name, limit in RECALLS.items()}
     return (

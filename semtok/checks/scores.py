@@ -1,6 +1,8 @@
 """The gate of `scores`: complete cases, possible ranks, and more than guessing."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -10,6 +12,10 @@ from semtok.checks.rules import Rule, Suite, at_most, beside, count, none, there
 from semtok.checks.subject import Subject
 from semtok.data.index import annotations
 from semtok.tables import read_table
+
+if TYPE_CHECKING:
+    from semtok.bench.costs import Encoding
+    from semtok.bench.embedding import Images
 
 _CASE = [*Task._fields, "seed", "case_id"]
 
@@ -61,20 +67,47 @@ _OF_A_COST = (
 
 def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     """Count the faults of a variant's cases, and set each task's clearest recall against chance."""
-    from semtok.bench import benchmark, costs  # torch, which settings alone do not need
+    from semtok.bench import costs  # torch, which settings alone do not need
+    from semtok.tokens.shards import TokenShards
+
+    bench, trainings = subject.params["bench"], subject.input("checkpoint").glob("seed-*")
+    return judged(
+        subject,
+        {each: TokenShards(subject.input("token_shards", each)) for each in bench["splits"]},
+        sorted(int(each.name.removeprefix("seed-")) for each in trainings),
+        bench["benchmarks"],
+        costs.read(subject.artifact),
+    )
+
+
+def judged(
+    subject: Subject,
+    images: Mapping[str, "Images"],
+    numbers: Sequence[int],
+    asked: Sequence[str],
+    cost: "Encoding",
+) -> dict[str, pl.DataFrame]:
+    """The same of any model.
+
+    Args:
+        subject: its scores.
+        images: split -> the images that it was to be scored on.
+        numbers: the seeds of its trainings.
+        asked: names of the benchmarks that it was put to.
+        cost: what it takes, of a variant also what its training took.
+    """
+    from semtok.bench import benchmark
 
     cases = pl.DataFrame(read_table(subject.artifact / "cases.parquet", CASES))
-    trainings = subject.input("checkpoint").glob("seed-*")
-    numbers = sorted(int(each.name.removeprefix("seed-")) for each in trainings)
     seeds = pl.DataFrame({"seed": pl.Series(numbers, dtype=pl.Int32)})
-    paid = asdict(costs.read(subject.artifact))
+    paid = asdict(cost)
     paid |= {f"parameters_{role}": number for role, number in paid.pop("parameters").items()}
-    paid |= {f"extraction_{name}": each for name, each in (paid.pop("extraction") or {}).items()}
+    extraction = paid.pop("extraction", None) or {}
+    paid |= {f"extraction_{name}": each for name, each in extraction.items()}
     # A variant may have no bias tables, but nothing works without the others.
     paid.pop("parameters_bias")
-    wanted = _wanted(subject).join(seeds, how="cross")
+    wanted = _wanted(subject, images, asked).join(seeds, how="cross")
     tasks = wanted.select(*Task._fields, "seed").unique(maintain_order=True)
-    asked = subject.params["bench"]["benchmarks"]
     demanding = [name for name in asked if benchmark.find(name).CLEARS_CHANCE]
     return {
         "cases": beside(
@@ -83,7 +116,10 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
             count(there(tasks, cases), _OF_A_TASK, [*Task._fields, "seed"]),
             count(
                 pl.DataFrame(
-                    {"cost": list(paid), "value": [float(each) for each in paid.values()]}
+                    {
+                        "cost": list(paid),
+                        "value": [float(each) for each in paid.values()],
+                    }
                 ),
                 _OF_A_COST,
                 ["cost", "value"],
@@ -107,18 +143,17 @@ def suite(settings: Settings) -> Suite:
     }
 
 
-def _wanted(subject: Subject) -> pl.DataFrame:
+def _wanted(
+    subject: Subject, images: Mapping[str, "Images"], benchmarks: Sequence[str]
+) -> pl.DataFrame:
     """Every case of every benchmark and split that was asked for."""
     from semtok.bench import benchmark
-    from semtok.tokens.shards import TokenShards
 
-    bench = subject.params["bench"]
     known = annotations(subject.input("index"))
     frames = [pl.DataFrame(schema={**dict.fromkeys(Task._fields, pl.String), "case_id": pl.Int64})]
-    for split in bench["splits"]:
-        shards = TokenShards(subject.input("token_shards", split))
-        data = benchmark.split_data(split, shards, known)
-        for name in bench["benchmarks"]:
+    for split, of_split in images.items():
+        data = benchmark.split_data(split, of_split, known)
+        for name in benchmarks:
             frames += [
                 pl.DataFrame({"case_id": ids}, schema={"case_id": pl.Int64}).select(
                     benchmark=pl.lit(name),

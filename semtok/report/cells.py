@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from semtok.bench.cases import METRICS, PART, Task
 from semtok.bench.comparison import Comparison, Row
+from semtok.bench.costs import Encoding
 from semtok.bench.intervals import Interval
 from semtok.bench.leaderboard import Leaderboard
 
@@ -22,7 +23,7 @@ COSTS_MEAN = (
     "Tokens: of an image, on average. Blocks, embeddings, bias: parameters of the vision side. "
     "MFLOPs: of encoding one image. Extraction: MFLOPs of the models that find masks and relations "
     "in it; empty where annotations or nothing is read. Training: of one seed, by the clock. "
-    "Rate: the learning rate at its highest."
+    "Rate: the learning rate at its highest. What a training took is empty of outside models."
 )
 SPEED_MEANS = "Images/s: in training, by the clock."
 _SHORT = {"median_rank": "MedR"}
@@ -38,6 +39,7 @@ def notes(board: Leaderboard) -> list[str]:
         f"resamples; points and gains are against {found.baseline}, paired. R@K in % (higher is "
         "better); MedR: median rank (lower is better).",
         _verdicts(found),
+        *_outside(found),
     ]
     return [f"{found.label[0].upper()}{found.label[1:]}.", *lines] if found.label else lines
 
@@ -51,6 +53,16 @@ def _verdicts(found: Comparison) -> str:
     if not found.resamples_suffice:
         told += f"; {found.resamples} resamples are too few for any: raise bench.bootstrap"
     return f"{told}."
+
+
+def _outside(found: Comparison) -> Iterator[str]:
+    """What may not be read out of the rows of models that were trained elsewhere."""
+    if found.outside:
+        yield (
+            f"Outside models, trained elsewhere and not under the protocol: "
+            f"{', '.join(found.outside)}. Their points are no claim about tokens: data, size and "
+            "recipe differ too."
+        )
 
 
 def title(board: Leaderboard, task: Task) -> str:
@@ -116,17 +128,26 @@ def _interval(interval: Interval | None, form: str) -> str:
 
 
 def costs(board: Leaderboard) -> Iterator[Sequence[str]]:
-    """What each variant costs; `COSTS_MEAN` explains it."""
+    """What each variant and outside model costs; `COSTS_MEAN` explains it."""
     for name, each in board.costs.items():
         yield (
-            name,
-            f"{each.tokens_per_image:.1f}",
-            f"{each.parameters.blocks:,}",
-            f"{each.parameters.embeddings:,}",
-            f"{each.parameters.bias:,}",
-            f"{each.flops_per_image / 1e6:,.0f}",
+            *_encoding(name, each),
             f"{each.extraction.flops_per_image / 1e6:,.0f}" if each.extraction else "",
             f"{each.training_seconds:,.0f} s",
             "" if each.images_per_second is None else f"{each.images_per_second:,.0f}",
             f"{each.learning_rate:g}",
         )
+    for name, of_outside in board.outside.items():
+        known = _encoding(name, of_outside)
+        yield (*known, *[""] * (len(COSTS) - len(known)))
+
+
+def _encoding(name: str, cost: Encoding) -> Sequence[str]:
+    return (
+        name,
+        f"{cost.tokens_per_image:.1f}",
+        f"{cost.parameters.blocks:,}",
+        f"{cost.parameters.embeddings:,}",
+        f"{cost.parameters.bias:,}",
+        f"{cost.flops_per_image / 1e6:,.0f}",
+    )

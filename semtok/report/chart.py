@@ -6,12 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from semtok.bench.cases import RECALLS, Task
-from semtok.bench.comparison import Comparison, Row, final_tasks
+from semtok.bench.comparison import OUTSIDE, Comparison, Row, final_tasks
 from semtok.bench.leaderboard import Leaderboard
 from semtok.report.style import MUTED, colours, picture
 
 _COLUMNS = 4  # panels side by side
 _WIDTH = 10.8  # inches of all of them, unless they need more
+_MARKERS = {"baseline": "D", OUTSIDE: "s"}
 
 
 def draw(board: Leaderboard, path: Path) -> None:
@@ -29,7 +30,7 @@ def draw(board: Leaderboard, path: Path) -> None:
     rows = -(-len(tasks) // columns)
     told = [len(_recalls(found, task)) for task in tasks]
     heights = [
-        0.9 + 0.26 * max(told[row * columns : (row + 1) * columns]) * (len(found.seeds) + 1)
+        0.9 + 0.26 * max(told[row * columns : (row + 1) * columns]) * (len(found.names) + 1)
         for row in range(rows)
     ]
     with picture(path, max(_WIDTH / columns, 3.4) * columns, sum(heights) + 1.1) as figure:
@@ -55,13 +56,14 @@ def draw(board: Leaderboard, path: Path) -> None:
 
 def _draw_task(panel: Axes, found: Comparison, task: Task) -> None:
     palette = _palette(found)
-    block = len(palette) + 1
+    told = len({row.variant for row in found.rows if row.of == task})
+    block = told + 1
     metrics = _recalls(found, task)
     for number, metric in enumerate(metrics):
         rows = [row for row in found.rows if (row.of, row.metric) == (task, metric)]
         for place, row in enumerate(rows):
             _draw_row(panel, row, number * block + place, palette[row.variant], len(rows))
-    middles = [number * block + (len(palette) - 1) / 2 for number in range(len(metrics))]
+    middles = [number * block + (told - 1) / 2 for number in range(len(metrics))]
     panel.set_yticks(middles, metrics)
     panel.tick_params(axis="y", length=0)
     panel.grid(visible=False, axis="y")
@@ -84,7 +86,7 @@ def _draw_row(panel: Axes, row: Row, y: float, colour: str, variants: int) -> No
     panel.plot(
         estimate,
         y,
-        marker=_marker(row.verdict == "baseline"),
+        marker=_MARKERS.get(row.verdict, "o"),
         markersize=6.5,
         markeredgewidth=1.6,
         color=colour,
@@ -97,14 +99,11 @@ def _draw_row(panel: Axes, row: Row, y: float, colour: str, variants: int) -> No
 
 
 def _palette(found: Comparison) -> dict[str, str]:
-    return colours(list(found.seeds))
+    return colours(found.names)
 
 
 def _handle(variant: str, colour: str, found: Comparison) -> Line2D:
-    baseline = variant == found.baseline
-    name = f"{variant} (baseline)" if baseline else variant
-    return Line2D([], [], linestyle="none", marker=_marker(baseline), color=colour, label=name)
-
-
-def _marker(baseline: bool) -> str:
-    return "D" if baseline else "o"
+    kind = {found.baseline: "baseline"} | dict.fromkeys(found.outside, OUTSIDE)
+    name = f"{variant} ({kind[variant]})" if variant in kind else variant
+    marker = _MARKERS.get(kind.get(variant, ""), "o")
+    return Line2D([], [], linestyle="none", marker=marker, color=colour, label=name)

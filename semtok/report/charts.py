@@ -21,15 +21,16 @@ def draw(board: Leaderboard, params: Params, scores: Mapping[str, Path], folder:
     Args:
         board: what to draw.
         params: all settings.
-        scores: variant -> its `scores` artifact; of each the first seed's curves.
+        scores: variant -> its `scores` artifact; of each the first seed's curves. Outside models
+            have none.
         folder: to write into.
     """
-    few = len(board.costs) <= style.FEW
+    few = len(board.comparison.names) <= style.FEW
     if few:
         chart.draw(board, folder / CHART)
     else:
         found = board.comparison
-        groups = forest.groups(params, board.costs)
+        groups = forest.groups(params, board.costs) | forest.outside(found.outside)
         forest.draw(found, headlines(found.cases), groups, folder / CHART)
     seed = params.train.seeds[0]
     histories = {name: leaderboard.history(scores[name], seed) for name in board.costs}

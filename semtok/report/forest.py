@@ -18,6 +18,7 @@ METRIC = next(iter(RECALLS))
 _COLUMNS = 4  # panels side by side
 _ROW = 0.19  # inches
 _CONTROLS = "Controls"
+_OUTSIDE = "Outside models"
 
 
 def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
@@ -41,6 +42,11 @@ def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
             kind, who = _CONTROLS, who if who == ORACLE else ""
         found[f"{kind}, {who}" if who else kind].append(name)
     return {group: names for group, names in found.items() if names}
+
+
+def outside(models: Sequence[str]) -> dict[str, list[str]]:
+    """What models are listed under that were trained elsewhere: a group, or none."""
+    return {_OUTSIDE: list(models)} if models else {}
 
 
 def _is_control(params: Params, variant: str) -> bool:
@@ -71,7 +77,8 @@ def draw(
     values = {(row.of, row.variant): row for row in found.rows if row.metric == METRIC}
 
     def value(name: str) -> float:
-        return values[tasks[0], name].value.estimate or 0.0
+        row = values.get((tasks[0], name))  # a model trained elsewhere may not have been asked
+        return row.value.estimate or 0.0 if row else 0.0
 
     order = {group: sorted(names, key=value, reverse=True) for group, names in groups.items()}
     lines = _lines(tasks)
@@ -81,7 +88,7 @@ def draw(
         axes = figure.subplots(len(lines), columns, squeeze=False)
         for panels, line in zip(axes, lines, strict=True):
             for panel, task in zip(panels, line, strict=False):
-                rows = {name: values[task, name] for names in order.values() for name in names}
+                rows = {row.variant: row for (of, _), row in values.items() if of == task}
                 _draw_task(panel, found, task, order, rows)
             for panel in panels[1:]:
                 panel.tick_params(labelleft=False)
@@ -117,7 +124,8 @@ def _draw_task(
         for name in names:
             place += 1
             labels.append((place, name))
-            _draw_row(panel, rows[name], place, colour)
+            if name in rows:
+                _draw_row(panel, rows[name], place, colour)
         place += 1
     panel.set_ylim(place - 0.4, -0.6)
     panel.set_yticks([each for each, _ in labels], [name for _, name in labels], fontsize=8)

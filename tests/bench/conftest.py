@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from semtok.bench.cases import CASES
+from semtok.bench.image_files import ImageFiles
 from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH, Annotations
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
@@ -101,6 +102,22 @@ def with_files(trained, tmp_path):
         return replace(trained.annotations, folder=tmp_path)
 
     return write
+
+
+@pytest.fixture
+def image_files(tmp_path):
+    """A function: a data root and paths in it -> the images of test, with ids from 1."""
+
+    def make(root, paths):
+        count, folder = len(paths), tmp_path / "index"
+        ids, sizes = [*range(1, count + 1)], [8] * count
+        images = pa.table([ids, paths, sizes, sizes, [""] * count], IMAGES.columns.names)
+        write_table(folder / "images.parquet", images.cast(IMAGES.columns), IMAGES)
+        splits = pa.table([ids, ["test"] * count], SPLITS.columns)
+        write_table(folder / "splits.parquet", splits, SPLITS)
+        return ImageFiles(root, folder, "test")
+
+    return make
 
 
 def image_name(image_id):

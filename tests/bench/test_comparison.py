@@ -121,3 +121,48 @@ def test_scores_of_different_data_are_refused(make_cases):
     cases = {"one": make_cases({0: GOOD}), "other": make_cases({0: GOOD[:-1]})}
     with pytest.raises(SemtokError, match="one and other were not scored on the same cases"):
         compare(cases, "one", 20, 0.95)
+
+
+def test_a_model_trained_elsewhere_changes_nothing_for_variants(make_cases):
+    tables = {"vit": make_cases({0: MIDDLING, 1: BAD}), "regions": make_cases({0: GOOD, 1: BAD})}
+    alone = compare(tables, "vit", 300, 0.95)
+    mine = {"mine": make_cases({0: GOOD})}
+    found = compare(mine | tables, "vit", 300, 0.95, outside={"mine", "not compared"})
+    assert [row for row in found.rows if row.variant != "mine"] == list(alone.rows)
+    assert (found.seeds, found.label) == (alone.seeds, alone.label)
+    assert (found.outside, found.names) == (("mine",), ["vit", "regions", "mine"])
+    row = row_of(found, "R@1", "mine")
+    assert (row.value.estimate, row.points.estimate) == (80, 80 - (24 + 10) / 2)
+    assert row.points.low < row.points.estimate < row.points.high
+    assert (row.p, row.p_adjusted, row.verdict) == (None, None, "outside")
+    assert json.loads(json.dumps(found.as_dict()))["outside"] == ["mine"]
+
+
+def test_a_model_trained_elsewhere_is_no_baseline(make_cases):
+    tables = {name: make_cases({0: GOOD}) for name in ("vit", "mine")}
+    with pytest.raises(SemtokError, match="baseline mine: was trained elsewhere"):
+        compare(tables, "mine", 10, 0.95, outside={"mine"})
+
+
+def test_a_model_trained_elsewhere_may_lack_whole_benchmarks_and_no_more(make_cases):
+    def of(benchmark, task, ranks=GOOD):
+        cases = make_cases({0: ranks}, task=task)
+        return cases.set_column(0, "benchmark", pa.array([benchmark] * len(cases)))
+
+    whole = pa.concat_tables([of("retrieval", "a"), of("retrieval", "b"), of("permuted", "a")])
+    asked = pa.concat_tables([of("retrieval", "a"), of("retrieval", "b")])
+    found = compare({"vit": whole, "mine": asked}, "vit", 10, 0.95, outside={"mine"})
+    assert {row.of[::2] for row in found.rows if row.variant == "mine"} == {
+        ("retrieval", "a"),
+        ("retrieval", "b"),
+    }
+    assert len(found.cases) == 3
+    for other, fault in (
+        (of("retrieval", "a"), "only vit has retrieval test b"),
+        (pa.concat_tables([asked, of("more", "a")]), "only mine has more test a"),
+        (pa.concat_tables([of("retrieval", "a"), of("retrieval", "b", GOOD[1:])]), "1 cases are"),
+    ):
+        with pytest.raises(SemtokError, match=fault):
+            compare({"vit": whole, "mine": other}, "vit", 10, 0.95, outside={"mine"})
+    with pytest.raises(SemtokError, match="only vit has permuted test a"):
+        compare({"vit": whole, "regions": asked}, "vit", 10, 0.95)

@@ -94,6 +94,31 @@ def test_who_is_told_no_relation_pays_for_none(tmp_path, told, models, paid):
     assert costs.read(tmp_path) == replace(COSTS, extraction=paid)
 
 
+def test_a_model_trained_elsewhere_stands_without_what_nobody_knows(scores, tmp_path):
+    encoding = costs.Encoding(costs.Parameters(7, 6, 0, 5, 1), 49.0, 4e9)
+    costs.write(scores["semantic"], encoding)
+    board = leaderboard.build(scores, "vit", 50, 0.95, outside=["semantic"])
+    assert (list(board.costs), dict(board.outside)) == (["vit"], {"semantic": encoding})
+    assert set(board.as_dict()["costs"]) == {"vit", "semantic"}
+    leaderboard.write(board, tmp_path)
+    rows = read_table(tmp_path / "leaderboard.parquet", leaderboard.LEADERBOARD).to_pylist()
+    row = next(r for r in rows if (r["metric"], r["variant"]) == ("R@1", "semantic"))
+    expected = {
+        "value": 50.0,
+        "points": 25.0,
+        "verdict": "outside",
+        "outside": True,
+        "flops_per_image": 4e9,
+        "parameters_blocks": 7,
+    }
+    unknown = ("p", "p_adjusted", "seeds", "training_seconds", "learning_rate")
+    expected |= dict.fromkeys((*unknown, "extraction_flops_per_image", "extraction_images"))
+    assert {name: row[name] for name in expected} == expected
+    assert {r["outside"] for r in rows if r["variant"] == "vit"} == {False}
+    with pytest.raises(SemtokError, match=r"semantic/costs.json: training_seconds: missing"):
+        leaderboard.build(scores, "vit", 50, 0.95)
+
+
 def test_the_same_scores_give_the_same_bytes(scores, tmp_path):
     for folder in ("one", "other"):
         leaderboard.write(leaderboard.build(scores, "vit", 50, 0.95), tmp_path / folder)

@@ -21,6 +21,7 @@ from tests.checks.planted import (
     index,
     leaderboard,
     masks,
+    outside_scores,
     relation_model,
     scene_graphs,
     scores,
@@ -38,6 +39,7 @@ STAGES = (
     "token_shards",
     "checkpoint",
     "scores",
+    "outside_scores",
     "leaderboard",
 )
 FAULTS = [
@@ -53,6 +55,7 @@ FAULTS = [
         token_shards,
         checkpoint,
         scores,
+        outside_scores,
         leaderboard,
     )
     for fault in module.FAULTS

@@ -57,14 +57,17 @@ def check_dvc(key: Key, found: Any, params: settings.Params) -> None:
     read = [path for path in paths if path.startswith("artifacts/")]
     assert covered(read, params) == set(stage.inputs(params, partition))
     source = set(paths) - set(read)
-    assert source == {*stage.source, *([params.data.source] if name == "images" else [])}
+    given = {"images": [params.data.source]}
+    if name == "outside_scores":
+        given[name] = [params.models[str(partition)].transformers]
+    assert source == {*stage.source, *given.get(name, [])}
     (watched,) = [dep for dep in found.deps if isinstance(dep, ParamsDependency)]
     assert watched.def_path == "params.yaml"
     assert watched.params == stage.settings(partition)
     outs = {out.def_path: out.persist for out in found.outs if not out.metric}
     assert outs == {workspace.relative(*key).as_posix(): stage.persist}
     metrics = [out.def_path for out in found.outs if out.metric]
-    scored = name in ("scores", "extraction_scores")
+    scored = name in ("scores", "outside_scores", "extraction_scores")
     assert metrics == ([f"metrics/{params.data.name}/{partition}.json"] if scored else [])
 
 
@@ -81,13 +84,16 @@ def covered(paths: list[str], params: settings.Params) -> set[Key]:
 
 @pytest.fixture(scope="module")
 def of_the_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with the study's settings, which use every stage there is."""
+    """A project with the study's settings and one more model, which use every stage there is."""
     root = tmp_path_factory.mktemp("study")
     for name in ("dvc.yaml", "params.yaml", "study.yaml"):
         shutil.copy(REPO / name, root)
     (root / "semtok").symlink_to(REPO / "semtok")
     Repo.init(str(root), no_scm=True)
     study.write(root, "small")
+    document = yaml.safe_load((root / "params.yaml").read_text())
+    document["models"] = {"own": {"transformers": "models/own"}}
+    (root / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     return root
 
 
@@ -107,6 +113,9 @@ def test_dvc_and_dagster_say_what_the_pipeline_says_of_the_study(of_the_study: P
     judged = ("extraction_scores", "predicted-novel")
     assert parents(defs, judged, "masks") == {"annotated-novel"}
     assert parents(defs, judged, "relation_model") == {"study"}
+    graph = defs.resolve_asset_graph()
+    assert graph.get(AssetKey("outside_scores")).partitions_def.get_partition_keys() == ["own"]
+    assert AssetKey("outside_scores") in graph.get(AssetKey("leaderboard")).parent_keys
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: stage_key(*key))

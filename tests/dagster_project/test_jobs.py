@@ -81,6 +81,18 @@ def test_new_variant_says_which_there_are(built, run: Run) -> None:
     assert "there is no 'wade'; there are vit, semantic, semantic_permuted" in text
 
 
+def test_rescore_asks_models_that_were_trained_elsewhere_too(built, run: Run) -> None:
+    run(built, "report_outside_runs")
+    (built.root / "weights").mkdir()
+    (built.root / "weights/config.json").write_text("{}")
+    built.set("models.own", {"transformers": "weights"})
+    assert shown(run(built, "rescore")) == ["outside_scores@own", "leaderboard"]
+    assert "up to date" in built.dvc("status").stdout
+    (built.root / "weights/config.json").write_text("{ }")
+    assert "outside_scores@own" in built.dvc("status").stdout
+    assert shown(run(built, "line")) == ["outside_scores@own", "leaderboard"]
+
+
 def test_rescore_trains_nothing(built, run: Run) -> None:
     run(built, "report_outside_runs")
     built.set("train.steps", 70)  # every checkpoint is out of date

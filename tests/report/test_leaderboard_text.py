@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 
 import pyarrow as pa
+import pytest
 from rich.console import Console
 
 from semtok.bench import costs
@@ -11,6 +12,7 @@ from semtok.bench.cases import CASES
 from semtok.bench.comparison import compare
 from semtok.bench.leaderboard import Leaderboard
 from semtok.report.leaderboard import render, write
+from tests.report.boards import outside_board
 
 
 def shown(board):
@@ -102,3 +104,21 @@ def test_markdown_lists_the_parts_below_their_whole_and_the_terminal_leaves_them
     assert whole < part < next(n for n, line in enumerate(lines) if "roles (2)" in line)
     assert "roles" not in shown(small)
     assert "R@5" not in "".join(shown(small).splitlines()[3:])  # four candidates: R@1 alone tells
+
+
+@pytest.fixture
+def with_outside(board):
+    """The board, on which one of the three was trained elsewhere."""
+    return outside_board(board, "semantic_permuted")
+
+
+def test_models_trained_elsewhere_are_told_apart(with_outside, tmp_path):
+    text = " ".join(shown(with_outside).split())
+    assert "Trainings (seeds): vit 1, semantic 1." in text
+    assert "elsewhere and not under the protocol: semantic_permuted. Their points are no" in text
+    write(with_outside, tmp_path / "leaderboard.md")
+    lines = (tmp_path / "leaderboard.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if "| semantic_permuted |" in line]
+    assert all(line.endswith("|  | outside |") for line in rows[:-1])
+    assert rows[-1] == "| semantic_permuted | 49.0 | 800 | 90 | 0 | 4,000 |  |  |  |"
+    assert max(map(len, shown(with_outside).splitlines())) <= 100

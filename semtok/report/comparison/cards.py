@@ -96,6 +96,7 @@ def sides(
         _Answered(task, (first, other), differences(ranks[first][task], ranks[other][task], count))
         for task in tasks
         for other in others
+        if task in ranks[other]  # a model that was trained elsewhere is not asked everything
     ]
     index = workspace.input("index")
     asked = [question.questions(each.task, index, each.case_ids()) for each in answered]
@@ -167,7 +168,12 @@ def _sides(
 
 
 def _extraction(params: Params, variant: str, split: str) -> str:
-    """The partition of masks and scene graphs that a variant's tokenizer reads; empty: none."""
+    """The partition of masks and scene graphs that a variant's tokenizer reads; empty: none.
+
+    A model that was trained elsewhere sees the image alone.
+    """
+    if variant in params.models:
+        return ""
     reads = params.token_shards[f"{params.variants[variant].tokenizer}-{split}"].reads
     return "" if reads == "images" else reads.removeprefix("extraction/")
 

@@ -66,7 +66,7 @@ def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) 
     cases = _cases(board, workspace, params, shown)
     compared = {name for of_task in cases.values() for side in of_task for name in side.pair}
     html = environment.get_template(_TEMPLATE).render(
-        variants=list(found.seeds),
+        variants=found.names,
         notes=cells.notes(board),
         headline=_headline(board, shown),
         details=[(_all(board, task), _parts(board, task)) for task in final_tasks(found)],
@@ -74,7 +74,7 @@ def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) 
         costs_mean=f"{cells.COSTS_MEAN} {cells.SPEED_MEANS}",
         charts=_charts(board, workspace, params),
         cases=cases,
-        left_out=[name for name in found.seeds if name not in compared],
+        left_out=[name for name in found.names if name not in compared],
         words=cells.WORDS,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def _cases(
     board: Leaderboard, workspace: Workspace, params: Params, tasks: Sequence[Task]
 ) -> dict[str, list[cards.Side]]:
     """Title of a task -> its cases, where there is anything to compare."""
-    variants = list(board.comparison.seeds)
+    variants = board.comparison.names
     found: dict[str, list[cards.Side]] = {}
     for side in cards.sides(workspace, params, variants, tasks) if len(variants) > 1 else []:
         found.setdefault(cells.title(board, side.task), []).append(side)

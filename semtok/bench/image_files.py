@@ -1,0 +1,34 @@
+"""The images of a split as files, for models that read whole images and no tokens."""
+
+from pathlib import Path
+
+import numpy as np
+
+from semtok.data import index
+
+
+class ImageFiles:
+    """The images of a split, in the order of their ids.
+
+    Attributes:
+        folder: the data root.
+        image_ids: [I] int64.
+        paths: I of them, relative to the folder.
+    """
+
+    def __init__(self, root: Path, indexed: Path, split: str) -> None:
+        """List them.
+
+        Args:
+            root: the data root.
+            indexed: the artifact of `index`, which has set unreadable images aside.
+            split: train, val, test or novel.
+        """
+        images = index.split_images(indexed, split)
+        self.folder = root
+        self.image_ids = images["image_id"].to_numpy().astype(np.int64)
+        self.paths: list[str] = images["path"].to_pylist()
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.image_ids)

@@ -1,0 +1,75 @@
+"""The stage `outside_scores`: a model that was trained elsewhere, put to the same cases."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from semtok.bench import benchmark, costs
+from semtok.bench.cases import CASES
+from semtok.bench.image_files import ImageFiles
+from semtok.bench.outside import OutsideModel
+from semtok.bench.scoring import ask
+from semtok.data.index import Annotations
+from semtok.errors import SemtokError
+from semtok.events import Emit, Message, ignore
+from semtok.tables import write_table
+
+#: Such a model was trained once, and the cases have a column for that.
+SEED = 0
+
+
+def score(
+    folder: Path,
+    images: Mapping[str, ImageFiles],
+    annotations: Annotations,
+    benchmarks: Sequence[str],
+    staging: Path,
+    emit: Emit = ignore,
+) -> pa.Table:
+    """Score a model; write `cases.parquet`, `costs.json` and `model.json` (which model it was).
+
+    Args:
+        folder: of the model (`outside.OutsideModel`).
+        images: split -> its images.
+        annotations: what the index says of them.
+        benchmarks: names of modules of semtok/bench; those that need tokens are left out.
+        staging: folder to write into.
+        emit: told of progress, and of what is left out.
+
+    Returns:
+        The cases (`cases.CASES`).
+
+    Raises:
+        SemtokError: the model or an image cannot be read, there is no such benchmark, or none that
+            such a model can be asked.
+    """
+    asked = {name: benchmark.find(name) for name in askable(benchmarks)}
+    for name in benchmarks:
+        if name not in asked:
+            emit(Message(f"{name}: not asked, it alters tokens, which {folder.name} does not read"))
+    if not asked:
+        raise SemtokError(f"{folder}: bench.benchmarks has none that needs no tokens; add one")
+    model = OutsideModel(folder)
+    facts = model.facts()
+    emit(Message(f"{folder}: {facts['model']}; its vectors are brought to unit length"))
+    parts = [CASES.columns.empty_table()]
+    for split, files in images.items():
+        data = benchmark.split_data(split, files, annotations)
+        parts += ask(model, data, asked, SEED, emit)
+    table = pa.concat_tables(parts)
+    write_table(staging / "cases.parquet", table, CASES)
+    costs.write(staging, model.costs())
+    text = json.dumps(facts, indent=1, sort_keys=True)
+    (staging / "model.json").write_text(text + "\n", encoding="utf-8")
+    return table
+
+
+def askable(benchmarks: Sequence[str]) -> list[str]:
+    """Those of the given benchmarks that need no tokens.
+
+    Raises:
+        SemtokError: there is none of that name.
+    """
+    return [name for name in benchmarks if not benchmark.find(name).NEEDS_TOKENS]

@@ -1,0 +1,63 @@
+"""The stage `outside_scores` on a few image files."""
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from semtok.bench import costs, retrieval
+from semtok.bench.benchmark import split_data
+from semtok.bench.cases import CASES
+from semtok.bench.outside import OutsideModel
+from semtok.bench.outside_scoring import score
+from semtok.data.index import CAPTIONS, SIBLINGS, TRUTH, Annotations
+from semtok.errors import SemtokError
+from semtok.events import Message
+from semtok.tables import read_table
+from semtok.workspace import digest
+from tests.bench import tiny_clip
+
+
+@pytest.fixture
+def asked(image_files, tmp_path):
+    """A model, its images, and two captions of each."""
+    root = tmp_path / "root"
+    files = image_files(root, tiny_clip.pictures(root, 12))
+    rows = [(n, 1 + n // 2, f"a cat and {n} mats") for n in range(24)]
+    captions = pa.table([*map(list, zip(*rows, strict=True))], CAPTIONS.columns)
+    empty = (schema.columns.empty_table() for schema in (TRUTH, SIBLINGS))
+    return tiny_clip.clip(tmp_path / "mine"), {"test": files}, Annotations(captions, *empty)
+
+
+def test_it_is_put_to_the_same_cases_as_variants(asked, tmp_path):
+    folder, images, annotations = asked
+    told = []
+    benchmarks = ["retrieval", "retrieval_permuted", "siblings", "retrieval_corrupted"]
+    found = score(folder, images, annotations, benchmarks, tmp_path / "out", told.append)
+    data = split_data("test", images["test"], annotations)
+    wanted = retrieval.score(OutsideModel(folder), data)
+    assert found.select(wanted.column_names).to_pylist() == wanted.to_pylist()
+    assert set(found["benchmark"].to_pylist()) == {"retrieval"}
+    assert set(found["seed"].to_pylist()) == {0}
+    assert read_table(tmp_path / "out/cases.parquet", CASES).equals(found)
+    said = [each.text for each in told if isinstance(each, Message)]
+    assert said[:2] == [
+        f"{name}: not asked, it alters tokens, which mine does not read"
+        for name in ("retrieval_permuted", "retrieval_corrupted")
+    ]
+    assert "CLIPModel; its vectors are brought to unit length" in said[2]
+    assert costs.read_outside(tmp_path / "out").tokens_per_image == 16
+    assert json.loads((tmp_path / "out/model.json").read_text())["digest"] == digest(folder)
+
+
+def test_the_same_model_gives_the_same_bytes(asked, tmp_path):
+    for name in ("one", "other"):
+        score(*asked, ["retrieval"], tmp_path / name)
+    assert digest(tmp_path / "one") == digest(tmp_path / "other")
+
+
+def test_benchmarks_of_tokens_alone_leave_nothing_to_ask(asked, tmp_path):
+    with pytest.raises(SemtokError, match="has none that needs no tokens"):
+        score(*asked, ["retrieval_permuted"], tmp_path)
+    with pytest.raises(SemtokError, match="is no benchmark"):
+        score(*asked, ["nope"], tmp_path)

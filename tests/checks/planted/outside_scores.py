@@ -1,0 +1,3 @@
+from tests.checks.planted import scores
+
+FAULTS = scores.faults("outside_scores@own", seed=0)

@@ -1,0 +1,73 @@
+"""A model that was trained elsewhere goes through the line and stands in the table."""
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from semtok import commands, runner
+from semtok.bench.leaderboard import LEADERBOARD, NAME
+from semtok.cli import app
+from semtok.errors import SemtokError
+from semtok.tables import read_table
+from semtok.workspace import Workspace
+from tests import small_line
+from tests.bench import tiny_clip
+
+pytestmark = pytest.mark.slow
+
+OF_TOKENS = ["siblings_permuted", "retrieval_corrupted"]
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """One variant and two models, one of them beside the project; the leaderboard of all three."""
+    base = tmp_path_factory.mktemp("outside")
+    document = small_line.shrunk(small_line.own())
+    document["variants"] = {"vit": document["variants"]["vit"]}
+    document["corruption"] = {"splits": ["test"], "severities": [1]}
+    document["bench"]["benchmarks"] += OF_TOKENS
+    document["models"] = {
+        "clip": {"transformers": "models/clip"},
+        "siglip": {"transformers": str(tiny_clip.siglip(base / "siglip"))},
+    }
+    # Random weights guess.
+    document["checks"]["outside_scores"] = {"chance_level": 1.0}
+    root = base / "line"
+    workspace = small_line.build(root, document)
+    tiny_clip.clip(root / "models/clip")
+    for name in document["models"]:
+        runner.run(f"outside_scores@{name}", root, scratch=False)  # with its gate
+    runner.run("leaderboard", root, scratch=False)
+    return workspace
+
+
+def test_it_stands_beside_the_variants(line: Workspace) -> None:
+    rows = pl.DataFrame(read_table(line.input("leaderboard") / NAME, LEADERBOARD))
+    assert rows["variant"].unique(maintain_order=True).to_list() == ["vit", "clip", "siglip"]
+    benchmarks = {
+        outside: set(rows.filter(pl.col("outside") == outside)["benchmark"])
+        for outside in (True, False)
+    }
+    assert benchmarks[True] == {"retrieval", "siblings", "sugar_crepe"}
+    assert benchmarks[False] == benchmarks[True] | set(OF_TOKENS)
+    assert set(rows.filter(pl.col("outside"))["verdict"]) == {"outside"}
+    text = (line.input("leaderboard") / "leaderboard.md").read_text()
+    assert "not under the protocol: clip, siglip." in text
+    assert (line.root / "metrics/scenes/clip.json").exists()
+    folders = {path.name for path in line.input("scores", "vit").parent.iterdir()}
+    assert folders == {"vit", "clip", "siglip"}
+
+
+def test_compare_takes_it_by_name_and_not_as_the_baseline(
+    line: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert commands.compare(line.root, ["vit", "siglip"]).comparison.names == ["vit", "siglip"]
+    assert commands.compare(line.root, []).comparison.names == ["vit", "clip", "siglip"]
+    monkeypatch.chdir(line.root)
+    done = CliRunner().invoke(app, ["compare", "vit", "clip"])
+    assert done.exit_code == 0
+    assert "outside" in done.output
+    with pytest.raises(SemtokError, match="clip: was trained elsewhere"):
+        commands.compare(line.root, ["clip", "vit"])
+    with pytest.raises(SemtokError, match="no such variant or model; there are vit, clip, siglip"):
+        commands.compare(line.root, ["vit", "blip"])
