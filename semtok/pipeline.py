@@ -330,7 +330,7 @@ _STAGES = (
             f"models.{partition}",
             "checks.outside_scores",
         ],
-        source=_SCORING,
+        source=("semtok/data/files.py", *_SCORING),
         modules=lambda params, partition: [
             "semtok.bench.outside_scoring",
             *(f"semtok.bench.{name}" for name in params.bench.benchmarks),

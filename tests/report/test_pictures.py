@@ -17,6 +17,7 @@ from semtok.report import chart, curve_grid, curves, forest, overlay, severity_c
 from semtok.report.headlines import headlines
 from semtok.tokens import shards
 from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
+from tests.report.boards import outside_board
 
 
 def near(pixels, colour, tolerance=3):
@@ -248,6 +249,22 @@ def test_many_variants_stand_in_rows_best_first_within_their_group(make_board, d
         assert marks[row.value.estimate, place].get_markerfacecolor() == (
             "white" if row.verdict == "undecided" else style.PALETTE[1]
         )
+
+
+def test_models_trained_elsewhere_are_squares_that_may_be_missing(board, drawn, tmp_path, read_png):
+    board = outside_board(board, "semantic")
+    chart.draw(board, tmp_path / "chart.png")
+    assert near(read_png(tmp_path / "chart.png"), style.PALETTE[1]) > 100
+    found, tasks = board.comparison, headlines(board.comparison.cases)
+    rows = [each for each in found.rows if (each.of, each.variant) != (tasks[0], "semantic")]
+    groups = {"Patches": ["vit", "semantic_permuted"]} | forest.outside(found.outside)
+    forest.draw(replace(found, rows=tuple(rows)), tasks, groups, tmp_path / "forest.png")
+    (figure,) = drawn
+    names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert names == ["Patches", "vit", "semantic_permuted", "Outside models", "semantic"]
+    marks = [len(panel.get_lines()) for panel in figure.axes]
+    assert marks[1] == marks[0] + 1
+    assert forest.outside([]) == {}
 
 
 def test_oracles_and_controls_are_listed_apart():
