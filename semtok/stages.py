@@ -235,14 +235,14 @@ def _leaderboard(context: Context) -> Summary:
     scores = {name: context.input(*pipeline.scores_of(params, name)) for name in names}
     board = leaderboard.build(
         scores,
-        context.params.bench.baseline,
-        context.params.bench.bootstrap,
-        context.params.bench.confidence,
-        models,
+        params.bench.baseline,
+        params.bench.bootstrap,
+        params.bench.confidence,
+        params.models,
     )
     leaderboard.write(board, context.staging)
     text.write(board, context.staging / "leaderboard.md")
-    charts.draw(board, context.params, scores, context.staging)
+    charts.draw(board, params, scores, context.staging)
     table = (context.staging / "leaderboard.md").read_text(encoding="utf-8")
     numbers = {"variants": len(board.costs), "outside models": len(board.outside)}
     return Summary(numbers, table, (charts.CHART, charts.CURVES))

@@ -106,6 +106,7 @@ def judged(
     paid |= {f"extraction_{name}": each for name, each in extraction.items()}
     # A variant may have no bias tables, but nothing works without the others.
     paid.pop("parameters_bias")
+    paid = {name: each for name, each in paid.items() if each is not None}  # nobody measured it
     wanted = _wanted(subject, images, asked).join(seeds, how="cross")
     tasks = wanted.select(*Task._fields, "seed").unique(maintain_order=True)
     demanding = [name for name in asked if benchmark.find(name).CLEARS_CHANCE]

@@ -120,5 +120,5 @@ def test_models_trained_elsewhere_are_told_apart(with_outside, tmp_path):
     lines = (tmp_path / "leaderboard.md").read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if "| semantic_permuted |" in line]
     assert all(line.endswith("|  | outside |") for line in rows[:-1])
-    assert rows[-1] == "| semantic_permuted | 49.0 | 800 | 90 | 0 | 4,000 |  |  |  |"
+    assert rows[-1] == "| semantic_permuted | 49.0 | 800 | 90 | 0 | 4,000 |  |  |  |  |"
     assert max(map(len, shown(with_outside).splitlines())) <= 100
