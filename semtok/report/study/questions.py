@@ -39,11 +39,13 @@ QUESTIONS = (
         "Predicted extraction",
         "What do regions and relations earn that models find? The models learned from the labels "
         "of train, which `vit` never saw; `vit_auxiliary` learned from the same ones as a task, at "
-        "weight 1, which was not tuned.",
+        "weight 1, which was not tuned. Superpixels are computed and need no labels.",
         _pairs(
             "regions_relations_predicted vit",
             "regions_predicted vit",
+            "regions_superpixels vit",
             "vit_relations_predicted vit",
+            "regions_predicted regions_superpixels",
             "regions_relations_predicted vit_auxiliary",
             "regions_predicted vit_auxiliary",
             "regions_relations_predicted vit_relations_predicted",
@@ -154,6 +156,7 @@ REGIONS = (
     "semantic",
     "regions_predicted",
     "regions_relations_predicted",
+    "regions_superpixels",
 )
 
 #: Gains over ViT that arXiv 2405.16401 reports, in percent or points: it does not say which.
