@@ -28,6 +28,8 @@ from semtok.params import DetectorSettings, ExtractorSettings
 from semtok.tables import read_table
 from tests.extract.little_scenes import ANNOTATED
 
+pytestmark = pytest.mark.slow
+
 PREDICTED = ExtractorSettings("detector", "geometry", {"detector": {"score": 0.05}})
 SETTINGS = DetectorSettings(
     folds=2, seed=0, steps=40, batch_size=8, learning_rate=0.01, image_size=64, width=16
@@ -53,7 +55,6 @@ def of_image(masks: pa.Table, image_id: int) -> list[dict]:
     return masks.filter(pc.equal(masks["image_id"], image_id)).to_pylist()
 
 
-@pytest.mark.slow
 def test_what_is_said_of_an_image_does_not_come_from_its_annotations(
     little_scenes, trained, tmp_path
 ):
@@ -99,7 +100,6 @@ def test_the_images_that_were_looked_at_are_of_other_folds_and_of_train(little_s
     assert set(seen["image_id"].to_pylist()) == set(image_ids)
 
 
-@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(little_scenes, trained, tmp_path):
     before = torch.get_rng_state()
     train(little_scenes.root, little_scenes.images(), little_scenes.masks(), SETTINGS, tmp_path)
@@ -126,7 +126,6 @@ def test_it_learns_and_tells(little_scenes, tmp_path):
     assert any(isinstance(each, Metrics) for each in events)
 
 
-@pytest.mark.slow
 def test_the_stage_says_how_good_and_how_dear_it_is(little_scenes, tmp_path):
     partition = little_scenes.partition("train", tmp_path / "artifact")
     val = little_scenes.partition("val", tmp_path / "artifact")

@@ -26,6 +26,8 @@ from semtok.params import DetectorSettings, ExtractorSettings, RelationModelSett
 from semtok.tables import read_table
 from tests.extract.little_scenes import ANNOTATED
 
+pytestmark = pytest.mark.slow
+
 #: So little is learned that everything has to be stated for anything to be right.
 _STATED = {"detector": {"score": 0.05}, "relation_model": {"score": 0.0, "relations": 60}}
 PREDICTED = ExtractorSettings("detector", "relation_model", _STATED)
@@ -112,7 +114,6 @@ def test_relations_among_masks_that_are_given_are_judged_as_their_model_is(
     assert 0 < clean["R@20"] < clean["R@100"]
 
 
-@pytest.mark.slow
 def test_each_kind_and_severity_has_its_row(little_scenes, line, tmp_path):
     events = []
     table = judged(little_scenes, line, tmp_path, 5, 0, 2, emit=events.append)

@@ -24,6 +24,8 @@ from semtok.params import ExtractorSettings, RelationModelSettings
 from semtok.tables import read_table
 from tests.extract.little_scenes import ANNOTATED
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = RelationModelSettings(
     folds=2, seed=0, steps=12, batch_size=8, learning_rate=0.005, crop_size=16, width=8
 )
@@ -51,7 +53,6 @@ def of_image(table: pa.Table, image_id: int) -> list[dict]:
     return table.filter(pc.equal(table["image_id"], image_id)).to_pylist()
 
 
-@pytest.mark.slow
 def test_what_is_said_of_an_image_does_not_come_from_its_annotations(
     little_scenes, trained, tmp_path
 ):

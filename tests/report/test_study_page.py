@@ -17,6 +17,8 @@ from semtok.report.study import page, published, questions
 from semtok.report.study.published import Published
 from semtok.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 REPO = Path(__file__).parents[2]
 IMAGES = 60
 TASKS = {
@@ -423,7 +425,6 @@ def test_aro_shows_the_mean_over_rows_and_how_few_groups_a_macro_average_has(par
     assert "ARO's" not in written(make(params, {"vit": 0.25, "regions": 0.5}), tmp_path)
 
 
-@pytest.mark.slow
 def test_the_same_scores_give_the_same_bytes(params, tmp_path):
     found = make(params, {"vit": 0.2, "regions": 0.5, "regions_bias": 0.6, "vit_bias": 0.3})
     for folder in ("one", "other"):
