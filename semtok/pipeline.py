@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 
+from semtok import inputs
 from semtok.errors import SemtokError
 from semtok.params import ANNOTATED, Params
 from semtok.stage import Key, Stage
@@ -65,87 +66,12 @@ def _unpartitioned(params: Params) -> None:
     return None
 
 
-def _by_detector(params: Params) -> list[str]:
-    return list(params.detectors)
-
-
 def _by_extractor(params: Params) -> list[str]:
     return [f"{name}-{split}" for name in params.extractors for split in params.data.splits]
 
 
-def _by_scored_extractor(params: Params) -> list[str]:
-    return list(params.extraction_scores)
-
-
 def _by_tokenizer(params: Params) -> list[str]:
     return [f"{name}-{split}" for name in params.tokenizers for split in params.data.splits]
-
-
-def _by_variant(params: Params) -> list[str]:
-    return list(params.variants)
-
-
-def _by_model(params: Params) -> list[str]:
-    return list(params.models)
-
-
-def _by_relation_model(params: Params) -> list[str]:
-    return list(params.relation_models)
-
-
-def _masks_inputs(params: Params, partition: str | None) -> list[Key]:
-    reads = params.extraction[str(partition)].masks
-    return [("images", None), ("index", None), *_model(reads)]
-
-
-def _scene_graphs_inputs(params: Params, partition: str | None) -> list[Key]:
-    reads = params.extraction[str(partition)].scene_graphs
-    return [("images", None), ("index", None), ("masks", partition), *_model(reads)]
-
-
-def _extraction_scores_inputs(params: Params, partition: str | None) -> list[Key]:
-    reads = params.extraction_scores[str(partition)]
-    truth = reads.truth.removeprefix("extraction/")
-    return [
-        ("images", None),
-        ("index", None),
-        *_model(reads.masks),
-        *_model(reads.scene_graphs),
-        ("masks", truth),
-        ("scene_graphs", truth),
-    ]
-
-
-def _model(reads: str) -> list[Key]:
-    """The stage and partition that trained what an extractor reads; none where that is `images`."""
-    stage, _, name = reads.partition("/")
-    return [(stage, name)] if name else []
-
-
-def _token_shards_inputs(params: Params, partition: str | None) -> list[Key]:
-    reads = params.token_shards[str(partition)].reads
-    if reads == "images":
-        return [("index", None), ("images", None)]
-    extraction = reads.removeprefix("extraction/")
-    return [("index", None), ("masks", extraction), ("scene_graphs", extraction)]
-
-
-def _checkpoint_inputs(params: Params, partition: str | None) -> list[Key]:
-    tokenizer = params.variants[str(partition)].tokenizer
-    return [
-        ("index", None),
-        ("token_shards", f"{tokenizer}-train"),
-        ("token_shards", f"{tokenizer}-val"),
-    ]
-
-
-def _scores_inputs(params: Params, partition: str | None) -> list[Key]:
-    tokenizer = params.variants[str(partition)].tokenizer
-    return [
-        ("index", None),
-        ("checkpoint", partition),
-        *(("token_shards", f"{tokenizer}-{split}") for split in params.data.splits[1:]),
-    ]
 
 
 _JSON = "semtok/json_files.py"
@@ -196,8 +122,8 @@ _STAGES = (
     Stage(
         name="detector",
         about="Networks that find the regions of an image, cross-fitted on annotated masks.",
-        partitions=_by_detector,
-        inputs=lambda params, partition: [("images", None), ("index", None)],
+        partitions=lambda params: list(params.detectors),
+        inputs=inputs.of_indexed_images,
         settings=lambda partition: [
             "data",
             f"extractors.{ANNOTATED}",
@@ -214,7 +140,7 @@ _STAGES = (
         name="masks",
         about="The regions that an extractor finds in each image.",
         partitions=_by_extractor,
-        inputs=_masks_inputs,
+        inputs=inputs.of_masks,
         settings=lambda partition: ["data", f"extractors.{_owner(partition)}", "checks.masks"],
         source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
         modules=lambda params, partition: [
@@ -226,8 +152,8 @@ _STAGES = (
     Stage(
         name="relation_model",
         about="Networks that say how two masks relate, cross-fitted on annotated relations.",
-        partitions=_by_relation_model,
-        inputs=lambda params, partition: [("images", None), ("index", None)],
+        partitions=lambda params: list(params.relation_models),
+        inputs=inputs.of_indexed_images,
         settings=lambda partition: [
             "data",
             f"extractors.{ANNOTATED}",
@@ -244,7 +170,7 @@ _STAGES = (
         name="scene_graphs",
         about="The relations that an extractor finds among an image's masks.",
         partitions=_by_extractor,
-        inputs=_scene_graphs_inputs,
+        inputs=inputs.of_scene_graphs,
         settings=lambda partition: [
             "data",
             f"extractors.{_owner(partition)}",
@@ -260,8 +186,8 @@ _STAGES = (
     Stage(
         name="extraction_scores",
         about="How well an extractor's models do on clean and on corrupted pictures.",
-        partitions=_by_scored_extractor,
-        inputs=_extraction_scores_inputs,
+        partitions=lambda params: list(params.extraction_scores),
+        inputs=inputs.of_extraction_scores,
         settings=lambda partition: [
             "data",
             f"extractors.{_owner(partition)}",
@@ -278,7 +204,7 @@ _STAGES = (
         name="token_shards",
         about="Token sets, ready to be memory-mapped in training.",
         partitions=_by_tokenizer,
-        inputs=_token_shards_inputs,
+        inputs=inputs.of_token_shards,
         settings=lambda partition: [
             "data",
             f"tokenizers.{_owner(partition)}",
@@ -295,8 +221,8 @@ _STAGES = (
     Stage(
         name="checkpoint",
         about="A trained image-text model.",
-        partitions=_by_variant,
-        inputs=_checkpoint_inputs,
+        partitions=lambda params: list(params.variants),
+        inputs=inputs.of_checkpoint,
         settings=lambda partition: [
             "encoder",
             "text",
@@ -310,8 +236,8 @@ _STAGES = (
     Stage(
         name="scores",
         about="What a model scores on each benchmark, case by case.",
-        partitions=_by_variant,
-        inputs=_scores_inputs,
+        partitions=lambda params: list(params.variants),
+        inputs=inputs.of_scores,
         settings=lambda partition: ["bench", "checks.scores"],
         source=_SCORING,
         modules=lambda params, partition: [
@@ -322,8 +248,8 @@ _STAGES = (
     Stage(
         name="outside_scores",
         about="What a model that was trained elsewhere scores, case by case.",
-        partitions=_by_model,
-        inputs=lambda params, partition: [("images", None), ("index", None)],
+        partitions=lambda params: list(params.models),
+        inputs=inputs.of_indexed_images,
         settings=lambda partition: [
             "data",
             "bench",

@@ -97,14 +97,14 @@ def read(path: Path, side: int) -> Image:
     Raises:
         SemtokError: it cannot be read.
     """
-    image = cv2.imread(str(path))
+    # Masks are of the pixels as stored, whichever way a viewer would turn them.
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise SemtokError(f"{path}: not a readable image; run the images stage again")
     scale = side / max(image.shape[:2])
     size = round(image.shape[1] * scale), round(image.shape[0] * scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    resized = cv2.resize(image, size, interpolation=method)
-    return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
 
 
 def _draw(
