@@ -4,6 +4,8 @@ import base64
 import json
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import cv2
@@ -85,6 +87,24 @@ def test_markdown_is_the_leaderboard_that_the_stage_writes(root, tmp_path):
 def test_json_and_markdown_are_not_printed_at_once(root):
     result = CliRunner().invoke(app, ["--project", str(root), "compare", "--json", "--markdown"])
     assert isinstance(result.exception, SemtokError) and "choose one" in str(result.exception)
+
+
+def test_a_full_disk_leaves_the_older_page_whole(root, tmp_path):
+    older = tmp_path / "older.html"
+    older.write_text("an older page")
+    limited = [
+        "import resource, signal, sys",
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))",
+        "from semtok.cli import main",
+        "sys.argv = ['semtok', '--project', sys.argv[1], 'compare', '--html', sys.argv[2]]",
+        "main()",
+    ]
+    command = [sys.executable, "-c", "\n".join(limited), str(root), str(older)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: ") and "Traceback" not in done.stderr
+    assert older.read_text() == "an older page" and list(tmp_path.iterdir()) == [older]
 
 
 def test_the_page_holds_the_numbers_of_json(root, page):

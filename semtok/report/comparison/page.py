@@ -78,7 +78,12 @@ def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) 
         words=cells.WORDS,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(html, encoding="utf-8")
+    partial = path.with_name(f"{path.name}.partial")  # a full disk must not cost an older page
+    try:
+        partial.write_text(html, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _headline(board: Leaderboard, tasks: Sequence[Task]) -> _Table:
