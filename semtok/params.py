@@ -2,20 +2,17 @@
 
 What every part shares is typed here. A backend (a data format, an extractor, a tokenizer, a
 benchmark, a suite of checks) brings a dataclass `Settings` of its own in its own file; its block
-of `params.yaml` stays a plain mapping until the backend hands it to `parse`.
+of `params.yaml` stays a plain mapping until the backend hands it to `semtok.parsing.parse`.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval, MinLen, MultipleOf
 
-from semtok.errors import SemtokError
-
-T = TypeVar("T")
+from semtok.parsing import parse, read
 
 #: Ranges that `parse` holds the numbers to.
 Count = Annotated[int, Gt(0)]
@@ -248,22 +245,6 @@ def load(path: Path) -> Params:
     return validate(read(path), path)
 
 
-def read(path: Path) -> Any:
-    """Read a YAML file as it is.
-
-    Raises:
-        SemtokError: it is missing or no YAML.
-    """
-    import yaml
-
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SemtokError(f"{path}: no such file; run inside a semtok project") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SemtokError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-
-
 def validate(raw: Any, path: Path) -> Params:
     """Turn what a `params.yaml` holds into settings.
 
@@ -279,47 +260,3 @@ def validate(raw: Any, path: Path) -> Params:
     params = parse(Params, raw, str(path))
     check(params, path)
     return params
-
-
-def parse(settings: type[T], raw: Any, where: str) -> T:
-    """Turn a plain mapping into the dataclass `settings`, strictly.
-
-    Args:
-        settings: the dataclass, possibly of further dataclasses.
-        raw: what YAML gave.
-        where: the place in the file, for the error message, e.g. `params.yaml: tokenizers.grid`.
-
-    Raises:
-        SemtokError: names every offending field and what was expected of it.
-    """
-    from pydantic import TypeAdapter, ValidationError, with_config
-
-    _forbid_unknown_keys(settings, with_config)
-    try:
-        return TypeAdapter(settings).validate_python(raw)
-    except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc']) or 'the whole block'}: "
-            f"{_expected(fault['type'], fault['msg'])}"
-            for fault in error.errors()
-        ]
-        raise SemtokError(f"{where}: {'; '.join(faults)}") from None
-
-
-def _expected(kind: str, message: str) -> str:
-    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        return "unknown key; remove it or check its spelling"
-    if kind in ("missing", "missing_argument"):
-        return "missing; add it"
-    return message[0].lower() + message[1:]
-
-
-def _forbid_unknown_keys(settings: Any, with_config: Any) -> None:
-    """pydantic ignores unknown keys of standard dataclasses unless each one says otherwise."""
-    if dataclasses.is_dataclass(settings) and isinstance(settings, type):
-        if "__pydantic_config__" not in vars(settings):
-            with_config(extra="forbid", strict=False)(settings)
-        for each in dataclasses.fields(settings):
-            _forbid_unknown_keys(each.type, with_config)
-    for argument in getattr(settings, "__args__", ()):
-        _forbid_unknown_keys(argument, with_config)

@@ -18,6 +18,7 @@ from semtok.context import Context
 from semtok.errors import SemtokError
 from semtok.events import Message, tell_all
 from semtok.params import Params
+from semtok.parsing import parse
 from semtok.report import summary
 from semtok.source import source_fingerprint, used_files
 from semtok.stage import Stage
@@ -110,7 +111,7 @@ def _check_settings(params: Params, path: Path) -> None:
         raise SemtokError(f"{path}: checks.{unknown[0]}: there is no such stage")
     for name in pipeline.stages():
         suite = importlib.import_module(f"semtok.checks.{name}")
-        settings.parse(suite.Settings, params.checks.get(name, {}), f"{path}: checks.{name}")
+        parse(suite.Settings, params.checks.get(name, {}), f"{path}: checks.{name}")
     for name, partition in pipeline.all_keys(params):
         for module in pipeline.stages()[name].modules(params, partition):
             if not _exists(module):

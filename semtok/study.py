@@ -11,6 +11,7 @@ from typing import Any
 from semtok import params
 from semtok.errors import SemtokError
 from semtok.params import Params
+from semtok.parsing import parse, read
 
 _HEADER = """\
 # Written by `semtok study {size}`: the settings of {file} over those that stood here.
@@ -107,7 +108,7 @@ def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 def _document(root: Path, size: str, source: Path | None) -> tuple[Path, dict[str, Any]]:
     """The file that has the size, and all settings."""
     file, study = _find(root, size)
-    base = params.read(root / "params.yaml")
+    base = read(root / "params.yaml")
     if not isinstance(base, Mapping):
         raise SemtokError(f"{root / 'params.yaml'}: no settings; git checkout params.yaml")
     kept = {name: block for name, block in base.items() if name not in study.replaced}
@@ -117,7 +118,7 @@ def _document(root: Path, size: str, source: Path | None) -> tuple[Path, dict[st
 
 def _find(root: Path, size: str) -> tuple[Path, Study]:
     paths = [root / "study.yaml", *sorted(root.glob("study_*.yaml"))]
-    studies = {path: params.parse(Study, params.read(path), str(path)) for path in paths}
+    studies = {path: parse(Study, read(path), str(path)) for path in paths}
     found = [path for path, study in studies.items() if size in study.sizes]
     if not found:
         known = ", ".join(each for study in studies.values() for each in study.sizes) or "none"

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from semtok.errors import SemtokError
 from semtok.json_files import read_json
-from semtok.params import VariantSettings, parse
+from semtok.params import VariantSettings
+from semtok.parsing import parse
 
 NAME = "costs.json"
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from semtok.checks.verdict import CheckResult, Verdict
 from semtok.errors import SemtokError
-from semtok.params import parse
+from semtok.parsing import parse
 from semtok.workspace import digest
 
 

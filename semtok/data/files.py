@@ -13,7 +13,8 @@ import pyarrow as pa
 from semtok.data import coco
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
-from semtok.params import DataSettings, Params, parse
+from semtok.params import DataSettings, Params
+from semtok.parsing import parse
 from semtok.tables import TableSchema, write_table
 from semtok.workspace import Workspace
 

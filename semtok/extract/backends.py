@@ -19,7 +19,7 @@ from semtok.data.rejects import Reject
 from semtok.errors import SemtokError
 from semtok.extract.corruptions import CLEAN, Corruption
 from semtok.extract.rle import Runs
-from semtok.params import parse
+from semtok.parsing import parse
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from semtok.models.clip_vision import ClipVisionEncoder
 from semtok.models.encoder import VisionConfig, VisualTokenEncoder
 from semtok.models.text import TextConfig, text_encoder
-from semtok.params import EncoderSettings, parse
+from semtok.params import EncoderSettings
+from semtok.parsing import parse
 from semtok.tokens.batch import TokenBatch
 
 _INITIAL_TEMPERATURE = 0.07

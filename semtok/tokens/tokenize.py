@@ -26,7 +26,7 @@ from semtok.data.rejects import Reject
 from semtok.errors import SemtokError
 from semtok.events import Progress
 from semtok.extract.corruptions import KINDS, Corruption, corrupt
-from semtok.params import parse
+from semtok.parsing import parse
 from semtok.sharding import Partition, rebuild
 from semtok.tables import REJECTED, TableSchema, read_table
 from semtok.tokens import shards

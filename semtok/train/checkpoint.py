@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from semtok.errors import SemtokError
 from semtok.models.image_text import ImageTextModel, ModelConfig
-from semtok.params import parse
+from semtok.parsing import parse
 from semtok.tables import write_table
 from semtok.tokens.collate import Collate
 from semtok.tokens.shards import TokenShards

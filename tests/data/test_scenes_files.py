@@ -27,7 +27,7 @@ from semtok.data.scenes.render import render
 from semtok.data.scenes.siblings import pair
 from semtok.errors import SemtokError
 from semtok.events import Event, Progress
-from semtok.params import parse
+from semtok.parsing import parse
 
 SETTINGS = Settings(seed=5, size=96, train=14, val=8)
 SPLITS = ("train2017", "val2017")

@@ -1,0 +1,69 @@
+"""YAML files and plain mappings -> dataclasses, strictly, with errors for people."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, TypeVar
+
+from semtok.errors import SemtokError
+
+T = TypeVar("T")
+
+
+def parse(settings: type[T], raw: Any, where: str) -> T:
+    """Turn a plain mapping into the dataclass `settings`, strictly.
+
+    Args:
+        settings: the dataclass, possibly of further dataclasses.
+        raw: what YAML gave.
+        where: the place in the file, for the error message, e.g. `params.yaml: tokenizers.grid`.
+
+    Raises:
+        SemtokError: names every offending field and what was expected of it.
+    """
+    from pydantic import TypeAdapter, ValidationError, with_config
+
+    _forbid_unknown_keys(settings, with_config)
+    try:
+        return TypeAdapter(settings).validate_python(raw)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc']) or 'the whole block'}: "
+            f"{_expected(fault['type'], fault['msg'])}"
+            for fault in error.errors()
+        ]
+        raise SemtokError(f"{where}: {'; '.join(faults)}") from None
+
+
+def read(path: Path) -> Any:
+    """Read a YAML file as it is.
+
+    Raises:
+        SemtokError: it is missing or no YAML.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SemtokError(f"{path}: no such file; run inside a semtok project") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SemtokError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _expected(kind: str, message: str) -> str:
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return "unknown key; remove it or check its spelling"
+    if kind in ("missing", "missing_argument"):
+        return "missing; add it"
+    return message[0].lower() + message[1:]
+
+
+def _forbid_unknown_keys(settings: Any, with_config: Any) -> None:
+    """pydantic ignores unknown keys of standard dataclasses unless each one says otherwise."""
+    if dataclasses.is_dataclass(settings) and isinstance(settings, type):
+        if "__pydantic_config__" not in vars(settings):
+            with_config(extra="forbid", strict=False)(settings)
+        for each in dataclasses.fields(settings):
+            _forbid_unknown_keys(each.type, with_config)
+    for argument in getattr(settings, "__args__", ()):
+        _forbid_unknown_keys(argument, with_config)
