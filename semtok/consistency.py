@@ -148,6 +148,42 @@ def _variants(params: Params) -> Faults:
         yield "bench.baseline", f"{params.bench.baseline!r} is no variant"
 
 
+def _biases(params: Params) -> Faults:
+    """A bias needs something that it speaks of, and a way of sharing its weights needs a bias."""
+    for name, variant in params.variants.items():
+        where = f"variants.{name}"
+        scheme = params.tokenizers.get(variant.tokenizer, {}).get("scheme")
+        for setting, schemes, what in _NOTHING_TO_BIAS:
+            if getattr(variant, setting) and scheme in schemes:
+                yield (
+                    f"{where}.{setting}",
+                    f"the tokenizer {variant.tokenizer} ({scheme}) knows no {what}; take the "
+                    "setting off the variant or give it another tokenizer",
+                )
+        if variant.bias_mode != "layer_head" and not (
+            variant.relation_bias or variant.neighbour_bias
+        ):
+            yield (
+                f"{where}.bias_mode",
+                "the variant has no bias; switch on relation_bias or neighbour_bias",
+            )
+        if variant.bias_mode == "predicate" and not variant.relation_bias:
+            yield f"{where}.bias_mode", "predicates have weights in relation_bias; switch it on"
+        if (variant.bias_mode == "fixed") != (variant.bias_value is not None):
+            yield (
+                f"{where}.bias_value",
+                "must be stated where bias_mode is fixed, and nowhere else",
+            )
+
+
+#: A setting of a variant, the tokenizers of ours for which it means nothing, and what these lack.
+#: Those that are not named here are refused by what their shards hold, when a training starts.
+_NOTHING_TO_BIAS = (
+    ("relation_bias", ("grid", "grid_mask_map"), "relations"),
+    ("neighbour_bias", ("grid", "grid_mask_map", "grid_relations"), "nearest neighbours"),
+)
+
+
 def _recipe(params: Params) -> Faults:
     for name in ("encoder", "text"):
         block = getattr(params, name)
@@ -168,6 +204,7 @@ _RULES = (
     _models,
     _extraction_scores,
     _variants,
+    _biases,
     _recipe,
 )
 

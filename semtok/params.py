@@ -27,6 +27,10 @@ Features = Literal["all", "shape", "none"]
 #: Our own encoder of token sets, or somebody else's vision transformer as a reference.
 VisionEncoder = Literal["tokens", "clip_vision"]
 
+#: How the weights of the additive bias are shared: a stated number, or learned ones, one for all
+#: heads and layers, one a head, one a head and layer, or one a predicate.
+BiasMode = Literal["fixed", "scalar", "head", "layer_head", "predicate"]
+
 #: What a patch model can be trained to predict besides: which patches share a mask, and the
 #: predicates of relations.
 Auxiliary = Literal["masks", "relations"]
@@ -192,6 +196,8 @@ class VariantSettings:
     features: Features = "all"  # control: what is left of a token's pixels
     auxiliary: tuple[Auxiliary, ...] = ()  # control: predicted in training, not an input
     encoder: VisionEncoder = "tokens"  # clip_vision: the reference, for patches alone
+    bias_mode: BiasMode = "layer_head"  # how the weights of both biases are shared
+    bias_value: float | None = None  # fixed: what a relation or neighbourhood adds to a score
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,34 @@ def test_the_projects_own_settings_are_right():
         (lambda p: p["bench"].update(splits=["val", "novel"]), "bench.splits: must be val, and"),
         (lambda p: p["variants"]["vit"].update(auxiliary=["masks"] * 2), "auxiliary: must not rep"),
         (
+            lambda p: p["variants"]["vit"].update(relation_bias=True),
+            "variants.vit.relation_bias: the tokenizer grid (grid) knows no relations; take",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(neighbour_bias=True),
+            "variants.vit.neighbour_bias: the tokenizer grid (grid) knows no nearest neighbours",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(bias_mode="head"),
+            "variants.vit.bias_mode: the variant has no bias; switch on relation_bias",
+        ),
+        (
+            lambda p: p["variants"]["semantic"].update(bias_mode="predicate", relation_bias=False),
+            "variants.semantic.bias_mode: predicates have weights in relation_bias",
+        ),
+        (
+            lambda p: p["variants"]["semantic"].update(bias_mode="fixed"),
+            "variants.semantic.bias_value: must be stated where bias_mode is fixed",
+        ),
+        (
+            lambda p: p["variants"]["semantic"].update(bias_value=1.0),
+            "variants.semantic.bias_value: must be stated where bias_mode is fixed",
+        ),
+        (
+            lambda p: p["variants"]["semantic"].update(bias_mode="layer"),
+            "variants.semantic.bias_mode: input should be 'fixed', 'scalar'",
+        ),
+        (
             lambda p: p["models"].update(vit={"transformers": "models/vit"}),
             "models.vit: a variant has that name",
         ),

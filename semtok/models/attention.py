@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semtok.params import BiasMode
 from semtok.tokens.batch import TokenBatch
 
 #: Which columns of `TokenBatch.edges` hold the two tokens of a biased pair: with subject s,
@@ -16,28 +17,66 @@ _RELATION_PAIRS = ((0, 1), (1, 0), (0, 3), (3, 0), (3, 1), (1, 3))
 
 
 class AdditiveBias(nn.Module):
-    """What is added to attention scores: learned weights times counts of joined pairs.
+    """What is added to attention scores: weights times counts of joined pairs.
 
     B[i, j] = relation[layer, head] * (relations between tokens i and j)
             + neighbour[layer, head] * (1 if j is among the nearest neighbours of i)
 
-    The rows and columns of [CLS] are 0. Weights start at 0, so training starts from plain
-    attention; another sharing of them (per layer, one scalar) is another shape of the tables.
+    The rows and columns of [CLS] are 0. Learned weights start at 0, so training starts from plain
+    attention. Who shares them is the mode, and with it the shape of the tables:
+
+    - `layer_head`: nobody, [depth, heads];
+    - `head`: the layers, [1, heads];
+    - `scalar`: all layers and heads, [1, 1];
+    - `predicate`: the same, but each predicate has a weight of its own, [predicates + 1, 1] by
+      predicate id, whose row 0 (unknown) stays 0. Neighbourhoods weigh as one more predicate would,
+      [1, 1].
+    - `fixed`: nothing is learned; both are a stated number.
+
+    Attributes:
+        relation: table of relations, a buffer outside the state where it is fixed.
+        neighbour: likewise, of nearest neighbours.
     """
 
-    def __init__(self, depth: int, heads: int, relations: bool, neighbours: bool) -> None:
-        """Start from no bias.
+    relation: Tensor | None
+    neighbour: Tensor | None
+
+    def __init__(
+        self,
+        depth: int,
+        heads: int,
+        relations: bool,
+        neighbours: bool,
+        mode: BiasMode = "layer_head",
+        predicates: int = 0,
+        value: float | None = None,
+    ) -> None:
+        """Start from no bias, or from the stated one.
 
         Args:
             depth: number of layers.
             heads: attention heads of a layer.
             relations: whether relations add to the scores.
             neighbours: whether nearest neighbours do.
+            mode: who shares the weights.
+            predicates: names in the vocabulary, for mode `predicate`.
+            value: of all weights, for mode `fixed`.
         """
         super().__init__()
-        self.relation = nn.Parameter(torch.zeros(depth, heads)) if relations else None
-        self.neighbour = nn.Parameter(torch.zeros(depth, heads)) if neighbours else None
+        rows, columns = {"layer_head": (depth, heads), "head": (1, heads)}.get(mode, (1, 1))
+        relation_rows = predicates + 1 if mode == "predicate" else rows
+        for name, wanted, length in (
+            ("relation", relations, relation_rows),
+            ("neighbour", neighbours, rows),
+        ):
+            if wanted and mode == "fixed":
+                assert value is not None, "params.yaml was checked for it"
+                self.register_buffer(name, torch.full((length, columns), value), persistent=False)
+            else:
+                table = nn.Parameter(torch.zeros(length, columns)) if wanted else None
+                self.register_parameter(name, table)
         self.depth = depth
+        self.mode = mode
 
     def forward(self, batch: TokenBatch, padding: Tensor | None) -> list[Tensor | None]:
         """The bias of each layer for a batch of token sets of N tokens, [CLS] put first.
@@ -53,20 +92,26 @@ class AdditiveBias(nn.Module):
         terms = []
         if self.relation is not None:
             pairs = batch.edges[:, :, _RELATION_PAIRS].flatten(1, 2)
-            terms.append((self.relation, pair_counts(pairs, tokens, self.relation.dtype)))
+            if self.mode == "predicate":
+                weights = F.embedding(batch.edges[..., 2].clamp(min=0), self.relation)
+                weights = weights.expand(-1, -1, len(_RELATION_PAIRS)).flatten(1)
+                terms.append((weights.new_ones(1, 1), pair_sums(pairs, tokens, weights)))
+            else:
+                terms.append((self.relation, pair_counts(pairs, tokens, self.relation.dtype)))
         if self.neighbour is not None:
             queries = torch.arange(tokens, device=batch.valid.device)[None, :, None]
             pairs = torch.stack([queries.expand_as(batch.neighbours), batch.neighbours], dim=-1)
             counts = pair_counts(pairs.flatten(1, 2), tokens, self.neighbour.dtype)
             terms.append((self.neighbour, counts))
         biases: list[Tensor | None] = []
-        for layer in range(self.depth):
+        # Layers that share their weights share the bias itself.
+        for layer in range(max((len(table) for table, _ in terms), default=1)):
             bias = padding
             for table, counts in terms:
                 term = table[layer, :, None, None] * counts[:, None]
                 bias = term if bias is None else bias + term
             biases.append(bias)
-        return biases
+        return biases if len(biases) == self.depth else biases * self.depth
 
 
 def pair_counts(pairs: Tensor, tokens: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -80,16 +125,30 @@ def pair_counts(pairs: Tensor, tokens: int, dtype: torch.dtype = torch.float32) 
     Returns:
         [B, N+1, N+1], with a first row and column of 0 for [CLS].
     """
+    # Sums of ones are exact, so the order of accumulation leaves the result the same, bit for bit.
+    return pair_sums(pairs, tokens, torch.ones_like(pairs[..., 0], dtype=dtype))
+
+
+def pair_sums(pairs: Tensor, tokens: int, weights: Tensor) -> Tensor:
+    """Add up the weights of each ordered pair of tokens.
+
+    Args:
+        pairs: [B, P, 2] int64, as for `pair_counts`.
+        tokens: N, as for `pair_counts`.
+        weights: [B, P], of each listed pair.
+
+    Returns:
+        [B, N+1, N+1], with a first row and column of 0 for [CLS].
+    """
     side = tokens + 1
     # [CLS] shifts the indices by one, which sends -1 to its row or column, cleared below.
     flat = (pairs[..., 0] + 1) * side + pairs[..., 1] + 1
-    counts = torch.zeros(len(pairs), side * side, dtype=dtype, device=pairs.device)
-    # Sums of ones are exact, so the order of accumulation leaves the result the same, bit for bit.
-    counts.scatter_add_(1, flat, torch.ones_like(flat, dtype=dtype))
-    counts = counts.view(-1, side, side)
-    counts[:, 0, :] = 0
-    counts[:, :, 0] = 0
-    return counts
+    sums = torch.zeros(len(pairs), side * side, dtype=weights.dtype, device=pairs.device)
+    sums.scatter_add_(1, flat, weights)
+    sums = sums.view(-1, side, side)
+    sums[:, 0, :] = 0
+    sums[:, :, 0] = 0
+    return sums
 
 
 def key_padding(valid: Tensor) -> Tensor | None:

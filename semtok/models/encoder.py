@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from semtok.models.attention import AdditiveBias, key_padding
 from semtok.models.transformer import block_flops, blocks
-from semtok.params import EncoderSettings, VisionEncoder
+from semtok.params import BiasMode, EncoderSettings, VisionEncoder
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
 
 _GEOMETRY = 5  # cx, cy, w, h, area
@@ -29,6 +29,8 @@ class VisionConfig:
         relation_bias: additive attention along relations.
         neighbour_bias: additive attention to nearest neighbours.
         encoder: which one.
+        bias_mode: how the weights of both biases are shared.
+        bias_value: that of mode `fixed`.
     """
 
     feature_dim: int
@@ -39,6 +41,8 @@ class VisionConfig:
     relation_bias: bool
     neighbour_bias: bool
     encoder: VisionEncoder = "tokens"
+    bias_mode: BiasMode = "layer_head"
+    bias_value: float | None = None
 
 
 class VisualTokenEncoder(nn.Module):
@@ -60,7 +64,13 @@ class VisualTokenEncoder(nn.Module):
         self.embedding = TokenEmbedding(vision, encoder.width)
         # [CLS], whose scores have no bias, is all that the last block computes.
         self.bias = AdditiveBias(
-            encoder.depth - 1, encoder.heads, vision.relation_bias, vision.neighbour_bias
+            encoder.depth - 1,
+            encoder.heads,
+            vision.relation_bias,
+            vision.neighbour_bias,
+            vision.bias_mode,
+            len(vision.predicates),
+            vision.bias_value,
         )
         self.settings = encoder
 

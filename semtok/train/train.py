@@ -164,6 +164,8 @@ def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> 
         relation_bias=variant.relation_bias,
         neighbour_bias=variant.neighbour_bias,
         encoder=variant.encoder,
+        bias_mode=variant.bias_mode,
+        bias_value=variant.bias_value,
     )
 
 

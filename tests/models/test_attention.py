@@ -1,4 +1,5 @@
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -7,17 +8,46 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semtok.models.attention import AdditiveBias, Attention, key_padding, pair_counts
+from semtok.params import BiasMode
 from semtok.tokens.links import patches_of_regions
 
-HEADS, DEPTH, WIDTH = 2, 3, 8
+HEADS, DEPTH, WIDTH, PREDICATES, VALUE = 2, 3, 8, 3, 0.75
+MODES = get_args(BiasMode)
+LEARNED = [mode for mode in MODES if mode != "fixed"]
+#: Numbers in the tables of relations and of neighbours.
+SIZES = {
+    "fixed": (0, 0),
+    "scalar": (1, 1),
+    "head": (HEADS, HEADS),
+    "layer_head": (DEPTH * HEADS, DEPTH * HEADS),
+    "predicate": (PREDICATES + 1, 1),
+}
 
 
-def drawn_bias(seed: int, relations: bool = True, neighbours: bool = True) -> AdditiveBias:
+def drawn_bias(
+    seed: int, relations: bool = True, neighbours: bool = True, mode: BiasMode = "layer_head"
+) -> AdditiveBias:
     torch.manual_seed(seed)
-    bias = AdditiveBias(DEPTH, HEADS, relations, neighbours).double()
+    value = VALUE if mode == "fixed" else None
+    bias = AdditiveBias(DEPTH, HEADS, relations, neighbours, mode, PREDICATES, value).double()
     for table in bias.parameters():
         torch.nn.init.normal_(table)
     return bias
+
+
+def weight_of(bias, table, layer, head, predicate=None):
+    """The weight of a relation, or of a neighbourhood (no predicate), by each mode's own words."""
+    match bias.mode:
+        case "fixed":
+            return VALUE
+        case "scalar":
+            return table.item()
+        case "head":
+            return table[0, head].item()
+        case "layer_head":
+            return table[layer, head].item()
+        case "predicate":
+            return table[0 if predicate is None else predicate, 0].item()
 
 
 def dense_reference(batch, bias, layer):
@@ -28,14 +58,14 @@ def dense_reference(batch, bias, layer):
         for head in range(HEADS):
             of_image = dense[image, head]
             if bias.relation is not None:
-                weight = bias.relation[layer, head].item()
-                for subject, object_, _, own in batch.edges[image].tolist():
+                for subject, object_, predicate, own in batch.edges[image].tolist():
+                    weight = weight_of(bias, bias.relation, layer, head, predicate)
                     for a, b in ((subject, object_), (subject, own), (own, object_)):
                         if a >= 0 and b >= 0:
                             of_image[a + 1, b + 1] += weight
                             of_image[b + 1, a + 1] += weight
             if bias.neighbour is not None:
-                weight = bias.neighbour[layer, head].item()
+                weight = weight_of(bias, bias.neighbour, layer, head)
                 for query, keys in enumerate(batch.neighbours[image].tolist()):
                     for key in keys:
                         if key >= 0:
@@ -67,12 +97,13 @@ def attention_reference(attention, x, bias):
     counts=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 6)), min_size=1, max_size=3),
     intangible=st.booleans(),
     switches=st.tuples(st.booleans(), st.booleans()),
+    mode=st.sampled_from(MODES),
 )
 def test_attention_with_bias_is_the_papers_formula(
-    regions_of, seed, counts, intangible, switches
+    regions_of, seed, counts, intangible, switches, mode
 ) -> None:
     batch = regions_of(seed, *map(list, zip(*counts, strict=True)), intangible=intangible)
-    bias = drawn_bias(seed, *switches)
+    bias = drawn_bias(seed, *switches, mode)
     attention = Attention(WIDTH, HEADS).double()
     x = torch.randn(len(batch), batch.valid.shape[1] + 1, WIDTH, dtype=torch.float64)
     for layer, ours in enumerate(bias(batch, key_padding(batch.valid))):
@@ -128,11 +159,31 @@ def test_pairs_are_counted_as_often_as_listed(seed, tokens, pairs) -> None:
     np.testing.assert_array_equal(pair_counts(torch.from_numpy(listed), tokens), expected)
 
 
-def test_training_starts_from_plain_attention(regions_of) -> None:
+@pytest.mark.parametrize("mode", LEARNED)
+def test_training_starts_from_plain_attention(regions_of, mode) -> None:
     batch = regions_of(0, [3, 3], [2, 2])
-    for bias in AdditiveBias(DEPTH, HEADS, relations=True, neighbours=True)(batch, None):
+    made = AdditiveBias(DEPTH, HEADS, True, True, mode, PREDICATES)(batch, None)
+    assert len(made) == DEPTH
+    for bias in made:
         assert bias is not None
         assert not bias.any()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_mode_learns_as_many_numbers_as_it_says(mode) -> None:
+    bias = drawn_bias(0, mode=mode)
+    tables = dict(bias.named_parameters())
+    sizes = [tables[name].numel() if name in tables else 0 for name in ("relation", "neighbour")]
+    assert tuple(sizes) == SIZES[mode]
+    assert bias.state_dict().keys() == tables.keys()
+
+
+def test_a_model_of_one_layer_has_no_layer_to_bias(regions_of) -> None:
+    for mode in MODES:
+        bias = AdditiveBias(
+            0, HEADS, True, True, mode, PREDICATES, 1.0 if mode == "fixed" else None
+        )
+        assert bias(regions_of(0, [3], [2]), None) == []
 
 
 def test_without_bias_and_padding_there_is_no_mask(regions_of) -> None:
@@ -142,9 +193,10 @@ def test_without_bias_and_padding_there_is_no_mask(regions_of) -> None:
     assert key_padding(uneven.valid).tolist() == [[[[0] * 6]], [[[0] * 5 + [-math.inf]]]]
 
 
-def test_gradients(regions_of) -> None:
+@pytest.mark.parametrize("mode", LEARNED)
+def test_gradients(regions_of, mode) -> None:
     batch = regions_of(1, [3, 2], [3, 1])
-    bias, attention = drawn_bias(1), Attention(WIDTH, HEADS).double()
+    bias, attention = drawn_bias(1, mode=mode), Attention(WIDTH, HEADS).double()
     x = torch.randn(2, batch.valid.shape[1] + 1, WIDTH, dtype=torch.float64, requires_grad=True)
 
     padding = key_padding(batch.valid)
@@ -158,10 +210,11 @@ def test_gradients(regions_of) -> None:
     assert torch.autograd.gradcheck(attend, (x, bias.relation, bias.neighbour))
 
 
+@pytest.mark.parametrize("mode", ["layer_head", "predicate"])
 @pytest.mark.parametrize("relations", [[0, 0], [4, 1]])
-def test_bias_works_in_mixed_precision(regions_of, relations) -> None:
+def test_bias_works_in_mixed_precision(regions_of, relations, mode) -> None:
     batch = regions_of(2, [3, 2], relations)
-    bias, attention = drawn_bias(2).float(), Attention(WIDTH, HEADS)
+    bias, attention = drawn_bias(2, mode=mode).float(), Attention(WIDTH, HEADS)
     x = torch.randn(2, batch.valid.shape[1] + 1, WIDTH)
     with torch.autocast("cpu", torch.bfloat16):
         found = attention(x, bias(batch, key_padding(batch.valid))[0])

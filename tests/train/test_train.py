@@ -61,6 +61,26 @@ def test_relations_of_patches_are_learned_by_the_same_blocks(arguments, tmp_path
     assert facts[0]["tokens_per_image"] == 4 < facts[1]["tokens_per_image"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "value", "numbers"),
+    [("fixed", 0.5, 0), ("scalar", None, 2), ("head", None, 4), ("predicate", None, 4 + 1)],
+)
+def test_a_bias_has_as_many_numbers_as_its_mode_says(
+    arguments, tmp_path, mode, value, numbers
+) -> None:
+    given = arguments(steps=4)
+    given["variant"] = replace(given["variant"], bias_mode=mode, bias_value=value)
+    weights = run(given, tmp_path)
+    assert json.loads((tmp_path / "training.json").read_text())["parameters"]["bias"] == numbers
+    bias = checkpoint.load(tmp_path).model.vision.bias
+    if mode == "fixed":
+        assert bias.relation.tolist() == bias.neighbour.tolist() == [[value]]
+    else:
+        assert torch.equal(bias.relation, weights["vision.bias.relation"])
+        # No training image has an unknown predicate: its weight stays 0.
+        assert bias.relation.count_nonzero() == bias.relation.numel() - (mode == "predicate")
+
+
 def test_patches_have_no_nearest_neighbours(arguments, tmp_path) -> None:
     given = arguments("grid_relations")
     wrong = given | {"variant": replace(given["variant"], neighbour_bias=True)}
