@@ -184,6 +184,36 @@ _NOTHING_TO_BIAS = (
 )
 
 
+def _clusters(params: Params) -> Faults:
+    """Clusters are equal parts of a grid of patches, which nothing else joins."""
+    for name, variant in params.variants.items():
+        where = f"variants.{name}.clusters"
+        if variant.clusters is None:
+            if variant.cluster_order != "semantic":
+                yield f"variants.{name}.cluster_order", "orders nothing; add clusters, or remove it"
+            continue
+        tokenizer = params.tokenizers[variant.tokenizer]
+        if tokenizer.get("scheme") not in _GRIDS:
+            yield where, f"needs as many tokens of each image; take a tokenizer of {_list(_GRIDS)}"
+        joined = ("intangible", "relation_bias", "neighbour_bias")
+        if asked := [each for each in joined if getattr(variant, each)]:
+            yield where, f"cuts through what relations join; take {_list(asked)} off the variant"
+        if variant.encoder != "tokens":
+            yield where, f"is of encoder: tokens alone; encoder: {variant.encoder} keeps its own"
+        if params.encoder.depth == 1:
+            yield where, "the last block has none; set encoder.depth to 2 or more"
+        size, patch_size = tokenizer.get("image_size"), variant.patch_size
+        if isinstance(size, int) and patch_size and (size // patch_size) ** 2 % variant.clusters:
+            yield where, f"must divide the {(size // patch_size) ** 2} patches of an image"
+
+
+_GRIDS = ("grid", "grid_mask_map", "grid_relations")
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
 def _recipe(params: Params) -> Faults:
     for name in ("encoder", "text"):
         block = getattr(params, name)
@@ -205,6 +235,7 @@ _RULES = (
     _extraction_scores,
     _variants,
     _biases,
+    _clusters,
     _recipe,
 )
 

@@ -31,6 +31,10 @@ VisionEncoder = Literal["tokens", "clip_vision"]
 #: heads and layers, one a head, one a head and layer, or one a predicate.
 BiasMode = Literal["fixed", "scalar", "head", "layer_head", "predicate"]
 
+#: What decides which tokens share a cluster: the keys (semantically equitable clustering), or a
+#: control instead: chance, their place in reading order, the first principal component of the keys.
+ClusterOrder = Literal["semantic", "random", "spatial", "principal"]
+
 #: What a patch model can be trained to predict besides: which patches share a mask, and the
 #: predicates of relations.
 Auxiliary = Literal["masks", "relations"]
@@ -198,6 +202,8 @@ class VariantSettings:
     encoder: VisionEncoder = "tokens"  # clip_vision: the reference, for patches alone
     bias_mode: BiasMode = "layer_head"  # how the weights of both biases are shared
     bias_value: float | None = None  # fixed: what a relation or neighbourhood adds to a score
+    clusters: Count | None = None  # patches attend within one of so many equal clusters (and [CLS])
+    cluster_order: ClusterOrder = "semantic"  # what the clusters are cut from; others are controls
 
 
 @dataclass(frozen=True)

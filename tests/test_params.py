@@ -248,6 +248,38 @@ def test_the_projects_own_settings_are_right():
             "variants.semantic.bias_mode: input should be 'fixed', 'scalar'",
         ),
         (
+            lambda p: p["variants"]["vit"].update(clusters=0),
+            "variants.vit.clusters: input should be greater than 0",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(clusters=3),
+            "variants.vit.clusters: must divide the 64 patches of an image",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(cluster_order="random"),
+            "variants.vit.cluster_order: orders nothing; add clusters, or remove it",
+        ),
+        (
+            lambda p: p["variants"]["semantic"].update(clusters=2),
+            "variants.semantic.clusters: needs as many tokens of each image; take a tokenizer of",
+        ),
+        (
+            lambda p: (
+                p["tokenizers"]["grid"].update(scheme="grid_relations"),
+                p["variants"]["vit"].update(clusters=4, relation_bias=True, intangible=True),
+            ),
+            "variants.vit.clusters: cuts through what relations join; take intangible, "
+            "relation_bias off the variant",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(clusters=4, encoder="clip_vision"),
+            "variants.vit.clusters: is of encoder: tokens alone; encoder: clip_vision keeps",
+        ),
+        (
+            lambda p: (p["variants"]["vit"].update(clusters=4), p["encoder"].update(depth=1)),
+            "variants.vit.clusters: the last block has none; set encoder.depth to 2 or more",
+        ),
+        (
             lambda p: p["models"].update(vit={"transformers": "models/vit"}),
             "models.vit: a variant has that name",
         ),

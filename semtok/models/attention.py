@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semtok.models.clusters import Clusters
 from semtok.params import BiasMode
 from semtok.tokens.batch import TokenBatch
 
@@ -189,6 +190,7 @@ class Attention(nn.Module):
         bias: Tensor | None = None,
         causal: bool = False,
         queries: int | None = None,
+        clusters: Clusters | None = None,
     ) -> Tensor:
         """Mix tokens.
 
@@ -197,13 +199,16 @@ class Attention(nn.Module):
             bias: added to the scores; broadcasts to [B, heads, Q, N].
             causal: whether a token sees itself and earlier ones only; excludes `bias`.
             queries: Q, how many of the first tokens to compute; all of them by default.
+            clusters: within which tokens attend; excludes the three above.
 
         Returns:
             [B, Q, width].
         """
         q = self.q(x[:, :queries]).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k, v = self.kv(x).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        if bias is not None:
-            bias = bias.to(q.dtype)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=causal)
+        if clusters is not None:
+            mixed = clusters.attend(q, k, v)
+        else:
+            bias = None if bias is None else bias.to(q.dtype)
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=causal)
         return self.out(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]

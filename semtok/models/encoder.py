@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semtok.models.attention import AdditiveBias, key_padding
+from semtok.models.clusters import Clusters
 from semtok.models.transformer import block_flops, blocks
-from semtok.params import BiasMode, EncoderSettings, VisionEncoder
+from semtok.params import BiasMode, ClusterOrder, EncoderSettings, VisionEncoder
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
 
 _GEOMETRY = 5  # cx, cy, w, h, area
@@ -31,6 +32,8 @@ class VisionConfig:
         encoder: which one.
         bias_mode: how the weights of both biases are shared.
         bias_value: that of mode `fixed`.
+        clusters: equal clusters of patches, within which they attend; None: no clusters.
+        cluster_order: what the clusters are cut from.
     """
 
     feature_dim: int
@@ -43,6 +46,8 @@ class VisionConfig:
     encoder: VisionEncoder = "tokens"
     bias_mode: BiasMode = "layer_head"
     bias_value: float | None = None
+    clusters: int | None = None
+    cluster_order: ClusterOrder = "semantic"
 
 
 class VisualTokenEncoder(nn.Module):
@@ -72,6 +77,10 @@ class VisualTokenEncoder(nn.Module):
             len(vision.predicates),
             vision.bias_value,
         )
+        self.clusters = [
+            Clusters(vision.clusters, vision.cluster_order, layer) if vision.clusters else None
+            for layer in range(encoder.depth - 1)
+        ]
         self.settings = encoder
 
     @property
@@ -91,8 +100,9 @@ class VisualTokenEncoder(nn.Module):
         """
         x = self.embedding(batch)
         padding = key_padding(batch.valid)
-        for block, bias in zip(self.blocks[:-1], self.bias(batch, padding), strict=True):
-            x = block(x, bias)
+        biases = self.bias(batch, padding)
+        for block, bias, clusters in zip(self.blocks[:-1], biases, self.clusters, strict=True):
+            x = block(x, bias, clusters=clusters)
         return x, padding
 
     def summarise(self, x: Tensor, padding: Tensor | None) -> Tensor:
@@ -108,9 +118,10 @@ class VisualTokenEncoder(nn.Module):
             intangible: how many of them are intangible: those have no pixels to embed.
         """
         width, ratio, keys = self.settings.width, self.settings.mlp_ratio, tokens + 1
+        pairs = [each.pairs(keys) if each else keys**2 for each in self.clusters]
         return (
             self.embedding.flops(tokens, intangible)
-            + (self.settings.depth - 1) * block_flops(width, ratio, queries=keys, keys=keys)
+            + sum(block_flops(width, ratio, keys, keys, each) for each in pairs)
             + block_flops(width, ratio, queries=1, keys=keys)
             + 2 * self.projection.weight.numel()
         )

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from semtok.models.attention import Attention
+from semtok.models.clusters import Clusters
 
 
 class Block(nn.Module):
@@ -29,9 +30,10 @@ class Block(nn.Module):
         bias: Tensor | None = None,
         causal: bool = False,
         queries: int | None = None,
+        clusters: Clusters | None = None,
     ) -> Tensor:
         """Transform tokens [B, N, width]; arguments and result as `Attention.forward`."""
-        mixed = self.attention(self.norm_attention(x), bias, causal, queries)
+        mixed = self.attention(self.norm_attention(x), bias, causal, queries, clusters)
         x = x[:, :queries] + mixed
         return x + self.mlp(self.norm_mlp(x))  # type: ignore[no-any-return]
 
@@ -60,7 +62,9 @@ def blocks(depth: int, width: int, heads: int, mlp_ratio: float) -> nn.ModuleLis
     return stack
 
 
-def block_flops(width: int, mlp_ratio: float, queries: int, keys: int) -> int:
+def block_flops(
+    width: int, mlp_ratio: float, queries: int, keys: int, pairs: int | None = None
+) -> int:
     """FLOPs of one block's matrix products; a multiply-add is two.
 
     Args:
@@ -68,8 +72,10 @@ def block_flops(width: int, mlp_ratio: float, queries: int, keys: int) -> int:
         mlp_ratio: hidden width of the MLP, in widths.
         queries: tokens that the block computes.
         keys: tokens that they attend to; causal attention counts those it masks.
+        pairs: scores that are computed, of which clusters leave some out; all by default.
     """
     query = 2 * width * (2 * width + 2 * round(width * mlp_ratio))  # q, output and MLP
     key = 2 * width * 2 * width  # k and v
     pair = 2 * width * 2  # a score, and its share of the mix of values
-    return queries * query + keys * key + queries * keys * pair
+    pairs = queries * keys if pairs is None else pairs
+    return queries * query + keys * key + pairs * pair

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from semtok.models.encoder import VisionConfig, VisualTokenEncoder
-from semtok.params import EncoderSettings
+from semtok.params import ClusterOrder, EncoderSettings
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
 
 BLOCKS = EncoderSettings(width=16, depth=2, heads=2, mlp_ratio=4.0, embedding=12)
@@ -18,8 +19,10 @@ MASKS = VisionConfig(16, None, True, (), False, False, False)
 SEMANTIC = VisionConfig(16, None, True, ("on", "under", "holding"), True, True, True)
 GRID_BIAS = VisionConfig(48, 4, False, ("on", "under", "holding"), False, True, False)
 GRID_RELATIONS = replace(GRID_BIAS, geometry=True, intangible=True)
+GRID_CLUSTERS = replace(GRID, clusters=2)
 VARIANTS = {
     "grid": GRID,
+    "grid_clusters": GRID_CLUSTERS,
     "grid_bias": GRID_BIAS,
     "grid_relations": GRID_RELATIONS,
     "masks": MASKS,
@@ -156,6 +159,34 @@ def test_relations_reach_a_patch_model_by_every_way_that_is_on(related_of) -> No
             assert torch.equal(changed, model(batch)) is not on, switch
 
 
+@pytest.mark.parametrize("order", get_args(ClusterOrder))
+def test_one_cluster_is_the_plain_model(patches_of, order) -> None:
+    batch = patches_of(4, 3)
+    one = encoder(replace(GRID, clusters=1, cluster_order=order))
+    torch.testing.assert_close(one(batch), encoder(GRID)(batch), rtol=1e-12, atol=1e-14)
+
+
+def test_every_layer_but_the_last_attends_within_clusters(patches_of) -> None:
+    """[CLS] sees everything; a patch sees what shares its cluster, and [CLS]."""
+    model = encoder(replace(GRID, clusters=2, cluster_order="spatial"))
+    x = torch.randn(1, 5, BLOCKS.width, dtype=torch.float64, requires_grad=True)
+    [clusters] = model.clusters
+    mixed = model.blocks[0].attention(x, clusters=clusters)
+    for token, seen in enumerate(([0, 1, 2, 3, 4], [0, 1, 2], [0, 1, 2], [0, 3, 4], [0, 3, 4])):
+        gradient = torch.autograd.grad(mixed[0, token].sum(), x, retain_graph=True)[0]
+        assert gradient[0].abs().sum(-1).nonzero().flatten().tolist() == seen
+
+
+@pytest.mark.parametrize("order", get_args(ClusterOrder))
+def test_a_clustered_image_does_not_depend_on_its_batch(patches_of, order) -> None:
+    batch = patches_of(6, 4)
+    model = encoder(replace(GRID, clusters=2, cluster_order=order))
+    together = model(batch)
+    for image in range(4):
+        alone = TokenBatch(**{name: each[[image]] for name, each in vars(batch).items()})
+        torch.testing.assert_close(model(alone)[0], together[image], rtol=1e-12, atol=1e-14)
+
+
 def test_an_intangible_token_shows_its_predicate(regions_of) -> None:
     batch = regions_of(0, [3, 1], [2, 4])
     embedding = encoder(SEMANTIC).embedding
@@ -185,6 +216,7 @@ def test_every_parameter_learns(regions_of, patches_of, related_of) -> None:
     for vision, batch in (
         (SEMANTIC, regions_of(0, [4, 3], [9, 9])),
         (GRID, patches_of(0, 2)),
+        (GRID_CLUSTERS, patches_of(0, 2)),
         (GRID_RELATIONS, related_of(0, [4, 3], [9, 9])),
     ):
         model = encoder(vision)
@@ -209,7 +241,7 @@ def test_all_variants_share_blocks_and_their_start() -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_flops_are_what_torch_counts(name, regions_of, patches_of, related_of) -> None:
     model = VisualTokenEncoder(VARIANTS[name], BLOCKS)
-    if name == "grid":
+    if name in ("grid", "grid_clusters"):
         batch = patches_of(0, 2)
     else:
         make = regions_of if VARIANTS[name].patches is None else related_of
