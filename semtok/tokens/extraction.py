@@ -26,10 +26,11 @@ class Extraction:
         mask_id: [M] int64, unique within the image, not negative.
         boxes: [M, 4] int64, tight x, y, w, h in pixels, w and h at least 1.
         areas: [M] int64 in pixels.
+        mask_scores: [M] float32.
         runs: the masks themselves, M uncompressed COCO RLEs.
         relations: [E, 2] int64, mask ids of subject and object.
         predicates: [E] names (dtype object).
-        scores: [E] float32.
+        scores: [E] float32, of the relations.
     """
 
     height: int
@@ -37,6 +38,7 @@ class Extraction:
     mask_id: Int
     boxes: Int
     areas: Int
+    mask_scores: NDArray[np.float32]
     runs: Runs
     relations: Int
     predicates: NDArray[Any]
@@ -68,6 +70,7 @@ class Extraction:
             mask_id=np.arange(len(runs)),
             boxes=rle.boxes(runs, heights),
             areas=rle.areas(runs),
+            mask_scores=np.ones(len(runs), np.float32),
             runs=runs,
             relations=np.array(relations, np.int64).reshape(-1, 2),
             predicates=np.array(predicates, object),
@@ -93,6 +96,7 @@ class ExtractionShard:
         self._mask_id = _numbers(table, "mask_id")
         self._boxes = np.stack([_numbers(table, name) for name in "xywh"], axis=1)
         self._areas = _numbers(table, "area")
+        self._mask_scores = table["score"].to_numpy()
         self._height, self._width = _numbers(table, "height"), _numbers(table, "width")
         counts = table["counts"].combine_chunks()
         self._counts = counts.flatten().to_numpy().astype(np.int64)
@@ -118,6 +122,7 @@ class ExtractionShard:
             mask_id=self._mask_id[masks],
             boxes=self._boxes[masks],
             areas=self._areas[masks],
+            mask_scores=self._mask_scores[masks],
             runs=Runs(self._counts[offsets[0] : offsets[-1]], offsets - offsets[0]),
             relations=self._relations[relations],
             predicates=self._predicates[relations],

@@ -13,7 +13,7 @@ import numpy as np
 from semtok.extract import rle
 from semtok.tables import TableSchema
 from semtok.tokens.extraction import Extraction
-from semtok.tokens.kept import largest_masks
+from semtok.tokens.kept import best_masks
 from semtok.tokens.rows import Int, UInt8
 from semtok.tokens.shards import pixels_schema
 
@@ -28,7 +28,7 @@ class Settings:
     """What the token sets are made of."""
 
     image_size: int  # pixels a side that the image is decoded to
-    max_masks: int  # the largest masks of an image are kept
+    max_masks: int  # the masks of an image with the highest scores are kept (kept.py)
 
 
 def schema(settings: Settings) -> TableSchema:
@@ -61,7 +61,7 @@ def owners(found: Extraction, most: int, size: int) -> Int:
     middle = 2 * np.arange(size) + 1
     rows, columns = (middle * side // (2 * size) for side in (found.height, found.width))
     owner = np.zeros((size, size), np.int64)
-    for number, mask in enumerate(largest_masks(found, most), start=1):
+    for number, mask in enumerate(best_masks(found, most), start=1):
         pixels = rle.decode(found.runs[mask], found.height, found.width)
         owner[pixels[np.ix_(rows, columns)] > 0] = number
     return owner

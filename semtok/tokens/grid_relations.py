@@ -14,7 +14,7 @@ from semtok.errors import SemtokError
 from semtok.tables import TableSchema
 from semtok.tokens.coverage import coverage
 from semtok.tokens.extraction import Extraction
-from semtok.tokens.kept import best_relations, largest_masks
+from semtok.tokens.kept import best_masks, best_relations
 from semtok.tokens.rows import Regions, RelatedPixels, UInt8
 from semtok.tokens.shards import related_pixels_schema
 
@@ -27,7 +27,7 @@ class Settings:
 
     image_size: int  # pixels a side that the image is decoded to
     cell_size: int  # pixels a side of the cells whose coverage is kept; divides every patch_size
-    max_masks: int  # the largest masks of an image are kept
+    max_masks: int  # the masks of an image with the highest scores are kept (kept.py)
     max_relations: int  # the relations of an image with the highest scores are kept
 
 
@@ -60,7 +60,7 @@ def tokenize(
     cells = settings.image_size // settings.cell_size
     token_sets = []
     for image, found in zip(images, extractions, strict=True):
-        kept = largest_masks(found, settings.max_masks)
+        kept = best_masks(found, settings.max_masks)
         size = np.array([found.width, found.height])
         # The box is the whole image: cells are the image's, not the mask's.
         whole = np.tile(np.append([0, 0], size), (len(kept), 1))

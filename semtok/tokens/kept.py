@@ -9,15 +9,29 @@ from semtok.tokens.extraction import Extraction
 from semtok.tokens.rows import Int
 
 
-def largest_masks(found: Extraction, most: int) -> Int:
-    """The largest masks: numbers (0..M-1), largest first, no more than `most`."""
-    return np.argsort(-found.areas, kind="stable")[:most]
+def best_masks(found: Extraction, most: int) -> Int:
+    """The masks with the highest scores, no more than `most`.
+
+    Of equally good ones the largest are kept, of equally large ones those of the lowest ids. So
+    where masks are annotations, all of score 1, these are the largest.
+
+    Returns:
+        Numbers (0..M-1), largest first, of equally large ones the lowest ids first.
+    """
+    largest = np.lexsort((found.mask_id, -found.areas))
+    if len(largest) <= most:
+        return largest
+    best = np.argsort(-found.mask_scores[largest], kind="stable")[:most]
+    return np.asarray(largest[np.sort(best)])
 
 
 def best_relations(
     found: Extraction, kept: Int, most: int
 ) -> tuple[NDArray[np.int16], tuple[str, ...]]:
-    """The relations among the kept masks, by falling score, no more than `most`.
+    """The relations among the kept masks with the highest scores, no more than `most`.
+
+    Of equally good ones the first are kept: scene graphs list them by the ids of subject and
+    object, then by predicate.
 
     Args:
         found: what an extractor found in one image.
@@ -25,7 +39,7 @@ def best_relations(
         most: how many.
 
     Returns:
-        Ends [E, 2] as positions in `kept`, and E predicates.
+        By falling score: ends [E, 2] as positions in `kept`, and E predicates.
     """
     if not len(found.relations):
         return np.empty((0, 2), np.int16), ()

@@ -16,7 +16,7 @@ from semtok.tables import TableSchema
 from semtok.tokens.coverage import coverage
 from semtok.tokens.crops import crops
 from semtok.tokens.extraction import Extraction
-from semtok.tokens.kept import best_relations, largest_masks
+from semtok.tokens.kept import best_masks, best_relations
 from semtok.tokens.rows import Int, Regions, UInt8
 from semtok.tokens.shards import regions_schema
 
@@ -29,7 +29,7 @@ class Settings:
 
     image_size: int  # pixels a side that the image is decoded to
     crop_size: int  # pixels a side that a mask's box is resampled to
-    max_masks: int  # the largest masks of an image are kept
+    max_masks: int  # the masks of an image with the highest scores are kept (kept.py)
     max_relations: int  # the relations of an image with the highest scores are kept
     neighbours: int  # K nearest masks that each mask knows
 
@@ -51,7 +51,7 @@ def tokenize(
         extractions: what was found in each: at least one mask.
         settings: of this tokenizer.
     """
-    kept = [largest_masks(each, settings.max_masks) for each in extractions]
+    kept = [best_masks(each, settings.max_masks) for each in extractions]
     counts = np.array([len(rows) for rows in kept])
     found = starts(np.array([len(each.areas) for each in extractions]))
     rows = np.concatenate(kept) + np.repeat(found[:-1], counts)

@@ -117,6 +117,14 @@ def test_the_largest_masks_are_kept():
     np.testing.assert_allclose(found.geometry[:, 4] * 64**2, [81, 49])
 
 
+def test_masks_of_higher_scores_are_kept_before_larger_ones():
+    found = replace(
+        extraction(squares(4, 9, 2, 7)), mask_scores=np.array([0.9, 0.2, 0.5, 0.5], np.float32)
+    )
+    made = tokenize(PIXELS, found, replace(SETTINGS, max_masks=2))
+    np.testing.assert_allclose(made.geometry[:, 4] * 64**2, [49, 16])
+
+
 def test_relations_name_the_kept_regions():
     # By area the regions are masks 1, 3, 0, 2; mask 2 is dropped.
     found = extraction(

@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -40,6 +41,9 @@ def test_loading_twice_gives_the_same_model(published, arguments, copied) -> Non
     assert (one.tokens, one.collate) == (other.tokens, other.collate)
     ids = one.text_tokenizer.encode(["a red box above a blue box."])
     assert torch.equal(one.model.encode_text(ids), other.model.encode_text(ids))
+    shards = one.open_shards(arguments("semantic")["val_shards"])
+    images = one.collate(shards.rows(np.arange(len(shards))))
+    assert torch.equal(one.model.encode_image(images), other.model.encode_image(images))
     for name in ("model.safetensors", "config.json", "text_tokenizer.json"):
         assert (published / name).read_bytes() == (copied / name).read_bytes()
 
