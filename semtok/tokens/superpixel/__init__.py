@@ -1,0 +1,1 @@
+"""Superpixel tokens."""
