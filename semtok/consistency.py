@@ -207,6 +207,27 @@ def _clusters(params: Params) -> Faults:
             yield where, f"must divide the {(size // patch_size) ** 2} patches of an image"
 
 
+def _encoders(params: Params) -> Faults:
+    """Encoders that cut the picture themselves need it, in a size that they can cut."""
+    for name, variant in params.variants.items():
+        tokenizer = params.tokenizers[variant.tokenizer]
+        if variant.encoder == "tokens":
+            continue
+        if tokenizer.get("scheme") != "grid":
+            yield (
+                f"variants.{name}.encoder",
+                f"{variant.encoder} reads patches alone; take a tokenizer of the scheme grid",
+            )
+        size = tokenizer.get("image_size")
+        if variant.encoder.startswith("secvit") and isinstance(size, int) and size % _SECVIT_SIDE:
+            yield (
+                f"variants.{name}.encoder",
+                f"{variant.encoder} halves the picture five times; take an image_size that "
+                f"{_SECVIT_SIDE} divides",
+            )
+
+
+_SECVIT_SIDE = 32
 _GRIDS = ("grid", "grid_mask_map", "grid_relations")
 
 
@@ -236,6 +257,7 @@ _RULES = (
     _variants,
     _biases,
     _clusters,
+    _encoders,
     _recipe,
 )
 

@@ -24,8 +24,11 @@ Severity = Annotated[int, Interval(ge=0, le=5)]
 #: nothing, so that geometry and relations alone tell of the image.
 Features = Literal["all", "shape", "none"]
 
-#: Our own encoder of token sets, or somebody else's vision transformer as a reference.
-VisionEncoder = Literal["tokens", "clip_vision"]
+#: Our own encoder of token sets, somebody else's vision transformer as a reference, or a SECViT,
+#: whose blocks have convolutions and no other variant's size.
+VisionEncoder = Literal[
+    "tokens", "clip_vision", "secvit_tiny", "secvit_t", "secvit_s", "secvit_b", "secvit_l"
+]
 
 #: How the weights of the additive bias are shared: a stated number, or learned ones, one for all
 #: heads and layers, one a head, one a head and layer, or one a predicate.
@@ -199,7 +202,7 @@ class VariantSettings:
     permute_relations: bool = False  # control: predicates, then ends, permuted within the image
     features: Features = "all"  # control: what is left of a token's pixels
     auxiliary: tuple[Auxiliary, ...] = ()  # control: predicted in training, not an input
-    encoder: VisionEncoder = "tokens"  # clip_vision: the reference, for patches alone
+    encoder: VisionEncoder = "tokens"  # the others read patches alone
     bias_mode: BiasMode = "layer_head"  # how the weights of both biases are shared
     bias_value: float | None = None  # fixed: what a relation or neighbourhood adds to a score
     clusters: Count | None = None  # patches attend within one of so many equal clusters (and [CLS])

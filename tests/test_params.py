@@ -276,6 +276,18 @@ def test_the_projects_own_settings_are_right():
             "variants.vit.clusters: is of encoder: tokens alone; encoder: clip_vision keeps",
         ),
         (
+            lambda p: p["variants"]["vit"].update(tokenizer="semantic", encoder="secvit_t"),
+            "variants.vit.encoder: secvit_t reads patches alone; take a tokenizer of the scheme",
+        ),
+        (
+            lambda p: (
+                p["tokenizers"]["grid"].update(image_size=144),
+                p["variants"]["vit"].update(encoder="secvit_t"),
+            ),
+            "variants.vit.encoder: secvit_t halves the picture five times; take an image_size that "
+            "32 divides",
+        ),
+        (
             lambda p: (p["variants"]["vit"].update(clusters=4), p["encoder"].update(depth=1)),
             "variants.vit.clusters: the last block has none; set encoder.depth to 2 or more",
         ),

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from semtok.errors import SemtokError
 from semtok.models.encoder import VisionConfig
+from semtok.models.pictures import assembled
 from semtok.models.transformer import block_flops
 from semtok.params import EncoderSettings
 from semtok.tokens.batch import TokenBatch
@@ -42,7 +43,7 @@ class ClipVisionEncoder(nn.Module):
         """
         super().__init__()
         assert vision.patches is not None
-        self._side = math.isqrt(vision.patches)
+        side = math.isqrt(vision.patches)
         self._patch = math.isqrt(vision.feature_dim // _CHANNELS)
         clip = _transformers()
         self.tower = clip.CLIPVisionModel(
@@ -51,7 +52,7 @@ class ClipVisionEncoder(nn.Module):
                 intermediate_size=round(encoder.width * encoder.mlp_ratio),
                 num_hidden_layers=encoder.depth,
                 num_attention_heads=encoder.heads,
-                image_size=self._side * self._patch,
+                image_size=side * self._patch,
                 patch_size=self._patch,
                 hidden_act="gelu",
             )
@@ -81,11 +82,7 @@ class ClipVisionEncoder(nn.Module):
 
     def contextualise(self, batch: TokenBatch) -> tuple[Tensor, None]:
         """Mix the N patches of each of B images: [B, N+1, width], [CLS] first; no padding."""
-        patches = batch.features.to(self.projection.weight.dtype) / 127.5 - 1
-        images, side, patch = len(patches), self._side, self._patch
-        grid = patches.view(images, side, side, patch, patch, _CHANNELS)
-        size = side * patch
-        pixels = grid.permute(0, 5, 1, 3, 2, 4).reshape(images, _CHANNELS, size, size)
+        pixels = assembled(batch.features, self.projection.weight.dtype)
         return self.tower(pixel_values=pixels).last_hidden_state, None
 
     def summarise(self, x: Tensor, padding: Tensor | None) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from semtok.models.clip_vision import ClipVisionEncoder
 from semtok.models.encoder import VisionConfig, VisualTokenEncoder
+from semtok.models.secvit_encoder import SecViTEncoder
 from semtok.models.text import TextConfig, text_encoder
 from semtok.params import EncoderSettings
 from semtok.parsing import parse
@@ -62,8 +63,7 @@ class ImageTextModel(nn.Module):
         self.config = config
         # Text first: with one seed every variant starts from the same text side and blocks.
         self.text = text_encoder(config.text, config.encoder.embedding)
-        reference = config.vision.encoder == "clip_vision"
-        encoder = ClipVisionEncoder if reference else VisualTokenEncoder
+        encoder = _ENCODERS.get(config.vision.encoder, SecViTEncoder)
         self.vision = encoder(config.vision, config.encoder)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / _INITIAL_TEMPERATURE)))
 
@@ -104,6 +104,13 @@ class ImageTextModel(nn.Module):
             "text": _size(self.text),
             "scale": self.log_scale.numel(),
         }
+
+
+#: By the setting `encoder`; every other one is a SECViT.
+_ENCODERS: dict[str, type[VisualTokenEncoder | ClipVisionEncoder | SecViTEncoder]] = {
+    "tokens": VisualTokenEncoder,
+    "clip_vision": ClipVisionEncoder,
+}
 
 
 def _size(module: nn.Module) -> int:

@@ -42,10 +42,10 @@ def save(
         folder: of this training alone; created.
         fingerprint: of all that the training's result depends on.
         position: how far it is.
-        model: its trainable parameters are kept; frozen ones are not.
+        model: its state is kept; frozen parameters, which are what they were, are not.
         optimizer: over them.
     """
-    tensors = {f"model.{name}": value.detach() for name, value in _trainable(model).items()}
+    tensors = {f"model.{name}": value for name, value in _state(model).items()}
     for number, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
     tensors |= {f"random.{name}": value for name, value in _random_states().items()}
@@ -86,7 +86,7 @@ def load(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (FileNotFoundError, SafetensorError):
         return None
-    _load_parameters(model, tensors)
+    _load_model(model, tensors)
     _load_moments(optimizer, tensors)
     torch.set_rng_state(tensors["random.cpu"])
     if torch.cuda.is_available() and "random.cuda" in tensors:
@@ -95,10 +95,10 @@ def load(
     return Position(json.loads(metadata["step"]), json.loads(metadata["seconds"]), history)
 
 
-def _load_parameters(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+def _load_model(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     with torch.no_grad():
-        for name, parameter in _trainable(model).items():
-            parameter.copy_(tensors[f"model.{name}"])
+        for name, value in _state(model).items():
+            value.copy_(tensors[f"model.{name}"])
 
 
 def _load_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -110,8 +110,10 @@ def _load_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) 
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def _trainable(model: nn.Module) -> dict[str, nn.Parameter]:
-    return {name: each for name, each in model.named_parameters() if each.requires_grad}
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    """What training changes: parameters, and the running means of batch norms."""
+    frozen = {name for name, each in model.named_parameters() if not each.requires_grad}
+    return {name: each for name, each in model.state_dict().items() if name not in frozen}
 
 
 def _random_states() -> dict[str, Tensor]:

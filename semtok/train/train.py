@@ -180,12 +180,12 @@ def _check_variant(variant: VariantSettings, rows: Rows, folder: Path) -> None:
     }[type(rows)]
     if variant.auxiliary:
         _check_auxiliary(variant, rows, folder)
-    if variant.encoder == "clip_vision" and not (
+    if variant.encoder != "tokens" and not (
         isinstance(rows, PixelRows) and rows.pixels.shape[-1] == 3
     ):
         raise SemtokError(
-            f"{folder}: holds more than pixels, which is all that encoder: clip_vision reads; "
-            "take the tokenizer grid"
+            f"{folder}: holds more than pixels, which is all that encoder: {variant.encoder} "
+            "reads; take the tokenizer grid"
         )
     if asked := [name for name in lacking if getattr(variant, name)]:
         what = "relations" if isinstance(rows, PixelRows) else "neighbours"
