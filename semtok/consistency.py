@@ -141,6 +141,12 @@ def _variants(params: Params) -> Faults:
         yield from _one_of(f"variants.{name}.tokenizer", variant.tokenizer, [*params.tokenizers])
         if len(set(variant.auxiliary)) < len(variant.auxiliary):
             yield f"variants.{name}.auxiliary", "must not repeat"
+        if variant.encoder == "clip_vision" and variant.registers:
+            yield (
+                f"variants.{name}.registers",
+                "must be 0: encoder: clip_vision is somebody else's and has none; "
+                "take encoder: tokens",
+            )
     for name in params.models:
         if name in params.variants:
             yield f"models.{name}", "a variant has that name; their scores lie side by side"
@@ -149,17 +155,9 @@ def _variants(params: Params) -> Faults:
 
 
 def _biases(params: Params) -> Faults:
-    """A bias needs something that it speaks of, and a way of sharing its weights needs a bias."""
+    """A way of sharing weights of a bias needs a bias."""
     for name, variant in params.variants.items():
         where = f"variants.{name}"
-        scheme = params.tokenizers.get(variant.tokenizer, {}).get("scheme")
-        for setting, schemes, what in _NOTHING_TO_BIAS:
-            if getattr(variant, setting) and scheme in schemes:
-                yield (
-                    f"{where}.{setting}",
-                    f"the tokenizer {variant.tokenizer} ({scheme}) knows no {what}; take the "
-                    "setting off the variant or give it another tokenizer",
-                )
         if variant.bias_mode != "layer_head" and not (
             variant.relation_bias or variant.neighbour_bias
         ):
@@ -176,11 +174,28 @@ def _biases(params: Params) -> Faults:
             )
 
 
+def _untold(params: Params) -> Faults:
+    """A setting that speaks of relations, neighbours or masks needs tokens that tell them."""
+    for name, variant in params.variants.items():
+        scheme = params.tokenizers.get(variant.tokenizer, {}).get("scheme")
+        for setting, schemes, what in _UNTOLD:
+            if getattr(variant, setting) and scheme in schemes:
+                yield (
+                    f"variants.{name}.{setting}",
+                    f"the tokenizer {variant.tokenizer} ({scheme}) knows no {what}; take the "
+                    "setting off the variant or give it another tokenizer",
+                )
+
+
 #: A setting of a variant, the tokenizers of ours for which it means nothing, and what these lack.
 #: Those that are not named here are refused by what their shards hold, when a training starts.
-_NOTHING_TO_BIAS = (
+_UNTOLD = (
+    ("intangible", ("grid", "grid_mask_map"), "relations"),
     ("relation_bias", ("grid", "grid_mask_map"), "relations"),
+    ("permute_relations", ("grid", "grid_mask_map"), "relations"),
     ("neighbour_bias", ("grid", "grid_mask_map", "grid_relations"), "nearest neighbours"),
+    ("auxiliary", ("grid", "grid_mask_map", "semantic"), "patches with masks"),
+    ("key_mask", ("grid", "grid_mask_map", "semantic"), "patches with masks"),
 )
 
 
@@ -198,6 +213,11 @@ def _clusters(params: Params) -> Faults:
         joined = ("intangible", "relation_bias", "neighbour_bias")
         if asked := [each for each in joined if getattr(variant, each)]:
             yield where, f"cuts through what relations join; take {_list(asked)} off the variant"
+        if variant.key_mask:
+            yield (
+                where,
+                "cuts all patches, whether a mask covers them; take key_mask off the variant",
+            )
         if variant.encoder != "tokens":
             yield where, f"is of encoder: tokens alone; encoder: {variant.encoder} keeps its own"
         if params.encoder.depth == 1:
@@ -255,6 +275,7 @@ _RULES = (
     _models,
     _extraction_scores,
     _variants,
+    _untold,
     _biases,
     _clusters,
     _encoders,

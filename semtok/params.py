@@ -38,6 +38,9 @@ BiasMode = Literal["fixed", "scalar", "head", "layer_head", "predicate"]
 #: control instead: chance, their place in reading order, the first principal component of the keys.
 ClusterOrder = Literal["semantic", "random", "spatial", "principal"]
 
+#: Whose keys attention reads: those of patches that a mask covers, or of all tokens (None).
+KeyMask = Literal["foreground"]
+
 #: What a patch model can be trained to predict besides: which patches share a mask, and the
 #: predicates of relations.
 Auxiliary = Literal["masks", "relations"]
@@ -207,6 +210,8 @@ class VariantSettings:
     bias_value: float | None = None  # fixed: what a relation or neighbourhood adds to a score
     clusters: Count | None = None  # patches attend within one of so many equal clusters (and [CLS])
     cluster_order: ClusterOrder = "semantic"  # what the clusters are cut from; others are controls
+    registers: Annotated[int, Ge(0)] = 0  # learned tokens that no image fills and nothing reads
+    key_mask: KeyMask | None = None  # foreground: nobody attends to patches that no mask covers
 
 
 @dataclass(frozen=True)

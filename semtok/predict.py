@@ -100,7 +100,10 @@ class Predictor:
         columns = set(self._tokenizer.schema(self._settings).columns.names)
         vision = self._checkpoint.model.config.vision
         return self._tokenizer.READS_EXTRACTION and (
-            vision.intangible or vision.relation_bias or not {"pixels", "edge_ends"} <= columns
+            vision.intangible
+            or vision.relation_bias
+            or vision.key_mask
+            or not {"pixels", "edge_ends"} <= columns
         )
 
     def embed_images(

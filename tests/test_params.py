@@ -272,6 +272,13 @@ def test_the_projects_own_settings_are_right():
             "relation_bias off the variant",
         ),
         (
+            lambda p: (
+                p["tokenizers"]["grid"].update(scheme="grid_relations"),
+                p["variants"]["vit"].update(clusters=4, key_mask="foreground"),
+            ),
+            "variants.vit.clusters: cuts all patches, whether a mask covers them; take key_mask",
+        ),
+        (
             lambda p: p["variants"]["vit"].update(clusters=4, encoder="clip_vision"),
             "variants.vit.clusters: is of encoder: tokens alone; encoder: clip_vision keeps",
         ),
@@ -290,6 +297,30 @@ def test_the_projects_own_settings_are_right():
         (
             lambda p: (p["variants"]["vit"].update(clusters=4), p["encoder"].update(depth=1)),
             "variants.vit.clusters: the last block has none; set encoder.depth to 2 or more",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(registers=-1),
+            "variants.vit.registers: input should",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(registers=4, encoder="clip_vision"),
+            "variants.vit.registers: must be 0: encoder: clip_vision is somebody else's",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(key_mask="background"),
+            "variants.vit.key_mask: input should be 'foreground'",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(key_mask="foreground"),
+            "variants.vit.key_mask: the tokenizer grid (grid) knows no patches with masks; take",
+        ),
+        (
+            lambda p: p["variants"]["semantic"].update(key_mask="foreground"),
+            "variants.semantic.key_mask: the tokenizer semantic (semantic) knows no patches with",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(intangible=True),
+            "variants.vit.intangible: the tokenizer grid (grid) knows no relations",
         ),
         (
             lambda p: p["models"].update(vit={"transformers": "models/vit"}),

@@ -84,7 +84,7 @@ def models(tmp_path_factory, images, masks) -> dict[str, Path]:
             ("on",),
         ),
     }
-    schemes["auxiliary"] = schemes["grid_relations"]
+    schemes["auxiliary"] = schemes["key_mask"] = schemes["grid_relations"]
     variants = {
         "grid": VariantSettings("grid", patch_size=8),
         "grid_relations": VariantSettings(
@@ -93,6 +93,9 @@ def models(tmp_path_factory, images, masks) -> dict[str, Path]:
         "semantic": VariantSettings("semantic", intangible=True, relation_bias=True),
         "auxiliary": VariantSettings(
             "grid_relations", patch_size=8, auxiliary=("masks", "relations")
+        ),
+        "key_mask": VariantSettings(
+            "grid_relations", patch_size=4, key_mask="foreground", registers=2
         ),
     }
     captions = pa.table(
@@ -174,6 +177,17 @@ def test_patches_with_relations_are_what_the_shards_give(models, images, masks):
     np.testing.assert_allclose(result.images, expected(folder, tokens), atol=1e-6)
     unrelated = predict(folder, images[:1], TEXTS, [as_rle(masks)])
     assert np.abs(result.images - unrelated.images).max() > 1e-4
+
+
+def test_masked_keys_are_those_that_the_given_masks_leave(models, images, masks):
+    folder = models["key_mask"]
+    assert Predictor(folder).needs_masks
+    result = predict(folder, images[:1], TEXTS, [as_rle(masks)])
+    settings = grid_relations.Settings(**GRID_RELATIONS)
+    tokens = grid_relations.tokenize([decode(images[0], SIZE)], [extraction(masks)], settings)
+    np.testing.assert_allclose(result.images, expected(folder, tokens), atol=1e-6)
+    everything = predict(folder, images[:1], TEXTS, [[]])  # nothing found: the whole image
+    assert np.abs(result.images - everything.images).max() > 1e-4
 
 
 def test_bytes_are_the_same_as_files(models, images, masks):

@@ -23,8 +23,8 @@ class AdditiveBias(nn.Module):
     B[i, j] = relation[layer, head] * (relations between tokens i and j)
             + neighbour[layer, head] * (1 if j is among the nearest neighbours of i)
 
-    The rows and columns of [CLS] are 0. Learned weights start at 0, so training starts from plain
-    attention. Who shares them is the mode, and with it the shape of the tables:
+    Rows and columns of [CLS] and registers are 0. Learned weights start at 0, so training starts
+    from plain attention. Who shares them is the mode, and with it the shape of the tables:
 
     - `layer_head`: nobody, [depth, heads];
     - `head`: the layers, [1, heads];
@@ -51,6 +51,7 @@ class AdditiveBias(nn.Module):
         mode: BiasMode = "layer_head",
         predicates: int = 0,
         value: float | None = None,
+        leading: int = 1,
     ) -> None:
         """Start from no bias, or from the stated one.
 
@@ -62,6 +63,7 @@ class AdditiveBias(nn.Module):
             mode: who shares the weights.
             predicates: names in the vocabulary, for mode `predicate`.
             value: of all weights, for mode `fixed`.
+            leading: tokens before those of the image: [CLS] and registers.
         """
         super().__init__()
         rows, columns = {"layer_head": (depth, heads), "head": (1, heads)}.get(mode, (1, 1))
@@ -78,16 +80,17 @@ class AdditiveBias(nn.Module):
                 self.register_parameter(name, table)
         self.depth = depth
         self.mode = mode
+        self.leading = leading
 
     def forward(self, batch: TokenBatch, padding: Tensor | None) -> list[Tensor | None]:
-        """The bias of each layer for a batch of token sets of N tokens, [CLS] put first.
+        """The bias of each layer for a batch of token sets of N tokens, C leading ones put first.
 
         Args:
             batch: the token sets.
             padding: `key_padding` of the batch, part of every layer's bias.
 
         Returns:
-            One a layer: [B, heads or 1, N+1 or 1, N+1], or None where it is 0 everywhere.
+            One a layer: [B, heads or 1, C+N or 1, C+N], or None where it is 0 everywhere.
         """
         tokens = batch.valid.shape[1]
         terms = []
@@ -104,6 +107,8 @@ class AdditiveBias(nn.Module):
             pairs = torch.stack([queries.expand_as(batch.neighbours), batch.neighbours], dim=-1)
             counts = pair_counts(pairs.flatten(1, 2), tokens, self.neighbour.dtype)
             terms.append((self.neighbour, counts))
+        if registers := self.leading - 1:
+            terms = [(table, F.pad(sums, (registers, 0, registers, 0))) for table, sums in terms]
         biases: list[Tensor | None] = []
         # Layers that share their weights share the bias itself.
         for layer in range(max((len(table) for table, _ in terms), default=1)):
@@ -152,20 +157,21 @@ def pair_sums(pairs: Tensor, tokens: int, weights: Tensor) -> Tensor:
     return sums
 
 
-def key_padding(valid: Tensor) -> Tensor | None:
-    """The bias that keeps attention off padding.
+def key_padding(valid: Tensor, leading: int = 1) -> Tensor | None:
+    """The bias that keeps attention off padding, and off whatever else is to be nobody's key.
 
     Args:
         valid: [B, N] bool, False for padding.
+        leading: C, tokens before those of the image, which always are keys: [CLS] and registers.
 
     Returns:
-        [B, 1, 1, N+1] float32, -inf for padding and 0 elsewhere, [CLS] first; None where there
-        is no padding, so that attention can take its fastest path.
+        [B, 1, 1, C+N] float32, -inf for padding and 0 elsewhere; None where there is no padding,
+        so that attention can take its fastest path.
     """
     if bool(valid.all()):
         return None
     padding = torch.zeros(valid.shape, device=valid.device).masked_fill_(~valid, float("-inf"))
-    return F.pad(padding, (1, 0))[:, None, None, :]
+    return F.pad(padding, (leading, 0))[:, None, None, :]
 
 
 class Attention(nn.Module):
@@ -212,3 +218,23 @@ class Attention(nn.Module):
             bias = None if bias is None else bias.to(q.dtype)
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=causal)
         return self.out(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def weights(
+        self, x: Tensor, bias: Tensor | None = None, clusters: Clusters | None = None
+    ) -> Tensor:
+        """What `forward` mixes values by: softmax(QK^T / sqrt(d) + B), written out.
+
+        Args:
+            x: [B, N, width].
+            bias: added to the scores; broadcasts to [B, heads, N, N].
+            clusters: as of `forward`.
+
+        Returns:
+            [B, heads, N, N], from each token (a row, of sum 1) to each.
+        """
+        q = self.q(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k = self.kv(x).unflatten(-1, (2, self.heads, -1))[:, :, 0].transpose(1, 2)
+        scores: Tensor = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+        if clusters is not None:
+            bias = clusters.bias(k)
+        return (scores if bias is None else scores + bias).softmax(dim=-1)

@@ -24,7 +24,7 @@ class Clusters:
         count: C, clusters of equal length.
         order: what they are cut from.
         layer: its number, which decides what order: random draws.
-        leading: how many of the first tokens belong to all clusters: [CLS].
+        leading: how many of the first tokens belong to all clusters: [CLS] and registers.
     """
 
     count: int
@@ -36,6 +36,15 @@ class Clusters:
         """Attention [B, H, N, d] of q, k, v [B, H, N, d], as `clustered_attention`."""
         order = cluster_order(k[:, :, self.leading :], self.order, self.layer)
         return clustered_attention(q, k, v, self.count, order, self.leading)
+
+    def bias(self, k: Tensor) -> Tensor:
+        """What `attend` is in dense attention: [B, H, N, N], -inf between clusters, else 0."""
+        order = cluster_order(k[:, :, self.leading :], self.order, self.layer)
+        place = torch.empty_like(order)
+        place.scatter_(2, order, torch.arange(order.shape[2], device=k.device).expand_as(order))
+        of_token = place // (order.shape[2] // self.count)
+        apart = F.pad(of_token[..., :, None] != of_token[..., None, :], (self.leading, 0) * 2)
+        return torch.zeros_like(apart, dtype=k.dtype).masked_fill_(apart, float("-inf"))
 
     def pairs(self, tokens: int) -> int:
         """How many scores are computed among N tokens, the leading ones counted."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from semtok.models.attention import AdditiveBias, key_padding
 from semtok.models.clusters import Clusters
+from semtok.models.registers import registers
 from semtok.models.transformer import block_flops, blocks
 from semtok.params import BiasMode, ClusterOrder, EncoderSettings, VisionEncoder
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
@@ -34,6 +35,8 @@ class VisionConfig:
         bias_value: that of mode `fixed`.
         clusters: equal clusters of patches, within which they attend; None: no clusters.
         cluster_order: what the clusters are cut from.
+        registers: learned tokens between [CLS] and the image's (arXiv 2309.16588).
+        key_mask: whether attention reads foreground tokens alone (arXiv 2404.18152).
     """
 
     feature_dim: int
@@ -48,6 +51,8 @@ class VisionConfig:
     bias_value: float | None = None
     clusters: int | None = None
     cluster_order: ClusterOrder = "semantic"
+    registers: int = 0
+    key_mask: bool = False
 
 
 class VisualTokenEncoder(nn.Module):
@@ -67,6 +72,7 @@ class VisualTokenEncoder(nn.Module):
         self.projection = nn.Linear(encoder.width, encoder.embedding, bias=False)
         nn.init.normal_(self.projection.weight, std=encoder.width**-0.5)
         self.embedding = TokenEmbedding(vision, encoder.width)
+        self.leading = 1 + vision.registers
         # [CLS], whose scores have no bias, is all that the last block computes.
         self.bias = AdditiveBias(
             encoder.depth - 1,
@@ -76,12 +82,16 @@ class VisualTokenEncoder(nn.Module):
             vision.bias_mode,
             len(vision.predicates),
             vision.bias_value,
+            self.leading,
         )
         self.clusters = [
-            Clusters(vision.clusters, vision.cluster_order, layer) if vision.clusters else None
+            Clusters(vision.clusters, vision.cluster_order, layer, self.leading)
+            if vision.clusters
+            else None
             for layer in range(encoder.depth - 1)
         ]
         self.settings = encoder
+        self._key_mask = vision.key_mask
 
     @property
     def shared(self) -> nn.ModuleList:
@@ -93,13 +103,13 @@ class VisualTokenEncoder(nn.Module):
         return self.summarise(*self.contextualise(batch))
 
     def contextualise(self, batch: TokenBatch) -> tuple[Tensor, Tensor | None]:
-        """Mix the N tokens of each of B images.
+        """Mix the N tokens of each of B images with C leading ones: [CLS], then registers.
 
         Returns:
-            [B, N+1, width], [CLS] first: what the last block reads; and `key_padding` of the batch.
+            [B, C+N, width], what the last block reads; and `key_padding` of the batch.
         """
         x = self.embedding(batch)
-        padding = key_padding(batch.valid)
+        padding = key_padding(self._keys(batch), self.leading)
         biases = self.bias(batch, padding)
         for block, bias, clusters in zip(self.blocks[:-1], biases, self.clusters, strict=True):
             x = block(x, bias, clusters=clusters)
@@ -110,14 +120,21 @@ class VisualTokenEncoder(nn.Module):
         cls = self.blocks[-1](x, padding, queries=1)[:, 0]
         return F.normalize(self.projection(self.norm(cls)), dim=-1)
 
+    def _keys(self, batch: TokenBatch) -> Tensor:
+        """Which tokens attention may read, [B, N] bool."""
+        if not self._key_mask:
+            return batch.valid
+        assert batch.foreground is not None, "training has refused such tokens"
+        return batch.valid & batch.foreground
+
     def flops(self, tokens: int, intangible: int = 0) -> int:
         """FLOPs of encoding one image, matrix products alone; a multiply-add is two.
 
         Args:
-            tokens: of the image, [CLS] and padding not counted.
+            tokens: of the image; [CLS], registers and padding not counted. Masked keys are.
             intangible: how many of them are intangible: those have no pixels to embed.
         """
-        width, ratio, keys = self.settings.width, self.settings.mlp_ratio, tokens + 1
+        width, ratio, keys = self.settings.width, self.settings.mlp_ratio, self.leading + tokens
         pairs = [each.pairs(keys) if each else keys**2 for each in self.clusters]
         return (
             self.embedding.flops(tokens, intangible)
@@ -157,9 +174,10 @@ class TokenEmbedding(nn.Module):
                 nn.init.normal_(table, std=width**-0.5)
         nn.init.normal_(self.features.weight, std=vision.feature_dim**-0.5)
         nn.init.zeros_(self.features.bias)
+        self.registers = registers(vision.registers, width) if vision.registers else None
 
     def forward(self, batch: TokenBatch) -> Tensor:
-        """Embed B token sets of N tokens: [B, N+1, width], [CLS] first."""
+        """Embed B token sets of N tokens: [B, C+N, width], [CLS] and registers first."""
         x = self._content(batch) + F.embedding(batch.kind, self.kind)
         if self.position is not None:
             # Patches come first. A token behind them stands for a relation, which has no place in
@@ -168,7 +186,8 @@ class TokenEmbedding(nn.Module):
         if self.geometry is not None:
             placed = self.geometry(batch.geometry[:, self._patches :].to(self.kind.dtype))
             x = x + F.pad(placed, (0, 0, self._patches, 0))
-        return torch.cat([self.cls.expand(len(x), 1, -1), x], dim=1)
+        leading = [self.cls[None]] if self.registers is None else [self.cls[None], self.registers]
+        return torch.cat([*(each.expand(len(x), -1, -1) for each in leading), x], dim=1)
 
     @property
     def _patches(self) -> int:

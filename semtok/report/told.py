@@ -26,7 +26,10 @@ def told(params: Params, variant: str) -> str:
     """
     settings = params.variants[variant]
     reads = params.token_shards[f"{settings.tokenizer}-{params.data.splits[0]}"].reads
-    if reads == "images" or settings.auxiliary:
+    # Beside patches, masks only say what relations and key masks are about.
+    beside = params.tokenizers[settings.tokenizer]["scheme"] == "grid_relations"
+    asked = settings.intangible or settings.relation_bias or settings.key_mask
+    if reads == "images" or (beside and not asked):
         return ""
     extraction = params.extraction[reads.removeprefix("extraction/")]
     extractor = params.extractors[extraction.extractor]

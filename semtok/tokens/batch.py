@@ -1,6 +1,6 @@
 """The one structure that models see, whatever the tokenizer was."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,6 +32,8 @@ class TokenBatch:
             intangible token. -1: no such end. Several edges may join one pair, and a relation
             whose ends are several patches has several edges. Padding rows are all -1.
         neighbours: [B, N, K] int64, positions of the K nearest tangible tokens, -1 = none.
+        foreground: [B, N] bool, False for padding and for patches that no mask covers; None where
+            the tokenizer does not tell which those are.
     """
 
     features: Tensor
@@ -40,6 +42,7 @@ class TokenBatch:
     valid: Tensor
     edges: Tensor
     neighbours: Tensor
+    foreground: Tensor | None = None
 
     def __len__(self) -> int:
         """The number of images."""
@@ -47,14 +50,5 @@ class TokenBatch:
 
     def to(self, device: torch.device | str) -> "TokenBatch":
         """The same batch on another device."""
-        return TokenBatch(*(each.to(device) for each in self._tensors()))
-
-    def _tensors(self) -> tuple[Tensor, ...]:
-        return (
-            self.features,
-            self.geometry,
-            self.kind,
-            self.valid,
-            self.edges,
-            self.neighbours,
-        )
+        told = {name: each for name, each in vars(self).items() if each is not None}
+        return replace(self, **{name: each.to(device) for name, each in told.items()})

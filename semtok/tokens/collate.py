@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from semtok.errors import SemtokError
 from semtok.params import Features
 from semtok.tokens.batch import INTANGIBLE, PATCH, TANGIBLE, TokenBatch
-from semtok.tokens.links import edges_of_patches
+from semtok.tokens.links import covered_patches, edges_of_patches
 from semtok.tokens.permutation import permute
 from semtok.tokens.rows import Int, PixelRows, RegionRows, RelatedPixelRows, Rows, UInt8
 
@@ -89,7 +89,8 @@ def _relate(patches: TokenBatch, regions: RegionRows, intangible: bool) -> Token
     )
     edges = np.full((images, counts.max(), 4), -1, np.int64)
     edges[_places(counts)] = rows
-    patches = replace(patches, edges=torch.from_numpy(edges))
+    foreground = torch.from_numpy(covered_patches(regions, math.isqrt(tokens)))
+    patches = replace(patches, edges=torch.from_numpy(edges), foreground=foreground)
     if not intangible:
         return patches
     most = int(regions.edge_counts.max())
@@ -107,6 +108,7 @@ def _relate(patches: TokenBatch, regions: RegionRows, intangible: bool) -> Token
         kind=torch.cat([patches.kind, torch.from_numpy(kind)], dim=1),
         valid=torch.cat([patches.valid, torch.from_numpy(kind == INTANGIBLE)], dim=1),
         neighbours=patches.neighbours.new_empty((images, tokens + most, 0)),
+        foreground=torch.cat([foreground, torch.from_numpy(kind == INTANGIBLE)], dim=1),
     )
 
 

@@ -41,6 +41,23 @@ def patches_of_regions(cells: UInt8, side: int) -> NDArray[np.bool_]:
     return chosen
 
 
+def covered_patches(regions: RegionRows, side: int) -> NDArray[np.bool_]:
+    """The patches that some region covers, however little of them: the foreground.
+
+    Args:
+        regions: of B images; their `features` are coverages of cells.
+        side: patches a side; divides the cells a side.
+
+    Returns:
+        [B, side*side] bool.
+    """
+    first = np.cumsum(regions.region_counts) - regions.region_counts
+    cells = np.maximum.reduceat(regions.features, first, axis=0)
+    step = round(cells.shape[1] ** 0.5) // side
+    patches = cells.reshape(-1, side, step, side, step).any(axis=(2, 4))
+    return np.asarray(patches.reshape(-1, side**2))
+
+
 def edges_of_patches(regions: RegionRows, side: int, own: Int | None) -> tuple[Int, Int]:
     """What relations among regions become among patches.
 

@@ -39,7 +39,7 @@ class Objective(nn.Module):
             texts = model.encode_text(batch.ids.to(device))
         losses = [info_nce(images.float(), texts.float(), model.logit_scale)]
         if batch.targets is not None:
-            targets, patches = batch.targets.to(device), x[:, 1:]
+            targets, patches = batch.targets.to(device), x[:, model.vision.leading :]
             with mixed_precision(device):
                 losses += [
                     _OF_HEAD[name](head, patches, targets) for name, head in self.heads.items()

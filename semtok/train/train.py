@@ -168,6 +168,8 @@ def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> 
         bias_value=variant.bias_value,
         clusters=variant.clusters,
         cluster_order=variant.cluster_order,
+        registers=variant.registers,
+        key_mask=variant.key_mask is not None,
     )
 
 
@@ -178,6 +180,11 @@ def _check_variant(variant: VariantSettings, rows: Rows, folder: Path) -> None:
         RelatedPixelRows: ("neighbour_bias",),
         RegionRows: (),
     }[type(rows)]
+    if variant.key_mask and not isinstance(rows, RelatedPixelRows):
+        raise SemtokError(
+            f"{folder}: has no patches with masks, which key_mask: foreground reads; "
+            "take the tokenizer grid_relations"
+        )
     if variant.auxiliary:
         _check_auxiliary(variant, rows, folder)
     if variant.encoder != "tokens" and not (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from semtok import params as settings
-from semtok.params import ExtractionSettings, ExtractorSettings
+from semtok.params import ExtractionSettings, ExtractorSettings, VariantSettings
 from semtok.report.told import told
 
 PARAMS = settings.load(Path(__file__).parents[2] / "params.yaml")
@@ -37,5 +37,13 @@ def test_the_backends_decide(masks, scene_graphs, models, who, name):
     )
     assert told(params, "semantic") == who
     assert told(params, "vit") == ""
-    trained = replace(params.variants["semantic"], auxiliary=("masks",))
-    assert told(replace(params, variants={"semantic": trained}), "semantic") == ""
+    tokenizers = {"semantic": {"scheme": "grid_relations"}}
+    for change, wanted in (
+        ({"auxiliary": ("masks",)}, ""),
+        ({"auxiliary": ("masks",), "key_mask": "foreground"}, who),
+        ({"intangible": True}, who),
+        ({"relation_bias": True}, who),
+    ):
+        variant = VariantSettings("semantic", patch_size=16, **change)
+        beside = replace(params, tokenizers=tokenizers, variants={"beside": variant})
+        assert told(beside, "beside") == wanted

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from semtok.errors import SemtokError
 from semtok.tokens.batch import INTANGIBLE, PATCH, TANGIBLE, TokenBatch
 from semtok.tokens.collate import Collate
-from semtok.tokens.links import edges_of_patches
+from semtok.tokens.links import covered_patches, edges_of_patches
 from semtok.tokens.permutation import permute
 from semtok.tokens.rows import PixelRows, pack
 from tests.tokens.conftest import NAMES
@@ -93,6 +93,9 @@ def test_relations_come_to_patches(random_related, counts, intangible, seed):
             behind = getattr(found, name)[image, 4:][:own]
             torch.testing.assert_close(behind, getattr(regions, name)[image, count:][:own])
         assert not found.features[image, 4:].any()
+        assert found.foreground[image, 4:].equal(found.valid[image, 4:])
+    wanted = torch.from_numpy(covered_patches(rows.regions, 2))
+    torch.testing.assert_close(found.foreground[:, :4], wanted)
     of_image, edges = edges_of_patches(
         rows.regions,
         2,

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semtok.errors import SemtokError
-from semtok.tokens.links import edges_of_patches, patches_of_regions
-from semtok.tokens.rows import pack
+from semtok.tokens.links import covered_patches, edges_of_patches, patches_of_regions
+from semtok.tokens.rows import Regions, pack
 
 COUNTS = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 4)), min_size=1, max_size=4)
 LEVELS = st.sampled_from([0, 1, 100, 127, 128, 255])
@@ -33,6 +33,32 @@ def test_patches_are_those_covered_by_half_or_else_the_one_covered_most(sizes, d
     flat = np.array(cells, np.uint8).reshape(-1, across**2)
     found = patches_of_regions(flat, side)
     assert [set(np.flatnonzero(each)) for each in found] == [patches(each, side) for each in cells]
+
+
+@given(st.sampled_from([(4, 4), (4, 2), (4, 1), (6, 3)]), st.data())
+def test_the_foreground_is_what_any_mask_covers_anything_of(sizes, data):
+    across, side = sizes
+    row = st.lists(st.sampled_from([0, 0, 0, 1, 255]), min_size=across, max_size=across)
+    masks = st.lists(st.lists(row, min_size=across, max_size=across), min_size=1, max_size=3)
+    images, step = data.draw(st.lists(masks, min_size=1, max_size=3)), across // side
+    nothing = np.empty((0, 2), np.int16)
+    sets = [
+        Regions(
+            np.array(each, np.uint8).reshape(len(each), -1),
+            np.zeros((len(each), 5), np.float32),
+            np.empty((len(each), 0), np.int16),
+            nothing,
+            (),
+        )
+        for each in (np.reshape(image, (-1, across**2)) for image in images)
+    ]
+    found = covered_patches(pack(range(len(sets)), sets, ()), side)
+    for of_image, kept in zip(sets, found, strict=True):
+        wanted = set()
+        for cells in of_image.features.reshape(-1, across, across):
+            for y, x in zip(*np.nonzero(cells), strict=True):
+                wanted.add(int(y // step * side + x // step))
+        assert set(np.flatnonzero(kept).tolist()) == wanted
 
 
 def test_patches_of_half_a_cell_are_refused():

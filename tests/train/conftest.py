@@ -84,6 +84,9 @@ def arguments(data) -> Callable[..., dict[str, Any]]:
             "auxiliary": VariantSettings(
                 "grid_relations", patch_size=4, auxiliary=("masks", "relations")
             ),
+            "key_mask": VariantSettings(
+                "grid_relations", patch_size=4, key_mask="foreground", registers=2
+            ),
         }
         return {
             "train_shards": root / f"{variants[variant].tokenizer}-train",

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -79,6 +80,60 @@ def test_a_bias_has_as_many_numbers_as_its_mode_says(
         assert torch.equal(bias.relation, weights["vision.bias.relation"])
         # No training image has an unknown predicate: its weight stays 0.
         assert bias.relation.count_nonzero() == bias.relation.numel() - (mode == "predicate")
+
+
+def test_registers_are_embeddings_and_cost_little(arguments, tmp_path) -> None:
+    given = arguments("grid")
+    registers = given | {"variant": replace(given["variant"], registers=3)}
+    plain, more = run(given, tmp_path / "plain"), run(registers, tmp_path / "more")
+    assert more["vision.embedding.registers"].shape == (3, 16)
+    assert more.keys() - plain.keys() == {"vision.embedding.registers"}
+    facts = [
+        json.loads((tmp_path / name / "training.json").read_text()) for name in ("plain", "more")
+    ]
+    wanted = facts[0]["parameters"] | {"embeddings": facts[0]["parameters"]["embeddings"] + 48}
+    assert facts[1]["parameters"] == wanted
+    assert facts[1]["tokens_per_image"] == facts[0]["tokens_per_image"]
+    assert facts[1]["flops_per_image"] > facts[0]["flops_per_image"]
+
+
+def test_auxiliary_heads_read_patches_behind_registers(arguments, tmp_path) -> None:
+    """Losses of the first step: registers of next to nothing change next to nothing."""
+    losses = []
+    for count in (0, 2):
+        given = arguments("auxiliary", steps=2, log_every=1, warmup=1)
+        variant = replace(given["variant"], registers=count)
+        run(given | {"variant": variant}, tmp_path / str(count))
+        history = pq.read_table(tmp_path / str(count) / "history.parquet").to_pylist()
+        losses.append({row["name"]: row["value"] for row in history if row["step"] == 1})
+    for name in ("loss/masks", "loss/relations"):
+        assert losses[1][name] == pytest.approx(losses[0][name], rel=0.2), name
+
+
+def test_a_key_mask_trains_and_comes_back_to_the_bit(arguments, tmp_path) -> None:
+    given = arguments("key_mask")
+    weights = run(given, tmp_path)
+    loaded = checkpoint.load(tmp_path)
+    assert all(torch.equal(each, weights[n]) for n, each in loaded.model.state_dict().items())
+    shards = loaded.open_shards(given["val_shards"])
+    rows = shards.rows(np.arange(len(shards)))
+    upper = np.where([True, True, False, False], rows.regions.features, 0)
+    batch = loaded.collate(replace(rows, regions=replace(rows.regions, features=upper)))
+    assert batch.foreground.any(dim=0).tolist() == [True, True, False, False]
+    hidden = torch.where(batch.foreground[..., None], batch.features, 0)
+    with torch.inference_mode():
+        seen, same = (
+            loaded.model.encode_image(each) for each in (batch, replace(batch, features=hidden))
+        )
+    assert torch.equal(seen, same)
+
+
+def test_a_key_mask_without_masks_is_refused(arguments, tmp_path) -> None:
+    for name in ("grid", "semantic"):
+        given = arguments(name)
+        wrong = given | {"variant": replace(given["variant"], key_mask="foreground")}
+        with pytest.raises(SemtokError, match=r"no patches with masks, which key_mask"):
+            train(**wrong, staging=tmp_path, resume=tmp_path / "resume")
 
 
 def test_patches_have_no_nearest_neighbours(arguments, tmp_path) -> None:
