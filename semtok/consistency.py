@@ -187,6 +187,18 @@ def _untold(params: Params) -> Faults:
                 )
 
 
+def _predicates(params: Params) -> Faults:
+    """The name of a predicate is read by a frozen text side, for the relation's own token."""
+    for name, variant in params.variants.items():
+        where = f"variants.{name}.predicate_embedding"
+        if variant.predicate_embedding == "table":
+            continue
+        if not variant.intangible:
+            yield where, "is of intangible tokens; switch on intangible, or remove it"
+        if params.text.tower == "scratch":
+            yield where, "text needs a frozen tower that reads; name a CLIP model in text.tower"
+
+
 #: A setting of a variant, the tokenizers of ours for which it means nothing, and what these lack.
 #: Those that are not named here are refused by what their shards hold, when a training starts.
 _UNTOLD = (
@@ -277,6 +289,7 @@ _RULES = (
     _variants,
     _untold,
     _biases,
+    _predicates,
     _clusters,
     _encoders,
     _recipe,

@@ -41,6 +41,10 @@ ClusterOrder = Literal["semantic", "random", "spatial", "principal"]
 #: Whose keys attention reads: those of patches that a mask covers, or of all tokens (None).
 KeyMask = Literal["foreground"]
 
+#: What an intangible token is embedded by: a table that is learned, or its predicate's name, which
+#: a frozen text tower reads.
+PredicateEmbedding = Literal["table", "text"]
+
 #: What a patch model can be trained to predict besides: which patches share a mask, and the
 #: predicates of relations.
 Auxiliary = Literal["masks", "relations"]
@@ -208,6 +212,7 @@ class VariantSettings:
     encoder: VisionEncoder = "tokens"  # the others read patches alone
     bias_mode: BiasMode = "layer_head"  # how the weights of both biases are shared
     bias_value: float | None = None  # fixed: what a relation or neighbourhood adds to a score
+    predicate_embedding: PredicateEmbedding = "table"  # of intangible tokens
     clusters: Count | None = None  # patches attend within one of so many equal clusters (and [CLS])
     cluster_order: ClusterOrder = "semantic"  # what the clusters are cut from; others are controls
     registers: Annotated[int, Ge(0)] = 0  # learned tokens that no image fills and nothing reads

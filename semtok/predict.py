@@ -18,7 +18,7 @@ from semtok.extract.polygons import rasterise
 from semtok.tokens import tokenize
 from semtok.tokens.extraction import WHOLE_IMAGE, Extraction
 from semtok.tokens.pixels import UnreadableImageError, decode
-from semtok.tokens.rows import TokenSet, pack
+from semtok.tokens.rows import TokenSet, pack, predicate_names
 from semtok.train import checkpoint
 
 #: One mask as COCO's `segmentation`: polygons [[x, y, x, y, ...], ...] in pixels of the image, or
@@ -136,7 +136,8 @@ class Predictor:
         for start in range(0, len(images), _BATCH):
             part = token_sets[start : start + _BATCH]
             ids = list(range(start, start + len(part)))
-            batch = self._checkpoint.collate(pack(ids, part, model.config.vision.predicates))
+            vocabulary = self._checkpoint.vocabulary(predicate_names(part))
+            batch = self._checkpoint.collate(pack(ids, part, vocabulary))
             with torch.inference_mode():
                 parts.append(model.encode_image(batch.to(self._device)).float().cpu().numpy())
         return np.concatenate(parts)

@@ -244,6 +244,14 @@ def test_the_projects_own_settings_are_right():
             "variants.semantic.bias_value: must be stated where bias_mode is fixed",
         ),
         (
+            lambda p: p["variants"]["semantic"].update(predicate_embedding="text"),
+            "variants.semantic.predicate_embedding: text needs a frozen tower that reads; name a",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(predicate_embedding="text"),
+            "variants.vit.predicate_embedding: is of intangible tokens; switch on intangible",
+        ),
+        (
             lambda p: p["variants"]["semantic"].update(bias_mode="layer"),
             "variants.semantic.bias_mode: input should be 'fixed', 'scalar'",
         ),

@@ -97,7 +97,10 @@ class AdditiveBias(nn.Module):
         if self.relation is not None:
             pairs = batch.edges[:, :, _RELATION_PAIRS].flatten(1, 2)
             if self.mode == "predicate":
-                weights = F.embedding(batch.edges[..., 2].clamp(min=0), self.relation)
+                known = batch.edges[..., 2].clamp(min=0)
+                # One that training never met may have an id behind the table: it is unknown here.
+                known = known.masked_fill(known >= len(self.relation), 0)
+                weights = F.embedding(known, self.relation)
                 weights = weights.expand(-1, -1, len(_RELATION_PAIRS)).flatten(1)
                 terms.append((weights.new_ones(1, 1), pair_sums(pairs, tokens, weights)))
             else:

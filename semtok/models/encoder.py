@@ -8,9 +8,16 @@ from torch import Tensor, nn
 
 from semtok.models.attention import AdditiveBias, key_padding
 from semtok.models.clusters import Clusters
+from semtok.models.predicates import NamedPredicates
 from semtok.models.registers import registers
 from semtok.models.transformer import block_flops, blocks
-from semtok.params import BiasMode, ClusterOrder, EncoderSettings, VisionEncoder
+from semtok.params import (
+    BiasMode,
+    ClusterOrder,
+    EncoderSettings,
+    PredicateEmbedding,
+    VisionEncoder,
+)
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
 
 _GEOMETRY = 5  # cx, cy, w, h, area
@@ -37,6 +44,7 @@ class VisionConfig:
         cluster_order: what the clusters are cut from.
         registers: learned tokens between [CLS] and the image's (arXiv 2309.16588).
         key_mask: whether attention reads foreground tokens alone (arXiv 2404.18152).
+        predicate_embedding: what intangible tokens are embedded by.
     """
 
     feature_dim: int
@@ -53,6 +61,7 @@ class VisionConfig:
     cluster_order: ClusterOrder = "semantic"
     registers: int = 0
     key_mask: bool = False
+    predicate_embedding: PredicateEmbedding = "table"
 
 
 class VisualTokenEncoder(nn.Module):
@@ -71,7 +80,7 @@ class VisualTokenEncoder(nn.Module):
         self.norm = nn.LayerNorm(encoder.width)
         self.projection = nn.Linear(encoder.width, encoder.embedding, bias=False)
         nn.init.normal_(self.projection.weight, std=encoder.width**-0.5)
-        self.embedding = TokenEmbedding(vision, encoder.width)
+        self.embedding = TokenEmbedding(vision, encoder)
         self.leading = 1 + vision.registers
         # [CLS], whose scores have no bias, is all that the last block computes.
         self.bias = AdditiveBias(
@@ -147,14 +156,15 @@ class VisualTokenEncoder(nn.Module):
 class TokenEmbedding(nn.Module):
     """Tokens as vectors: what they show, of which kind they are, where they are."""
 
-    def __init__(self, vision: VisionConfig, width: int) -> None:
+    def __init__(self, vision: VisionConfig, encoder: EncoderSettings) -> None:
         """Create the parts that the tokens need.
 
         Args:
             vision: what the tokens hold.
-            width: of the result.
+            encoder: the blocks that read them.
         """
         super().__init__()
+        width = encoder.width
         self.cls = nn.Parameter(torch.empty(width))
         self.kind = nn.Parameter(torch.empty(_KINDS, width))
         self.features = nn.Linear(vision.feature_dim, width)
@@ -166,7 +176,12 @@ class TokenEmbedding(nn.Module):
         )
         self.predicate = (
             nn.Parameter(torch.empty(len(vision.predicates) + 1, width))
-            if vision.intangible
+            if vision.intangible and vision.predicate_embedding == "table"
+            else None
+        )
+        self.named = (
+            NamedPredicates(encoder.embedding, width)
+            if vision.predicate_embedding == "text"
             else None
         )
         for table in (self.cls, self.kind, self.position, self.predicate):
@@ -195,14 +210,15 @@ class TokenEmbedding(nn.Module):
 
     def _content(self, batch: TokenBatch) -> Tensor:
         """Embedded pixels, or the embedded predicate of an intangible token: [B, N, width]."""
-        if self.predicate is None:
+        table = self.predicate if self.named is None else self.named()
+        if table is None:
             return self._pixels(batch.features)
         intangible = batch.kind == INTANGIBLE
         # Intangible tokens come last: the columns that only they and padding use are not embedded.
         columns = int((batch.valid & ~intangible).sum(1).max())
         pixels = self._pixels(batch.features[:, :columns])
         pixels = F.pad(pixels, (0, 0, 0, batch.features.shape[1] - columns))
-        predicates = F.embedding(_predicate_of_token(batch), self.predicate).to(pixels.dtype)
+        predicates = F.embedding(_predicate_of_token(batch), table).to(pixels.dtype)
         return torch.where(intangible[..., None], predicates, pixels)
 
     def _pixels(self, features: Tensor) -> Tensor:
@@ -210,7 +226,10 @@ class TokenEmbedding(nn.Module):
         return self.features(features.to(self.kind.dtype) / 127.5 - 1)  # type: ignore[no-any-return]
 
     def flops(self, tokens: int, intangible: int) -> int:
-        """As `VisualTokenEncoder.flops`, of the embedding alone."""
+        """As `VisualTokenEncoder.flops`, of the embedding alone.
+
+        A table of named predicates is projected once for all images, which is no image's cost.
+        """
         width = self.features.out_features
         geometry = 2 * width * (_GEOMETRY + width) if self.geometry is not None else 0
         pixels = 2 * self.features.in_features * width

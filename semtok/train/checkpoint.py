@@ -1,12 +1,13 @@
 """The checkpoint: a trained model as safetensors, JSON and Parquet, in one folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -40,13 +41,34 @@ class Checkpoint:
     tokens: Mapping[str, Any]
     collate: Collate
 
+    def vocabulary(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The vocabulary in which the model has a row for predicates, to number them by.
+
+        Args:
+            names: of some predicates. A model that learned a table knows those of its training
+                alone, and others have id 0; one that reads names knows all.
+        """
+        trained = self.model.config.vision.predicates
+        named = getattr(self.model.vision.embedding, "named", None)
+        if named is None:
+            return trained
+        for name in dict.fromkeys((*trained, *names)):
+            if name not in named.names:
+                # Alone, since how a sum is rounded may depend on what is encoded beside it.
+                ids = self.text_tokenizer.encode([name]).to(self.model.log_scale.device)
+                with torch.no_grad():
+                    named.add(name, self.model.encode_text(ids)[0])
+        return tuple(named.names)
+
     def open_shards(self, folder: Path) -> TokenShards:
         """Open token shards of the tokenizer that the model was trained with.
 
         Raises:
             SemtokError: they come from another one.
         """
-        shards = TokenShards(folder, self.model.config.vision.predicates)
+        shards = TokenShards(folder)
+        if (vocabulary := self.vocabulary(shards.predicates)) != shards.predicates:
+            shards = TokenShards(folder, vocabulary)
         if shards.tokens != self.tokens:
             raise SemtokError(
                 f"{folder}: holds tokens of {_named(shards.tokens)}, but the model was trained on "

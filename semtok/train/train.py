@@ -166,6 +166,7 @@ def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> 
         encoder=variant.encoder,
         bias_mode=variant.bias_mode,
         bias_value=variant.bias_value,
+        predicate_embedding=variant.predicate_embedding,
         clusters=variant.clusters,
         cluster_order=variant.cluster_order,
         registers=variant.registers,

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
 
 from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
 from semtok.tokens.rows import Regions, RelatedPixels, pack
@@ -104,6 +105,12 @@ def arguments(data) -> Callable[..., dict[str, Any]]:
     return make
 
 
+@pytest.fixture(scope="session")
+def clip_tower_in() -> Callable[[Path], TextSettings]:
+    """Save a tiny CLIP text tower of random weights, which spells, in a folder."""
+    return _clip_tower
+
+
 def _picture(
     one: tuple[int, ...], other: tuple[int, ...], random: np.random.Generator
 ) -> np.ndarray:
@@ -136,3 +143,27 @@ def _regions(
         edge_ends=np.array([[0, 1], [1, 2]], np.int16)[: 2 * related],
         edge_predicate=(predicate, "on")[: 2 * related],
     )
+
+
+def _clip_tower(folder: Path) -> TextSettings:
+    torch.manual_seed(0)
+    letters = [chr(ord("a") + number) for number in range(26)]
+    words = [
+        "<|startoftext|>",
+        "<|endoftext|>",
+        ".",
+        ".</w>",
+        *letters,
+        *(f"{each}</w>" for each in letters),
+    ]
+    CLIPTokenizer(
+        vocab={word: number for number, word in enumerate(words)}, merges=[]
+    ).save_pretrained(folder)
+    CLIPTextModelWithProjection(
+        CLIPTextConfig(
+            vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
+            num_attention_heads=2, max_position_embeddings=20, projection_dim=8,
+            bos_token_id=0, eos_token_id=1, pad_token_id=1,
+        )
+    ).save_pretrained(folder)  # fmt: skip
+    return TextSettings(str(folder), vocabulary=0, context=32, width=0, depth=0, heads=0)

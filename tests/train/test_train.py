@@ -6,10 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
 
 from semtok.errors import SemtokError
-from semtok.params import TextSettings
 from semtok.train import checkpoint
 from semtok.train.train import train
 
@@ -188,30 +186,9 @@ def test_shards_of_another_tokenizer_are_refused(arguments, tmp_path) -> None:
         train(**wrong, staging=tmp_path, resume=tmp_path / "resume")
 
 
-def test_frozen_clip_text_tower(arguments, tmp_path) -> None:
-    torch.manual_seed(0)
-    letters = [chr(ord("a") + number) for number in range(26)]
-    words = [
-        "<|startoftext|>",
-        "<|endoftext|>",
-        ".",
-        ".</w>",
-        *letters,
-        *(f"{each}</w>" for each in letters),
-    ]
+def test_frozen_clip_text_tower(arguments, clip_tower_in, tmp_path) -> None:
     tower = tmp_path / "tower"
-    CLIPTokenizer(
-        vocab={word: number for number, word in enumerate(words)}, merges=[]
-    ).save_pretrained(tower)
-    CLIPTextModelWithProjection(
-        CLIPTextConfig(
-            vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
-            num_attention_heads=2, max_position_embeddings=20, projection_dim=8,
-            bos_token_id=0, eos_token_id=1, pad_token_id=1,
-        )
-    ).save_pretrained(tower)  # fmt: skip
-    text = TextSettings(str(tower), vocabulary=0, context=32, width=0, depth=0, heads=0)
-    run(arguments("grid") | {"text": text}, tmp_path / "out")
+    run(arguments("grid") | {"text": clip_tower_in(tower)}, tmp_path / "out")
     # The checkpoint needs its tower's folder no more.
     before = load_file(tower / "model.safetensors")
     for each in tower.iterdir():
