@@ -141,11 +141,10 @@ def _variants(params: Params) -> Faults:
         yield from _one_of(f"variants.{name}.tokenizer", variant.tokenizer, [*params.tokenizers])
         if len(set(variant.auxiliary)) < len(variant.auxiliary):
             yield f"variants.{name}.auxiliary", "must not repeat"
-        if variant.encoder == "clip_vision" and variant.registers:
+        if variant.encoder != "tokens" and variant.registers:
             yield (
                 f"variants.{name}.registers",
-                "must be 0: encoder: clip_vision is somebody else's and has none; "
-                "take encoder: tokens",
+                f"is of encoder: tokens alone; take it off, or encoder: {variant.encoder}",
             )
     for name in params.models:
         if name in params.variants:

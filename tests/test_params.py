@@ -312,7 +312,7 @@ def test_the_projects_own_settings_are_right():
         ),
         (
             lambda p: p["variants"]["vit"].update(registers=4, encoder="clip_vision"),
-            "variants.vit.registers: must be 0: encoder: clip_vision is somebody else's",
+            "variants.vit.registers: is of encoder: tokens alone; take it off, or encoder: clip",
         ),
         (
             lambda p: p["variants"]["vit"].update(key_mask="background"),
