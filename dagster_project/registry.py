@@ -19,6 +19,7 @@ from dagster_project.assets import partitions
 from dagster_project.line import Line
 from dagster_project.processes import environment
 from semtok import pipeline
+from semtok.commands import HELD_BACK
 
 
 def registry_assets(line: Line) -> list[AssetsDefinition]:
@@ -35,7 +36,7 @@ def registry_assets(line: Line) -> list[AssetsDefinition]:
         return MaterializeResult(metadata=_semtok(context, line, "sync"))
 
     @asset(
-        description="Makes a variant the registered champion if it beats the reigning one.",
+        description="Makes a variant the champion if every rule of `promotion` lets it through.",
         deps=[AssetDep("scores"), AssetDep("sync")],
         partitions_def=partitions(line, pipeline.stages()["scores"]),
         group_name="results",
@@ -43,7 +44,10 @@ def registry_assets(line: Line) -> list[AssetsDefinition]:
         kinds={"mlflow"},
     )
     def promote(context: AssetExecutionContext) -> MaterializeResult[None]:
-        return MaterializeResult(metadata=_semtok(context, line, "promote", context.partition_key))
+        decided = _semtok(context, line, "promote", context.partition_key)
+        if held_back := decided["held_back_by"].value:
+            context.log.warning(f"held back by {', '.join(held_back)}: {decided['reason'].value}")
+        return MaterializeResult(metadata=decided)
 
     return [sync, promote]
 
@@ -56,7 +60,7 @@ def _semtok(
     done = subprocess.run(command, cwd=line.root, env=environment(), capture_output=True, text=True)
     sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)
-    if done.returncode:
+    if done.returncode not in (0, HELD_BACK):
         lines = done.stderr.strip().splitlines() or [f"semtok {' '.join(arguments)} failed"]
         raise Failure(lines[-1].removeprefix("error: "))
     answer: dict[str, Any] = json.loads(done.stdout)

@@ -152,11 +152,22 @@ def promote(
     variant: Annotated[str, typer.Argument(help="The candidate.")],
     as_json: Json = False,
 ) -> None:
-    """Make a variant the registered champion if it beats the reigning one."""
+    """Make a variant the champion if every rule lets it through; 3: some rule did not."""
     from semtok import commands
 
     result = commands.promote(context.obj, variant)
-    _print_json(result) if as_json else _print_fields(result)
+    _print_json(result) if as_json else _print_decision(result)
+    if result["held_back_by"]:
+        raise typer.Exit(commands.HELD_BACK)
+
+
+@app.command()
+def rollback(context: typer.Context, as_json: Json = False) -> None:
+    """Make the champion before this one the champion again."""
+    from semtok import commands
+
+    result = commands.rollback(context.obj)
+    _print_json(result) if as_json else _print_decision(result)
 
 
 @app.command()
@@ -199,6 +210,17 @@ def main() -> None:
 
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, sort_keys=True))
+
+
+def _print_decision(value: dict[str, Any]) -> None:
+    typer.echo(value["reason"])
+    for rule in value["rules"]:
+        typer.echo(
+            f"{'passed' if rule['passed'] else 'HELD BACK'}: {rule['name']}: {rule['found']}"
+        )
+    for name in ("label", "champion", "challenger", "page", "log"):
+        if value[name]:
+            typer.echo(f"{name}: {value[name]}")
 
 
 def _print_fields(value: dict[str, Any]) -> None:

@@ -13,6 +13,9 @@ from semtok.workspace import Workspace
 if TYPE_CHECKING:
     from semtok.bench.leaderboard import Leaderboard
 
+#: Exit status of `semtok promote` where a rule held the candidate back: no error, and no success.
+HELD_BACK = 3
+
 
 def compare(root: Path, variants: Sequence[str], page: Path | None = None) -> "Leaderboard":
     """Compare scored variants, and models that were trained elsewhere, with the first one.
@@ -120,7 +123,7 @@ def sync(root: Path) -> dict[str, Any]:
 
 
 def promote(root: Path, variant: str) -> dict[str, Any]:
-    """Make a variant the registered champion if it beats the reigning one.
+    """Make a variant the registered champion if every rule of `promotion` lets it through.
 
     Raises:
         SemtokError: the variant is unknown or not registered, or the server does not answer.
@@ -129,7 +132,19 @@ def promote(root: Path, variant: str) -> dict[str, Any]:
 
     params, workspace = _open(root)
     _check_variant(params, variant)
-    return promotion.promote(workspace.data, variant, params.bench).as_dict()
+    return promotion.promote(workspace.data, variant, params.bench, params.promotion).as_dict()
+
+
+def rollback(root: Path) -> dict[str, Any]:
+    """Make the champion before this one the champion again.
+
+    Raises:
+        SemtokError: there was none, or the server does not answer.
+    """
+    from semtok.tracking import rollback as tracking
+
+    params, workspace = _open(root)
+    return tracking.rollback(workspace.data, params.promotion).as_dict()
 
 
 def lineage(root: Path, version: str) -> dict[str, Any]:

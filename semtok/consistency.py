@@ -278,6 +278,16 @@ def _recipe(params: Params) -> Faults:
         yield "train.warmup", f"must end before train.steps, {train.steps}"
 
 
+def _promotion(params: Params) -> Faults:
+    """Promotion rests on what can be a score; whether it was scored is seen when it is read."""
+    for field in ("metric", "guards"):
+        for name in getattr(params.promotion, field):
+            if name.count("/") < 2 or not all(name.split("/")):
+                yield f"promotion.{field}", f"{name!r} is no score; write BENCHMARK/TASK/METRIC"
+    if len({name.rpartition("/")[2] for name in params.promotion.metric}) > 1:
+        yield "promotion.metric", "must be of one metric, since their mean counts"
+
+
 _RULES = (
     _names,
     _splits,
@@ -292,6 +302,7 @@ _RULES = (
     _clusters,
     _encoders,
     _recipe,
+    _promotion,
 )
 
 

@@ -240,6 +240,19 @@ class BenchSettings:
 
 
 @dataclass(frozen=True)
+class PromotionSettings:
+    """What `semtok promote` asks before the alias `champion` moves.
+
+    Scores are named BENCHMARK/TASK/METRIC, e.g. `retrieval/text_to_image/R@1`, and are those on
+    val; gains and allowances are in the metric's own unit (recalls in percent).
+    """
+
+    metric: Annotated[tuple[str, ...], MinLen(1)]  # of several the mean
+    minimum_gain: Annotated[float, Ge(0)]  # the gain's interval must lie above it
+    guards: Mapping[str, Annotated[float, Ge(0)]]  # score -> by how much it may be lower
+
+
+@dataclass(frozen=True)
 class Params:
     """All of `params.yaml`."""
 
@@ -258,6 +271,7 @@ class Params:
     variants: Mapping[str, VariantSettings]
     models: Mapping[str, OutsideModelSettings]
     bench: BenchSettings
+    promotion: PromotionSettings
     checks: Mapping[str, Mapping[str, Any]]
 
 

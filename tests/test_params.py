@@ -77,6 +77,22 @@ def test_the_projects_own_settings_are_right():
         (lambda p: p["variants"]["vit"].update(patch=16), "variants.vit.patch: unknown key"),
         (lambda p: p["train"].pop("steps"), "train.steps: missing; add it"),
         (lambda p: p.pop("bench"), "bench: missing; add it"),
+        (
+            lambda p: p["promotion"].update(metric=["retrieval/R@1"]),
+            "promotion.metric: 'retrieval/R@1' is no score; write BENCHMARK/TASK/METRIC",
+        ),
+        (
+            lambda p: p["promotion"].update(guards={"aro//R@1": 1}),
+            "promotion.guards: 'aro//R@1' is no score",
+        ),
+        (
+            lambda p: p["promotion"].update(metric=["a/b/R@1", "a/b/R@5"]),
+            "promotion.metric: must be of one metric, since their mean counts",
+        ),
+        (
+            lambda p: p["promotion"].update(minimum_gain=-1),
+            "promotion.minimum_gain: input should be greater than or equal to 0",
+        ),
         (lambda p: p["data"].update(shards="four"), "data.shards: input should be a valid integer"),
         (lambda p: p["data"].update(shards=2.5), "data.shards: input should be a valid integer"),
         (lambda p: p["data"].update(shards=0), "data.shards: input should be greater than 0"),

@@ -4,25 +4,53 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from semtok.bench.cases import CASES, RECALLS, Ranks, Task, by_task
+from semtok.bench.cases import CASES, METRICS, Ranks, Task, by_task, higher_is_better, measure
 from semtok.errors import SemtokError
 from semtok.tables import read_table
 from semtok.tracking import registry
+from semtok.tracking.lineage import PASSED, read_json
 from semtok.tracking.training import RECIPE, SEED, VARIANT
+from semtok.workspace import digest
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-#: What decides: R@1 of retrieval, mean of both directions, on the split that models are chosen on.
-#: Paired, as every data set has that; any-true retrieval would count the same captions again.
-BENCHMARK, DIRECTIONS = "retrieval", ("image_to_text", "text_to_image")
-METRIC, CHOICE = "R@1", "val"
+#: The split that models are chosen on.
+CHOICE = "val"
+
+
+class Score(NamedTuple):
+    """One number of a benchmark's task, on whatever split."""
+
+    benchmark: str
+    task: str
+    metric: str
+
+    @classmethod
+    def named(cls, name: str) -> "Score":
+        """The score of a name like `retrieval/text_to_image/R@1`; a task's part has a `/` itself.
+
+        Raises:
+            SemtokError: there is no such metric.
+        """
+        benchmark, _, rest = name.partition("/")
+        task, _, metric = rest.rpartition("/")
+        if metric not in METRICS:
+            raise SemtokError(
+                f"params.yaml: promotion: {name}: no metric {metric!r}; there are "
+                f"{', '.join(METRICS)}"
+            )
+        return cls(benchmark, task, metric)
+
+    def on(self, split: str) -> Task:
+        """The task that it is of."""
+        return Task(self.benchmark, split, self.task)
 
 
 @dataclass(frozen=True)
@@ -31,13 +59,17 @@ class Contender:
 
     Attributes:
         versions: one a seed, by seed.
-        best: the one with the highest metric on val, which the alias names if it wins.
+        best: the one that bears the alias or would: of a new one the best seed on val.
         tasks: the scores of all seeds.
+        scored: version -> digest of its scores.
+        faults: of its lineage, what its gates did not let through; empty: all checks passed.
     """
 
     versions: tuple["ModelVersion", ...]
     best: "ModelVersion"
     tasks: Mapping[Task, Ranks]
+    scored: Mapping[str, str]
+    faults: tuple[str, ...]
 
     @property
     def variant(self) -> str:
@@ -52,61 +84,125 @@ class Contender:
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.variant} version {self.best.version}"
+        return name_of(self.best)
 
 
-def newest(client: "MlflowClient", data: str, variant: str) -> Contender:
+def name_of(version: "ModelVersion") -> str:
+    """A version for people, e.g. `semantic version 3`."""
+    return f"{version.tags[VARIANT]} version {version.version}"
+
+
+def newest(client: "MlflowClient", data: str, variant: str, metric: tuple[Score, ...]) -> Contender:
     """The newest versions of a variant.
+
+    Args:
+        metric: of which the best seed has the best mean on val.
 
     Raises:
         SemtokError: it is not registered, or not scored.
     """
-    found = list(registry.versions(client, data, {VARIANT: variant}))
+    found = registry.versions(client, data, {VARIANT: variant})
     if not found:
         raise SemtokError(
             f"{variant}: no version of {registry.model_name(data)} in MLflow; run `semtok sync`"
         )
-    return _contender(client, data, found[0])
+    return _contender(client, data, found[0], metric, reigns=False)
 
 
-def reigning(client: "MlflowClient", data: str) -> Contender | None:
+def reigning(client: "MlflowClient", data: str, metric: tuple[Score, ...]) -> Contender | None:
     """The champion and its siblings; None while there is none.
 
     Raises:
         SemtokError: its scores are gone.
     """
     champion = registry.champion(client, data)
-    return _contender(client, data, champion) if champion else None
+    return _contender(client, data, champion, metric, reigns=True) if champion else None
 
 
-def _contender(client: "MlflowClient", data: str, version: "ModelVersion") -> Contender:
-    """A version and the others of its recipe: of each seed the newest."""
+def trained_alike(
+    client: "MlflowClient", data: str, version: "ModelVersion"
+) -> tuple["ModelVersion", ...]:
+    """A version and the others of its recipe: of each seed the newest, by seed."""
     found = registry.versions(client, data, {RECIPE: version.tags[RECIPE]})
     by_seed = {int(each.tags[SEED]): each for each in reversed(found)}
-    versions = tuple(by_seed[seed] for seed in sorted(by_seed))
-    table = pa.concat_tables([_cases(client, each) for each in versions])
-    tasks = {
-        task: ranks
-        for task, ranks in by_task(table).items()
-        if task.benchmark == BENCHMARK and task.task in DIRECTIONS
-    }
-    chosen_on = [ranks.ranks for task, ranks in tasks.items() if task.split == CHOICE]
-    if not chosen_on:
-        raise SemtokError(
-            f"{version.tags[VARIANT]} version {version.version}: no scores of {BENCHMARK} on "
-            f"{CHOICE}; name them in params.yaml: bench"
-        )
-    recalls = np.mean([(ranks <= RECALLS[METRIC]).mean(axis=1) for ranks in chosen_on], axis=0)
-    return Contender(versions, versions[int(recalls.argmax())], tasks)
+    return tuple(by_seed[seed] for seed in sorted(by_seed))
 
 
-def _cases(client: "MlflowClient", version: "ModelVersion") -> pa.Table:
+def faults(client: "MlflowClient", version: "ModelVersion") -> list[str]:
+    """What the gates of a version's lineage did not let through, as recorded when it was uploaded.
+
+    Returns:
+        A line an artifact; empty: all data checks passed.
+    """
     run_id = str(version.run_id)
-    if all(each.path != registry.CASES for each in client.list_artifacts(run_id)):
-        variant = version.tags[VARIANT]
+    if not _has(client, run_id, registry.LINEAGE):
+        return [f"{name_of(version)}: has no lineage; run `semtok sync`"]
+    with TemporaryDirectory() as folder:
+        traced = read_json(Path(client.download_artifacts(run_id, registry.LINEAGE, folder)))
+    unrecorded = "has no verdict on record; run `semtok sync`"
+    gates = {key: each.get("gate") for key, each in traced["artifacts"].items()}
+    return [f"{key} {gate or unrecorded}" for key, gate in gates.items() if gate != PASSED]
+
+
+def _contender(
+    client: "MlflowClient",
+    data: str,
+    version: "ModelVersion",
+    metric: tuple[Score, ...],
+    reigns: bool,
+) -> Contender:
+    versions = trained_alike(client, data, version)
+    scored, tables = {}, []
+    for each in versions:
+        table, scored[each.version] = _cases(client, each)
+        tables.append(table)
+    tasks = by_task(pa.concat_tables(tables))
+    found = Contender(
+        versions=versions,
+        best=version,
+        tasks=tasks,
+        scored=scored,
+        faults=tuple(sorted({fault for each in versions for fault in faults(client, each)})),
+    )
+    if reigns:
+        return found
+    values = np.mean([_by_seed(found, each) for each in metric], axis=0)
+    place = values.argmax() if higher_is_better(metric[0].metric) else values.argmin()
+    return Contender(versions, versions[int(place)], tasks, scored, found.faults)
+
+
+def ranks_of(contender: Contender, score: Score, split: str) -> Ranks:
+    """The cases that a score is computed from.
+
+    Raises:
+        SemtokError: there are none.
+    """
+    task = score.on(split)
+    if task not in contender.tasks:
         raise SemtokError(
-            f"{variant} version {version.version}: has no scores; run scores@{variant}, "
+            f"{contender.name}: no scores of {' '.join(task)}; name them in params.yaml: bench and "
+            f"run scores@{contender.variant} and `semtok sync`, or take them out of promotion"
+        )
+    return contender.tasks[task]
+
+
+def _by_seed(contender: Contender, score: Score) -> np.ndarray:
+    ranks = ranks_of(contender, score, CHOICE)
+    return measure(ranks.ranks, ranks.groups)[:, METRICS.index(score.metric)]
+
+
+def _cases(client: "MlflowClient", version: "ModelVersion") -> tuple[pa.Table, str]:
+    """The cases of a version, and the digest of their file."""
+    run_id = str(version.run_id)
+    if not _has(client, run_id, registry.CASES):
+        raise SemtokError(
+            f"{name_of(version)}: has no scores; run scores@{version.tags[VARIANT]}, "
             "then `semtok sync`"
         )
     with TemporaryDirectory() as folder:
-        return read_table(Path(client.download_artifacts(run_id, registry.CASES, folder)), CASES)
+        path = Path(client.download_artifacts(run_id, registry.CASES, folder))
+        return read_table(path, CASES), digest(path)
+
+
+def _has(client: "MlflowClient", run_id: str, artifact: str) -> bool:
+    return any(each.path == artifact for each in client.list_artifacts(run_id))

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from semtok.checks.verdict import read_verdict
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.report import summary
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 PROVENANCE = "provenance.json"
+
+#: What the gate of an artifact said that it let through.
+PASSED = "passed"
 
 #: Entries of a `training.json` that say which source it was trained with.
 _SOURCE = ("commit", "dirty")
@@ -34,6 +38,7 @@ class Artifact:
         inputs: stage key -> digest of what it was made from.
         facts: numbers that describe it; of the index the data hash; of a checkpoint the commit and
             whether the tree was dirty.
+        gate: `PASSED`, or what its gate said instead; empty where it is not there.
     """
 
     path: str
@@ -41,6 +46,7 @@ class Artifact:
     params: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    gate: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,7 +187,18 @@ def _look_at(workspace: Workspace, name: str) -> Artifact:
         facts |= {name: value for name, value in read_json(training).items() if name in _SOURCE}
     if stage == "index":
         facts["data_hash"] = fingerprint(*(digest(folder / name) for name in _TABLES))
-    return Artifact(path, digest(folder), made["params"], made["inputs"], facts)
+    now = digest(folder)
+    return Artifact(path, now, made["params"], made["inputs"], facts, _gate(folder, now))
+
+
+def _gate(folder: Path, now: str) -> str:
+    try:
+        verdict = read_verdict(folder)
+    except SemtokError:
+        return "was not judged"
+    if verdict.digest != now:
+        return "changed after its gate"
+    return PASSED if verdict.passed else f"is red: {verdict.reason}"
 
 
 def _split(key: str) -> tuple[str, str | None]:

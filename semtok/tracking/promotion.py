@@ -1,61 +1,38 @@
-"""Make a variant the champion if it beats the reigning one; say what was decided and why."""
+"""Make a variant the champion if every rule lets it through; say what was decided and why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from statistics import fmean
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from semtok.bench import protocol
-from semtok.bench.cases import check_same_cases
-from semtok.bench.intervals import Interval, Resampled, resample
+from semtok.bench.intervals import Interval
 from semtok.errors import SemtokError
-from semtok.params import BenchSettings
-from semtok.tracking import contender, registry, server
-from semtok.tracking.contender import CHOICE, METRIC, Contender
-from semtok.tracking.training import DATA_HASH
-
-#: Tag of the candidate's version: the last decision about it, for people.
-DECISION = "promotion"
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What `promote` decided.
-
-    Attributes:
-        champion: the champion from now on, e.g. `semantic, version 3`.
-        promoted: whether that is new.
-        reason: one sentence.
-        points: split -> candidate minus champion, in points; empty where nothing was compared.
-        label: `smoke run (...)` where no claim may rest on it, else empty.
-        page: where MLflow shows the two side by side.
-    """
-
-    model: str
-    champion: str
-    promoted: bool
-    reason: str
-    points: dict[str, Interval]
-    label: str
-    page: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
+from semtok.params import BenchSettings, PromotionSettings
+from semtok.tracking import contender, registry, rules, server
+from semtok.tracking.contender import CHOICE, Contender, Score
+from semtok.tracking.decisions import PROMOTION, Decision, Move
+from semtok.tracking.rules import Rule
+from semtok.tracking.settling import Settled, settle
+from semtok.tracking.training import CHECKPOINT, DATA_HASH, SEED
 
 
-def promote(data: str, variant: str, bench: BenchSettings, address: str | None = None) -> Decision:
-    """Compare a variant with the champion, and move the alias if it is better.
+def promote(
+    data: str,
+    variant: str,
+    bench: BenchSettings,
+    settings: PromotionSettings,
+    address: str | None = None,
+) -> Settled:
+    """Put a variant to the rules, and let the alias `champion` name it if it passes them all.
 
-    While no version bears the alias, the baseline stands in for the champion. Better means that the
-    paired interval of the difference on val lies above 0; test is reported and decides nothing.
+    While no version bears the alias, the baseline stands in for the champion, and takes the place
+    if the candidate does not. Neither does with data checks that failed.
 
     Args:
         data: name of the data set.
         variant: the candidate; its newest versions count.
-        bench: baseline, resamples and confidence.
+        bench: baseline, splits, resamples and confidence.
+        settings: the rules.
         address: of the tracking server; default: `server.address()`.
 
     Raises:
@@ -64,33 +41,63 @@ def promote(data: str, variant: str, bench: BenchSettings, address: str | None =
     """
     address = address or server.address()
     client = server.client(address)
+    metric = tuple(map(Score.named, settings.metric))
     with server.talking_to(address):
-        candidate = contender.newest(client, data, variant)
-        reigning = contender.reigning(client, data)
-        champion = reigning or contender.newest(client, data, bench.baseline)
-        old, new = champion.best, candidate.best
-        points: dict[str, Interval] = {}
-        label = ""
-        if candidate.recipe != champion.recipe:
-            _check_comparable(candidate, champion)
-            points = _points(candidate, champion, bench)
-            label = protocol.label(min(len(candidate.versions), len(champion.versions)))
-        low = points[CHOICE].low if points else None
-        promoted = low is not None and low > 0
-        winner = candidate if promoted else champion
-        name = registry.model_name(data)
-        if promoted or reigning is None:
-            client.set_registered_model_alias(name, registry.CHAMPION, winner.best.version)
-        reason = _reason(candidate, champion, reigning is None, promoted, points, bench.confidence)
-        client.set_model_version_tag(name, new.version, DECISION, reason)
+        candidate = contender.newest(client, data, variant, metric)
+        reigning = contender.reigning(client, data, metric)
+        champion = reigning or contender.newest(client, data, bench.baseline, metric)
+        decision = _decide(candidate, champion, reigning is None, bench, settings)
+        return settle(client, address, data, decision, metric)
+
+
+def _decide(
+    candidate: Contender,
+    champion: Contender,
+    vacant: bool,
+    bench: BenchSettings,
+    settings: PromotionSettings,
+) -> Decision:
+    """Put a candidate to the rules.
+
+    Args:
+        champion: who reigns, or where nobody does (`vacant`) the baseline.
+    """
+    judged: Sequence[Rule] = ()
+    points: Mapping[str, Interval] = {}
+    label = ""
+    if candidate.recipe != champion.recipe:
+        _check_comparable(candidate, champion)
+        judged = rules.judge(candidate, champion, bench, settings)
+        points = rules.points(candidate, champion, bench, settings)
+        label = protocol.label(min(len(candidate.versions), len(champion.versions)))
+    elif vacant:
+        judged = [rules.data_checks(candidate)]
+    winner: Contender | None = champion
+    if judged and all(each.passed for each in judged):
+        winner = candidate
+    elif vacant and champion.faults:
+        winner = None
     return Decision(
-        model=name,
-        champion=winner.name,
-        promoted=promoted,
-        reason=reason,
+        move=Move(
+            PROMOTION,
+            None if vacant else champion.best.version,
+            winner.best.version if winner else None,
+        ),
+        about=candidate.best,
+        beside=champion.best,
+        reason=_reason(candidate, champion, winner, vacant, judged)
+        + _measured(candidate, champion, points, bench.confidence),
+        inputs={
+            "settings": asdict(settings),
+            "splits": bench.splits,
+            "resamples": bench.bootstrap,
+            "confidence": bench.confidence,
+            "candidate": _inputs(candidate),
+            "champion": _inputs(champion),
+        },
+        rules=tuple(judged),
         points=points,
         label=label,
-        page=registry.comparison_page(address, data, [old, new]),
     )
 
 
@@ -105,54 +112,67 @@ def _check_comparable(candidate: Contender, champion: Contender) -> None:
             )
 
 
-def _points(candidate: Contender, champion: Contender, bench: BenchSettings) -> dict[str, Interval]:
-    """Split -> candidate minus champion: R@1 in points, mean of both directions, paired."""
-    check_same_cases({champion.name: champion.tasks, candidate.name: candidate.tasks})
-    found = {}
-    for split in bench.splits:
-        drawn = [
-            resample([candidate.tasks[task], champion.tasks[task]], bench.bootstrap)
-            for task in candidate.tasks
-            if task.split == split
-        ]
-        # Resample b holds the same images for both directions.
-        ours, theirs = (_mean([each[number][METRIC] for each in drawn]) for number in (0, 1))
-        found[split] = ours.difference(theirs, bench.confidence)
-    return found
-
-
-def _mean(parts: Sequence[Resampled]) -> Resampled:
-    return Resampled(
-        estimate=fmean(each.estimate for each in parts),
-        replicates=np.mean([each.replicates for each in parts], axis=0),
-    )
+def _inputs(found: Contender) -> dict[str, Any]:
+    """What a decision rests on: each training by its checkpoint, with its scores."""
+    return {
+        "variant": found.variant,
+        "recipe": found.recipe,
+        DATA_HASH: found.best.tags[DATA_HASH],
+        registry.PROTOCOL: found.best.tags[registry.PROTOCOL],
+        "trainings": [
+            {
+                "version": each.version,
+                "seed": each.tags[SEED],
+                "run": each.run_id,
+                CHECKPOINT: each.tags.get(CHECKPOINT),
+                "cases": found.scored[each.version],
+            }
+            for each in found.versions
+        ],
+    }
 
 
 def _reason(
     candidate: Contender,
     champion: Contender,
+    winner: Contender | None,
     vacant: bool,
-    promoted: bool,
+    judged: Sequence[Rule],
+) -> str:
+    if not judged:
+        return f"{candidate.name} is the champion already"
+    held = f"{candidate.name} is held back by " + "; ".join(
+        _broken(each) for each in judged if not each.passed
+    )
+    if winner is candidate:
+        baseline = candidate.recipe == champion.recipe
+        return f"{candidate.name} becomes champion " + (
+            "as it is the baseline, and there was none"
+            if baseline
+            else f"in place of {champion.name}: it passed every rule"
+        )
+    if winner is None:
+        red = f"; so is {champion.name}, the baseline" if champion is not candidate else ""
+        return f"there is no champion: {held}{red}"
+    if vacant:
+        return f"{champion.name}, the baseline, becomes champion: {held}"
+    return f"{champion.name} stays champion: {held}"
+
+
+def _broken(rule: Rule) -> str:
+    if rule.limit is None:
+        return f"{rule.name}: {rule.found}"
+    what = "lie above" if rule.name == rules.GAIN else "not reach below"
+    return f"{rule.name}: {rule.found}, which must {what} {rule.limit:+.2f} on {CHOICE}"
+
+
+def _measured(
+    candidate: Contender,
+    champion: Contender,
     points: Mapping[str, Interval],
     confidence: float,
 ) -> str:
     if not points:
-        if vacant:
-            return f"{candidate.name} becomes champion: it is the baseline, and there was none"
-        return f"{candidate.name} is the champion already"
-    measured = "; ".join(
-        f"on {split} {each.estimate:+.2f} points ({confidence:.0%} interval {each.low:+.2f} to "
-        f"{each.high:+.2f})"
-        for split, each in points.items()
-    )
-    below = f"the interval of {candidate.name} on {CHOICE} does not lie above 0"
-    if promoted:
-        verdict = (
-            f"{candidate.name} becomes champion in place of {champion.name}: "
-            f"its interval on {CHOICE} lies above 0"
-        )
-    elif vacant:
-        verdict = f"{champion.name}, the baseline, becomes champion: {below}"
-    else:
-        verdict = f"{champion.name} stays champion: {below}"
-    return f"{verdict}. {candidate.variant} minus {champion.variant}, mean R@1: {measured}"
+        return ""
+    each = "; ".join(f"on {split} {rules.told(x, confidence)}" for split, x in points.items())
+    return f". {candidate.variant} over {champion.variant}: {each}"

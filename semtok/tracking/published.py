@@ -41,8 +41,10 @@ class Published:
     @cached_property
     def content(self) -> str:
         """Identifies all that is to be uploaded."""
-        digests = [f"{name} {each.digest}" for name, each in self.lineage.artifacts.items()]
-        return fingerprint(self.checkpoint_hash, *sorted(digests))
+        known = [
+            f"{name} {each.digest} {each.gate}" for name, each in self.lineage.artifacts.items()
+        ]
+        return fingerprint(self.checkpoint_hash, *sorted(known))
 
     def tags(self) -> dict[str, str]:
         """What the run and the version are found by."""

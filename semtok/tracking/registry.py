@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION = "champion"
+#: Aliases: what `promote` chose, and the best of the rest.
+CHAMPION, CHALLENGER = "champion", "challenger"
 
 #: Tag of a version: which protocol its scores follow.
 PROTOCOL = "protocol_version"
@@ -40,9 +41,14 @@ def find_version(client: "MlflowClient", item: Published) -> "ModelVersion | Non
 
 
 def champion(client: "MlflowClient", data: str) -> "ModelVersion | None":
-    """The version that bears the alias."""
+    """The version that bears the alias `champion`."""
+    return aliased(client, data, CHAMPION)
+
+
+def aliased(client: "MlflowClient", data: str, alias: str) -> "ModelVersion | None":
+    """The version that bears an alias."""
     found = client.search_registered_models(f"name = '{model_name(data)}'")
-    number = found[0].aliases.get(CHAMPION) if found else None
+    number = found[0].aliases.get(alias) if found else None
     return client.get_model_version(model_name(data), number) if number else None
 
 
@@ -90,6 +96,11 @@ def comparison_page(address: str, data: str, compared: Iterable["ModelVersion"])
     return f"{address}/#/compare-model-versions?name={name}&runs={quote(json.dumps(runs))}"
 
 
+def numbered(client: "MlflowClient", data: str, version: str) -> "ModelVersion | None":
+    """The version of a number, if there is one."""
+    return next((each for each in versions(client, data, {}) if each.version == version), None)
+
+
 def lineage(data: str, version: str, address: str | None = None) -> dict[str, Any]:
     """What a registered version was made from, as recorded when it was uploaded.
 
@@ -107,14 +118,10 @@ def lineage(data: str, version: str, address: str | None = None) -> dict[str, An
     address = address or server.address()
     client = server.client(address)
     with server.talking_to(address), TemporaryDirectory() as folder:
-        found = champion(client, data) if version == CHAMPION else _numbered(client, data, version)
+        found = champion(client, data) if version == CHAMPION else numbered(client, data, version)
         if found is None:
             hint = "promote` sets it" if version == CHAMPION else "sync` lists what there is"
             raise SemtokError(
                 f"{address}: {model_name(data)} has no version {version}; `semtok {hint}"
             )
         return read_json(Path(client.download_artifacts(str(found.run_id), LINEAGE, folder)))
-
-
-def _numbered(client: "MlflowClient", data: str, version: str) -> "ModelVersion | None":
-    return next((each for each in versions(client, data, {}) if each.version == version), None)

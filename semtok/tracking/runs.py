@@ -41,7 +41,7 @@ def open_run(
         if CHECKPOINT not in run.data.tags and same(found := logged(client, run)):
             client.update_run(run.info.run_id, "RUNNING")
             return run.info.run_id, found
-    experiment = _experiment_id(client, training.experiment)
+    experiment = experiment_id(client, training.experiment)
     run = client.create_run(experiment, tags=training.tags(), run_name=training.name)
     log_parameters(client, run.info.run_id, training.parameters())
     return run.info.run_id, {}
@@ -49,7 +49,7 @@ def open_run(
 
 def find_runs(client: "MlflowClient", training: Training, tag: str, value: str) -> Iterable["Run"]:
     """The runs of the training's experiment that bear a tag, the newest first."""
-    experiment = _experiment_id(client, training.experiment)
+    experiment = experiment_id(client, training.experiment)
     return list(client.search_runs([experiment], f"tags.{tag} = '{value}'"))
 
 
@@ -87,7 +87,7 @@ def logged(client: "MlflowClient", run: "Run") -> Logged:
     }
 
 
-def _experiment_id(client: "MlflowClient", name: str) -> str:
+def experiment_id(client: "MlflowClient", name: str) -> str:
     """The id of an experiment, which is created where it is missing."""
     from mlflow.exceptions import MlflowException
 

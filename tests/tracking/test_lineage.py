@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from semtok.checks.verdict import CheckResult, Verdict, write_verdict
 from semtok.errors import SemtokError
 from semtok.events import Progress
 from semtok.tracking.lineage import flatten, render, trace
@@ -62,6 +63,19 @@ def test_walks_back_to_the_images(workspace):
         assert artifact.facts["files"] == 7
     checkpoint = lineage.artifacts["checkpoint@vit"]
     assert (checkpoint.facts["commit"], checkpoint.facts["dirty"]) == ("c0ffee", True)
+
+
+def test_says_what_each_gate_said(workspace):
+    now = digest(folder(workspace, "index"))
+    check = CheckResult("duplicates", False, "no two alike", 1.0, "at most 0", None)
+    for verdict, said in (
+        (Verdict("index", True, now, ()), "passed"),
+        (Verdict("index", True, "0" * 32, ()), "changed after its gate"),
+        (Verdict("index", False, now, (check,)), "is red: duplicates: 1, expected at most 0"),
+    ):
+        write_verdict(folder(workspace, "index"), verdict)
+        assert trace(workspace, "index").artifacts["index"].gate == said
+    assert trace(workspace, "index").artifacts["images"].gate == "was not judged"
 
 
 def test_the_data_hash_is_that_of_the_tables_alone(workspace):
