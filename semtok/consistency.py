@@ -266,6 +266,27 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
+def _gates(params: Params) -> Faults:
+    """Gates drop tokens between blocks of our own encoder, and nobody else may need these."""
+    for name, variant in params.variants.items():
+        gates, where = variant.gates, f"variants.{name}.gates"
+        if gates is None:
+            continue
+        if gates.block >= params.encoder.depth:
+            yield (
+                f"{where}.block",
+                f"must be below encoder.depth, {params.encoder.depth}: the next block receives",
+            )
+        if gates.budgets[0] > gates.budgets[1]:
+            yield f"{where}.budgets", "must be the least, then the most"
+        if variant.encoder != "tokens":
+            yield where, f"the encoder {variant.encoder} has none; take gates or encoder off"
+        if variant.auxiliary:
+            yield where, "drop tokens that auxiliary predicts from; take gates or auxiliary off"
+        if variant.clusters:
+            yield where, "leave too few tokens for equal clusters; take gates or clusters off"
+
+
 def _recipe(params: Params) -> Faults:
     for name in ("encoder", "text"):
         block = getattr(params, name)
@@ -301,6 +322,7 @@ _RULES = (
     _predicates,
     _clusters,
     _encoders,
+    _gates,
     _recipe,
     _promotion,
 )

@@ -18,6 +18,7 @@ from semtok.parsing import parse, read
 Count = Annotated[int, Gt(0)]
 Positive = Annotated[float, Gt(0)]
 Share = Annotated[float, Interval(ge=0, le=1)]
+Budget = Annotated[float, Interval(gt=0, le=1)]
 Severity = Annotated[int, Interval(ge=0, le=5)]
 
 #: What of a token's features is left: all of them; without colours, its coverage or the mask map;
@@ -198,6 +199,17 @@ class TrainSettings:
 
 
 @dataclass(frozen=True)
+class GateSettings:
+    """Gates that drop tokens on their way, within a budget (docs/systems/adaptive_selection.md)."""
+
+    block: Count  # behind which tokens are sent on; the loss holds what it reads to the budget
+    bias: float = 2.0  # of a token's logit; the larger, the more is kept at first
+    temperature: Positive = 1.0  # of that logit
+    weight: Annotated[float, Ge(0)] = 0.01  # of the budget loss
+    budgets: tuple[Budget, Budget] = (0.05, 1.0)  # each image of a step draws its own, between
+
+
+@dataclass(frozen=True)
 class VariantSettings:
     """A named model: what differs from the shared recipe."""
 
@@ -217,6 +229,7 @@ class VariantSettings:
     cluster_order: ClusterOrder = "semantic"  # what the clusters are cut from; others are controls
     registers: Annotated[int, Ge(0)] = 0  # learned tokens that no image fills and nothing reads
     key_mask: KeyMask | None = None  # foreground: nobody attends to patches that no mask covers
+    gates: GateSettings | None = None  # tokens are dropped between blocks, within a budget
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from semtok.params import (
     BiasMode,
     ClusterOrder,
     EncoderSettings,
+    GateSettings,
     PredicateEmbedding,
     VisionEncoder,
 )
@@ -45,6 +46,7 @@ class VisionConfig:
         registers: learned tokens between [CLS] and the image's (arXiv 2309.16588).
         key_mask: whether attention reads foreground tokens alone (arXiv 2404.18152).
         predicate_embedding: what intangible tokens are embedded by.
+        gates: of an encoder that is told how many tokens it may keep; None: all are kept.
     """
 
     feature_dim: int
@@ -62,6 +64,7 @@ class VisionConfig:
     registers: int = 0
     key_mask: bool = False
     predicate_embedding: PredicateEmbedding = "table"
+    gates: GateSettings | None = None
 
 
 class VisualTokenEncoder(nn.Module):
@@ -118,7 +121,7 @@ class VisualTokenEncoder(nn.Module):
             [B, C+N, width], what the last block reads; and `key_padding` of the batch.
         """
         x = self.embedding(batch)
-        padding = key_padding(self._keys(batch), self.leading)
+        padding = key_padding(self.keys(batch), self.leading)
         biases = self.bias(batch, padding)
         for block, bias, clusters in zip(self.blocks[:-1], biases, self.clusters, strict=True):
             x = block(x, bias, clusters=clusters)
@@ -129,7 +132,7 @@ class VisualTokenEncoder(nn.Module):
         cls = self.blocks[-1](x, padding, queries=1)[:, 0]
         return F.normalize(self.projection(self.norm(cls)), dim=-1)
 
-    def _keys(self, batch: TokenBatch) -> Tensor:
+    def keys(self, batch: TokenBatch) -> Tensor:
         """Which tokens attention may read, [B, N] bool."""
         if not self._key_mask:
             return batch.valid

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from semtok.models.adaptive import AdaptiveEncoder
 from semtok.models.clip_vision import ClipVisionEncoder
 from semtok.models.encoder import VisionConfig, VisualTokenEncoder
 from semtok.models.secvit_encoder import SecViTEncoder
@@ -64,12 +65,19 @@ class ImageTextModel(nn.Module):
         # Text first: with one seed every variant starts from the same text side and blocks.
         self.text = text_encoder(config.text, config.encoder.embedding)
         encoder = _ENCODERS.get(config.vision.encoder, SecViTEncoder)
+        if config.vision.gates is not None:
+            encoder = AdaptiveEncoder
         self.vision = encoder(config.vision, config.encoder)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / _INITIAL_TEMPERATURE)))
 
-    def encode_image(self, batch: TokenBatch) -> Tensor:
-        """Encode the token sets of B images: [B, embedding] of unit length."""
-        return self.vision(batch)  # type: ignore[no-any-return]
+    def encode_image(self, batch: TokenBatch, budget: Tensor | None = None) -> Tensor:
+        """Encode the token sets of B images: [B, embedding] of unit length.
+
+        Args:
+            batch: the token sets.
+            budget: [B], share of each image's tokens that may be kept; of a model with gates alone.
+        """
+        return self.vision(batch) if budget is None else self.vision(batch, budget)  # type: ignore[no-any-return]
 
     def encode_text(self, ids: Tensor) -> Tensor:
         """Encode captions, [B, L] int64 of `TextTokenizer.encode`: [B, embedding], unit length."""
@@ -94,13 +102,14 @@ class ImageTextModel(nn.Module):
 
         Returns:
             blocks: transformer blocks, final norm and projection, equal for all variants;
-            embeddings: of tokens; bias: tables of the additive bias; text: the text side, frozen
-            or not; scale: the one of `logit_scale`.
+            embeddings: of tokens, and the gates that weigh them; bias: tables of the additive
+            bias; text: the text side, frozen or not; scale: the one of `logit_scale`.
         """
+        blocks, bias = _size(self.vision.shared), _size(self.vision.bias)
         return {
-            "blocks": _size(self.vision.shared),
-            "embeddings": _size(self.vision.embedding),
-            "bias": _size(self.vision.bias),
+            "blocks": blocks,
+            "embeddings": _size(self.vision) - blocks - bias,
+            "bias": bias,
             "text": _size(self.text),
             "scale": self.log_scale.numel(),
         }

@@ -12,6 +12,7 @@ from semtok.tokens.batch import TokenBatch
 from semtok.tokens.collate import Collate
 from semtok.tokens.rows import RelatedPixelRows, Rows
 from semtok.tokens.shards import TokenShards
+from semtok.train.budget import draw
 from semtok.train.captions import Captions
 from semtok.train.targets import Targets, targets
 from semtok.train.text_tokenizer import TextTokenizer
@@ -21,18 +22,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Batch:
-    """`tokens` of B images, `ids` [B, L] int64 of one caption of each, labels where wanted."""
+    """`tokens` of B images, `ids` [B, L] int64 of one caption of each, labels where wanted.
+
+    `budget` [B] is the share of tokens that each image may keep, where a model has gates.
+    """
 
     tokens: TokenBatch
     ids: Tensor
     targets: Targets | None = None
+    budget: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Data:
     """A split, ready for a model: token shards, captions, and how both become tensors.
 
-    `labelled`: whether training is to predict masks or relations, besides.
+    `labelled`: whether training is to predict masks or relations, besides. `budgets`: the least and
+    the most that an image's tokens may be cut down to in training.
     """
 
     shards: TokenShards
@@ -40,6 +46,7 @@ class Data:
     collate: Collate
     text_tokenizer: TextTokenizer
     labelled: bool = False
+    budgets: tuple[float, float] | None = None
 
     def training(self, batch_size: int, seed: int, first_step: int) -> Iterator[Batch]:
         """Shuffled batches without end, each by (seed, step) alone.
@@ -52,7 +59,8 @@ class Data:
         for step, rows in loader.batches(self.shards, batch_size, seed, first_step):
             captions = self.captions.draw(rows.image_ids, seed, step)
             tokens, ids = self.collate(rows), self.text_tokenizer.encode(captions)
-            yield Batch(tokens, ids, self._targets(rows, tokens))
+            budget = self.budgets and draw(rows.image_ids, seed, step, self.budgets)
+            yield Batch(tokens, ids, self._targets(rows, tokens), budget)
 
     def in_order(self, batch_size: int, images: int) -> Iterator[Batch]:
         """The first `images` images once, each with its first caption."""

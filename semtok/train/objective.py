@@ -4,15 +4,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semtok.models.adaptive import AdaptiveEncoder, run
 from semtok.models.image_text import ImageTextModel
+from semtok.params import GateSettings
+from semtok.tokens.batch import INTANGIBLE
 from semtok.train.batches import Batch
+from semtok.train.budget import budget_loss
 from semtok.train.loss import info_nce
 from semtok.train.precision import mixed_precision
 from semtok.train.targets import Targets
 
 
 class Objective(nn.Module):
-    """The sum of a model's losses, all of weight 1, in nats.
+    """The sum of a model's losses, in nats; `loss/budget` comes with its weight.
 
     Attributes:
         model: what is trained.
@@ -28,14 +32,26 @@ class Objective(nn.Module):
     @property
     def names(self) -> tuple[str, ...]:
         """Of the losses: `loss` is the contrastive one, which all variants have."""
-        return ("loss", *(f"loss/{name}" for name in self.heads))
+        names = [f"loss/{name}" for name in self.heads]
+        return ("loss", *names, *([] if self.gates is None else ["loss/budget"]))
+
+    @property
+    def gates(self) -> GateSettings | None:
+        """How tokens are dropped within a budget, where they are."""
+        return self.model.config.vision.gates
 
     def forward(self, batch: Batch) -> list[Tensor]:
         """The losses of a batch, 0-d each, in the order of `names`."""
         model, device = self.model, self.model.log_scale.device
+        tokens = batch.tokens.to(device)
         with mixed_precision(device):
-            x, padding = model.vision.contextualise(batch.tokens.to(device))
-            images = model.vision.summarise(x, padding)
+            if batch.budget is None:
+                x, padding = model.vision.contextualise(tokens)
+                images = model.vision.summarise(x, padding)
+            else:
+                assert isinstance(model.vision, AdaptiveEncoder)
+                passage = run(model.vision, tokens, batch.budget.to(device))
+                images = passage.embedding
             texts = model.encode_text(batch.ids.to(device))
         losses = [info_nce(images.float(), texts.float(), model.logit_scale)]
         if batch.targets is not None:
@@ -44,6 +60,11 @@ class Objective(nn.Module):
                 losses += [
                     _OF_HEAD[name](head, patches, targets) for name, head in self.heads.items()
                 ]
+        if self.gates is not None and batch.budget is not None:
+            weights = passage.weights[self.gates.block - 1]
+            gated = tokens.valid & (tokens.kind != INTANGIBLE)
+            kept = budget_loss(weights.float(), gated, batch.budget.to(device))
+            losses.append(self.gates.weight * kept)
         return losses
 
 

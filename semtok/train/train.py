@@ -79,7 +79,14 @@ def train(
     own_captions = Captions(captions, shards.image_ids)
     text_config, text_tokenizer, text_weights = _text_side(text, own_captions)
     vision = _vision(shards, collate, variant)
-    data = Data(shards, own_captions, collate, text_tokenizer, bool(variant.auxiliary))
+    data = Data(
+        shards,
+        own_captions,
+        collate,
+        text_tokenizer,
+        bool(variant.auxiliary),
+        variant.gates.budgets if variant.gates else None,
+    )
 
     torch.manual_seed(seed)
     model = ImageTextModel(ModelConfig(encoder, vision, text_config)).to(device)
@@ -171,6 +178,7 @@ def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> 
         cluster_order=variant.cluster_order,
         registers=variant.registers,
         key_mask=variant.key_mask is not None,
+        gates=variant.gates,
     )
 
 
