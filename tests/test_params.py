@@ -272,6 +272,30 @@ def test_the_projects_own_settings_are_right():
             "variants.semantic.bias_mode: input should be 'fixed', 'scalar'",
         ),
         (
+            lambda p: p["variants"]["vit"].update(gates={"block": 4}),
+            "variants.vit.gates.block: must be below encoder.depth, 4: the next block receives",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(gates={"block": 2, "budgets": [0.0, 1.0]}),
+            "variants.vit.gates.budgets.0: input should be greater than 0",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(gates={"block": 2, "budgets": [0.9, 0.1]}),
+            "variants.vit.gates.budgets: must be the least, then the most",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(gates={"block": 2, "temperature": 0}),
+            "variants.vit.gates.temperature: input should be greater than 0",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(gates={"block": 2}, encoder="clip_vision"),
+            "variants.vit.gates: the encoder clip_vision has none; take gates or encoder off",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(gates={"block": 2}, clusters=4),
+            "variants.vit.gates: leave too few tokens for equal clusters",
+        ),
+        (
             lambda p: p["variants"]["vit"].update(clusters=0),
             "variants.vit.clusters: input should be greater than 0",
         ),

@@ -28,8 +28,12 @@ from semtok.train import checkpoint, hardware, loop, validation
 from semtok.train.batches import Data
 from semtok.train.captions import Captions
 from semtok.train.objective import Objective
+from semtok.train.spending import spending
 from semtok.train.text_tokenizer import TextTokenizer, learn, of_tower
 from semtok.workspace import fingerprint
+
+#: Images of val at once, and of all, that say what gates keep.
+_MEASURED = 100, 1000
 
 
 def train(
@@ -130,6 +134,7 @@ def train(
         "parameters": model.parameters_by_role(),
         "auxiliary_parameters": sum(each.numel() for each in heads.parameters()),
         **validation.size(model, data),
+        **_spending(model.eval(), val),
         **provenance,
     }
     checkpoint.save(staging, trained, done.history, facts)
@@ -153,6 +158,12 @@ def _text_side(
     clip, weights = pretrained_tower(text.tower)
     context = min(text.context, clip.tower["max_position_embeddings"])
     return clip, of_tower(text.tower, clip.tower["vocab_size"], context), weights
+
+
+def _spending(model: ImageTextModel, val: Data) -> dict[str, Any]:
+    if model.config.vision.gates is None:
+        return {}
+    return {"spending": spending(model, val.in_order(*_MEASURED))}
 
 
 def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> VisionConfig:
