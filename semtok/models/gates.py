@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from semtok.models.transformer import Block
 from semtok.params import GateSettings
 
+#: Of the first weights: of w and v, and c, which makes a threshold of 0.05.
+_SMALL, _LOW = 0.02, -3.0
+
 
 class Gates(nn.Module):
     """The budget token, and the gates of all blocks.
@@ -32,12 +35,14 @@ class Gates(nn.Module):
         self.budget = nn.Parameter(torch.empty(2, width))
         self.weight = nn.Parameter(torch.empty(depth, width))
         self.threshold = nn.ModuleList(nn.Linear(width, 1) for _ in range(depth))
-        for table in (self.budget, self.weight):
-            nn.init.normal_(table, std=width**-0.5)
+        # At first every token is kept, with almost all its weight: a token that is dropped passes
+        # no gradient to what could bring it back.
+        nn.init.normal_(self.budget, std=width**-0.5)
+        nn.init.normal_(self.weight, std=_SMALL)
         for layer in self.threshold:
             assert isinstance(layer, nn.Linear)
-            nn.init.normal_(layer.weight, std=width**-0.5)
-            nn.init.zeros_(layer.bias)
+            nn.init.normal_(layer.weight, std=_SMALL)
+            nn.init.constant_(layer.bias, _LOW)
         self.settings = settings
 
     def tokens(self, budget: Tensor) -> Tensor:
