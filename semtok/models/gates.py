@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from semtok.models.transformer import Block
 from semtok.params import GateSettings
 
-#: Of the first weights: of w and v, and c, which makes a threshold of 0.05.
+#: Of the first w and v, and the first c: a threshold of 0.05.
 _SMALL, _LOW = 0.02, -3.0
 
 
@@ -37,7 +37,7 @@ class Gates(nn.Module):
         self.threshold = nn.ModuleList(nn.Linear(width, 1) for _ in range(depth))
         # At first every token is kept, with almost all its weight: a token that is dropped passes
         # no gradient to what could bring it back.
-        nn.init.normal_(self.budget, std=width**-0.5)
+        nn.init.normal_(self.budget)
         nn.init.normal_(self.weight, std=_SMALL)
         for layer in self.threshold:
             assert isinstance(layer, nn.Linear)
