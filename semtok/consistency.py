@@ -198,15 +198,18 @@ def _predicates(params: Params) -> Faults:
             yield where, "text needs a frozen tower that reads; name a CLIP model in text.tower"
 
 
+_GRIDS = ("grid", "grid_mask_map", "grid_relations")
+
 #: A setting of a variant, the tokenizers of ours for which it means nothing, and what these lack.
 #: Those that are not named here are refused by what their shards hold, when a training starts.
 _UNTOLD = (
-    ("intangible", ("grid", "grid_mask_map"), "relations"),
-    ("relation_bias", ("grid", "grid_mask_map"), "relations"),
-    ("permute_relations", ("grid", "grid_mask_map"), "relations"),
-    ("neighbour_bias", ("grid", "grid_mask_map", "grid_relations"), "nearest neighbours"),
-    ("auxiliary", ("grid", "grid_mask_map", "semantic"), "patches with masks"),
-    ("key_mask", ("grid", "grid_mask_map", "semantic"), "patches with masks"),
+    ("intangible", ("grid", "grid_mask_map", "superpixel"), "relations"),
+    ("relation_bias", ("grid", "grid_mask_map", "superpixel"), "relations"),
+    ("permute_relations", ("grid", "grid_mask_map", "superpixel"), "relations"),
+    ("neighbour_bias", (*_GRIDS, "superpixel"), "nearest neighbours"),
+    ("auxiliary", ("grid", "grid_mask_map", "semantic", "superpixel"), "patches with masks"),
+    ("key_mask", ("grid", "grid_mask_map", "semantic", "superpixel"), "patches with masks"),
+    ("keep_tokens", (*_GRIDS, "semantic"), "superpixels, of which alone some may be dropped"),
 )
 
 
@@ -259,7 +262,6 @@ def _encoders(params: Params) -> Faults:
 
 
 _SECVIT_SIDE = 32
-_GRIDS = ("grid", "grid_mask_map", "grid_relations")
 
 
 def _list(names: Iterable[str]) -> str:

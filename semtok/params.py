@@ -230,6 +230,7 @@ class VariantSettings:
     registers: Annotated[int, Ge(0)] = 0  # learned tokens that no image fills and nothing reads
     key_mask: KeyMask | None = None  # foreground: nobody attends to patches that no mask covers
     gates: GateSettings | None = None  # tokens are dropped between blocks, within a budget
+    keep_tokens: Count | None = None  # superpixels: so many of an image in a training step, drawn
 
 
 @dataclass(frozen=True)

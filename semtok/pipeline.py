@@ -80,6 +80,8 @@ _READ_TOKENS = (
     "semtok/data/index.py",
     "semtok/tokens/batch.py",
     "semtok/tokens/collate.py",
+    "semtok/tokens/columns.py",
+    "semtok/tokens/dropping.py",
     "semtok/tokens/links.py",
     "semtok/tokens/loader.py",
     "semtok/tokens/permutation.py",

@@ -347,6 +347,17 @@ def test_the_projects_own_settings_are_right():
             "variants.vit.clusters: the last block has none; set encoder.depth to 2 or more",
         ),
         (
+            lambda p: p["variants"]["vit"].update(keep_tokens=9),
+            "variants.vit.keep_tokens: the tokenizer grid (grid) knows no superpixels",
+        ),
+        (
+            lambda p: (
+                p["tokenizers"]["grid"].update(scheme="superpixel"),
+                p["variants"]["vit"].update(relation_bias=True),
+            ),
+            "variants.vit.relation_bias: the tokenizer grid (superpixel) knows no relations",
+        ),
+        (
             lambda p: p["variants"]["vit"].update(registers=-1),
             "variants.vit.registers: input should",
         ),

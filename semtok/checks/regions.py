@@ -105,7 +105,7 @@ def summarise(table: pa.Table, settings: dict[str, Any]) -> tuple[pl.DataFrame, 
         One row an image (image_id, regions, relations), and the counts in one row.
     """
     lists = {
-        name: _Lists(table[name])
+        name: Lists(table[name])
         for name in table.column_names
         if name not in ("image_id", "pixels")
     }
@@ -142,7 +142,7 @@ def summarise(table: pa.Table, settings: dict[str, Any]) -> tuple[pl.DataFrame, 
 
 def blank(table: pa.Table) -> pl.DataFrame:
     """The regions of a shard whose features their mask does not reach: image_id, region."""
-    features = _Lists(table["features"])
+    features = Lists(table["features"])
     # Where there are pixels beside the regions, these are nothing but their coverage.
     channel = slice(None) if "pixels" in table.column_names else slice(3, None, 4)
     covered = features.vectors()[:, channel].max(axis=1)
@@ -150,10 +150,11 @@ def blank(table: pa.Table) -> pl.DataFrame:
     return _rows(features, images, "region").filter(pl.Series(covered == 0, dtype=pl.Boolean))
 
 
-class _Lists:
+class Lists:
     """A ragged column as flat values; nothing is copied."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
+        """Take a column of lists."""
         array = column.combine_chunks()
         self.offsets: Int = array.offsets.to_numpy().astype(np.int64)
         self.counts: Int = np.diff(self.offsets)
@@ -166,14 +167,14 @@ class _Lists:
         return np.asarray(flat).reshape(len(self.values), length)
 
 
-def _rows(lists: _Lists, images: pl.DataFrame, number: str) -> pl.DataFrame:
+def _rows(lists: Lists, images: pl.DataFrame, number: str) -> pl.DataFrame:
     """One row a value: the columns of its image, and its number there."""
     owner = np.repeat(np.arange(len(images)), lists.counts)
     numbers = np.arange(len(owner)) - lists.offsets[owner]
     return images[owner].with_columns(pl.Series(number, numbers))
 
 
-def _neighbours(lists: _Lists, images: pl.DataFrame) -> pl.DataFrame:
+def _neighbours(lists: Lists, images: pl.DataFrame) -> pl.DataFrame:
     rows = _rows(lists, images, "region")
     found = lists.vectors()
     regions, own = rows["regions"].to_numpy()[:, None], rows["region"].to_numpy()[:, None]
@@ -185,7 +186,7 @@ def _neighbours(lists: _Lists, images: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _relations(ends: _Lists, names: _Lists, images: pl.DataFrame) -> pl.DataFrame:
+def _relations(ends: Lists, names: Lists, images: pl.DataFrame) -> pl.DataFrame:
     rows = _rows(ends, images, "relation")
     subject, target = ends.vectors().T
     predicates = pl.Series(names.values.dictionary_decode(), dtype=pl.String)

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from semtok.checks import regions
+from semtok.checks import regions, superpixels
 from semtok.checks.rejected import REJECTED_RULE, count_rejected
 from semtok.checks.rules import Rule, Suite, add, among, at_most, beside, count, none, share, there
 from semtok.checks.subject import Subject
@@ -105,20 +105,22 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
         )
     }
     if all(shard.faults is not None for shard in shards):
-        frames["regions"] = add([shard.faults for shard in shards if shard.faults is not None])
+        found = add([shard.faults for shard in shards if shard.faults is not None])
+        frames["superpixels" if shards[0].cut else "regions"] = found
         if subject.find("masks") and "max_masks" in tokens["settings"]:
             frames["extraction"] = _extraction(subject, rows, tokens["settings"])
     return frames
 
 
 def suite(settings: Settings) -> Suite:
-    """What must hold; of `regions` and `extraction` only where a tokenizer has them."""
+    """What must hold; of all but `images` only where a tokenizer has them."""
     return {
         "images": [
             *none(*_OF_A_ROW, *_OF_AN_IMAGE, *_OF_A_SHARD, *_OF_A_CORRUPTION, REJECTED_RULE),
             at_most("share_blank", settings.share_blank, "tokens show something"),
         ],
         "regions": none(*regions.RULES),
+        "superpixels": none(*superpixels.RULES),
         "extraction": none(*_OF_AN_EXTRACTION),
     }
 
@@ -131,26 +133,31 @@ class _Shard:
         images: one row each, with the number of its `tokens` that could be blank.
         blank: those of them that are.
         faults: counts in one row, where the shard holds regions.
+        cut: whether these are superpixels.
     """
 
     images: pl.DataFrame
     blank: pl.DataFrame
     faults: pl.DataFrame | None
+    cut: bool
 
     @classmethod
     def of(cls, path: Path, settings: dict[str, Any]) -> "_Shard":
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         images, faults = pl.DataFrame(table.select(["image_id"])), None
+        cut = "owners" in table.column_names
         tokens, blank = pl.lit(0), []
         if "pixels" in table.column_names:
             tokens += 1
             blank.append(images.filter(_one_grey(table)))
         if "features" in table.column_names:
-            images, faults = regions.summarise(table, settings)
+            images, faults = (
+                superpixels.summarise(table) if cut else regions.summarise(table, settings)
+            )
             tokens += pl.col("regions")
             blank.append(regions.blank(table))
         images = images.with_columns(tokens=tokens, shard=pl.lit(path.name))
-        return cls(images, pl.concat(blank, how="diagonal"), faults)
+        return cls(images, pl.concat(blank, how="diagonal"), faults, cut)
 
 
 def _one_grey(table: pa.Table) -> pl.Series:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from semtok.models.attention import AdditiveBias, key_padding
 from semtok.models.clusters import Clusters
+from semtok.models.geometry import BOX, geometry_embedding, geometry_flops
 from semtok.models.predicates import NamedPredicates
 from semtok.models.registers import registers
 from semtok.models.transformer import block_flops, blocks
@@ -21,7 +22,6 @@ from semtok.params import (
 )
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
 
-_GEOMETRY = 5  # cx, cy, w, h, area
 _KINDS = INTANGIBLE + 1
 
 
@@ -47,6 +47,7 @@ class VisionConfig:
         key_mask: whether attention reads foreground tokens alone (arXiv 2404.18152).
         predicate_embedding: what intangible tokens are embedded by.
         gates: of an encoder that is told how many tokens it may keep; None: all are kept.
+        geometry_dim: numbers of a token's geometry, G of `TokenBatch`.
     """
 
     feature_dim: int
@@ -65,6 +66,7 @@ class VisionConfig:
     key_mask: bool = False
     predicate_embedding: PredicateEmbedding = "table"
     gates: GateSettings | None = None
+    geometry_dim: int = BOX
 
 
 class VisualTokenEncoder(nn.Module):
@@ -172,11 +174,7 @@ class TokenEmbedding(nn.Module):
         self.kind = nn.Parameter(torch.empty(_KINDS, width))
         self.features = nn.Linear(vision.feature_dim, width)
         self.position = nn.Parameter(torch.empty(vision.patches, width)) if vision.patches else None
-        self.geometry = (
-            nn.Sequential(nn.Linear(_GEOMETRY, width), nn.GELU(), nn.Linear(width, width))
-            if vision.geometry
-            else None
-        )
+        self.geometry = geometry_embedding(vision.geometry_dim, width) if vision.geometry else None
         self.predicate = (
             nn.Parameter(torch.empty(len(vision.predicates) + 1, width))
             if vision.intangible and vision.predicate_embedding == "table"
@@ -234,7 +232,7 @@ class TokenEmbedding(nn.Module):
         A table of named predicates is projected once for all images, which is no image's cost.
         """
         width = self.features.out_features
-        geometry = 2 * width * (_GEOMETRY + width) if self.geometry is not None else 0
+        geometry = geometry_flops(self.geometry) if self.geometry is not None else 0
         pixels = 2 * self.features.in_features * width
         return pixels * (tokens - intangible) + geometry * (tokens - self._patches)
 

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.patheffects import withStroke
 
+from semtok.report import superpixels
 from semtok.report.style import picture
 from semtok.tokens.grid_mask_map import BORDER, OUTSIDE
-from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
+from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows, SuperpixelRows
 from semtok.tokens.shards import TokenShards
 
 _TILES = 16  # region crops in a row of the picture
@@ -34,6 +35,8 @@ def draw(shards: TokenShards, path: Path, images: int = 4, patch_size: int | Non
         _draw_pixels(rows, patch_size, path)
     elif isinstance(rows, RelatedPixelRows):
         _draw_related(rows, shards.predicates, path)
+    elif isinstance(rows, SuperpixelRows):
+        superpixels.draw(rows, path)
     else:
         _draw_regions(rows, shards.predicates, path)
 

@@ -20,11 +20,12 @@ class TokenBatch:
 
     Attributes:
         features: [B, N, D] uint8. A patch: its pixels, p x p x RGB or p x p x (RGB, mask map). A
-            tangible token: the masked box, k x k x (RGB times coverage, coverage). An intangible
-            token: 0.
-        geometry: [B, N, 5] float32, centre x, centre y, width, height, area, all relative to the
-            image (0..1). A tangible token's area is its mask's; an intangible token holds the union
-            of its ends' boxes and that union's area.
+            tangible token or a superpixel: the masked box, k x k x (RGB times coverage, coverage).
+            An intangible token: 0.
+        geometry: [B, N, G] float32. A superpixel: the histogram of its pixels' positions, G = 256
+            (0..4; `superpixel.regions`). All others: G = 5, centre x, centre y, width, height,
+            area, all relative to the image (0..1). A tangible token's area is its mask's; an
+            intangible token holds the union of its ends' boxes and that union's area.
         kind: [B, N] int64, one of PATCH, SUPERPIXEL, TANGIBLE, INTANGIBLE.
         valid: [B, N] bool, False for padding.
         edges: [B, E, 4] int64, position of the subject's token, of the object's token, predicate id

@@ -10,10 +10,19 @@ from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
 from semtok.params import Features
-from semtok.tokens.batch import INTANGIBLE, PATCH, TANGIBLE, TokenBatch
+from semtok.tokens.batch import INTANGIBLE, PATCH, SUPERPIXEL, TANGIBLE, TokenBatch
 from semtok.tokens.links import covered_patches, edges_of_patches
 from semtok.tokens.permutation import permute
-from semtok.tokens.rows import Int, PixelRows, RegionRows, RelatedPixelRows, Rows, UInt8
+from semtok.tokens.rows import (
+    HISTOGRAM_UNIT,
+    Int,
+    PixelRows,
+    RegionRows,
+    RelatedPixelRows,
+    Rows,
+    SuperpixelRows,
+    UInt8,
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class Collate:
         if isinstance(rows, RelatedPixelRows):
             patches = _patches(rows.pixels, self.patch_size)
             return _relate(patches, self._permuted(rows.regions), self.intangible)
+        if isinstance(rows, SuperpixelRows):
+            return _superpixels(rows)
         return _regions(self._permuted(rows), self.intangible)
 
     def _permuted(self, rows: RegionRows) -> RegionRows:
@@ -143,6 +154,24 @@ def _regions(rows: RegionRows, intangible: bool) -> TokenBatch:
         valid=torch.from_numpy(np.arange(longest) < tokens[:, None]),
         edges=torch.from_numpy(edges),
         neighbours=torch.from_numpy(neighbours),
+    )
+
+
+def _superpixels(rows: SuperpixelRows) -> TokenBatch:
+    images, longest = len(rows.image_ids), int(rows.region_counts.max())
+    of_region, region = _places(rows.region_counts)
+    features = np.zeros((images, longest, rows.features.shape[1]), np.uint8)
+    geometry = np.zeros((images, longest, rows.geometry.shape[1]), np.float32)
+    features[of_region, region] = rows.features
+    geometry[of_region, region] = rows.geometry * np.float32(HISTOGRAM_UNIT)
+    valid = torch.from_numpy(np.arange(longest) < rows.region_counts[:, None])
+    return TokenBatch(
+        features=torch.from_numpy(features),
+        geometry=torch.from_numpy(geometry),
+        kind=valid * SUPERPIXEL,
+        valid=valid,
+        edges=torch.empty((images, 0, 4), dtype=torch.int64),
+        neighbours=torch.empty((images, longest, 0), dtype=torch.int64),
     )
 
 

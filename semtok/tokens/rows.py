@@ -41,6 +41,21 @@ class RelatedPixels:
 
 
 @dataclass(frozen=True)
+class Superpixels:
+    """The token set of one image that is cut into regions, each pixel in one.
+
+    Attributes:
+        owners: [S, S] uint16, the region of each pixel.
+        features: [R, k*k*4] uint8, as of `Regions`.
+        geometry: [R, G] uint16, a histogram of positions in units of `HISTOGRAM_UNIT`.
+    """
+
+    owners: NDArray[np.uint16]
+    features: UInt8
+    geometry: NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
 class PixelRows:
     """Images at training size.
 
@@ -91,9 +106,31 @@ class RelatedPixelRows:
         return self.regions.image_ids
 
 
-#: What a tokenizer makes of one image: pixels [S, S, C], regions, or both.
-TokenSet: TypeAlias = UInt8 | Regions | RelatedPixels
-Rows: TypeAlias = PixelRows | RegionRows | RelatedPixelRows
+@dataclass(frozen=True)
+class SuperpixelRows:
+    """The superpixels of B images, one image's behind the other's (columns as in `Superpixels`).
+
+    Attributes:
+        image_ids: [B] int64.
+        owners: [B, S, S] uint16, numbers within the image.
+        region_counts: [B] int64, regions of each image (at least 1); they sum to R.
+        features: [R, D] uint8.
+        geometry: [R, G] uint16.
+    """
+
+    image_ids: Int
+    owners: NDArray[np.uint16]
+    region_counts: Int
+    features: UInt8
+    geometry: NDArray[np.uint16]
+
+
+#: What a tokenizer makes of one image: pixels [S, S, C], regions, both, or superpixels.
+TokenSet: TypeAlias = UInt8 | Regions | RelatedPixels | Superpixels
+Rows: TypeAlias = PixelRows | RegionRows | RelatedPixelRows | SuperpixelRows
+
+#: What 1 stands for in a stored histogram, whose values are 0..4.
+HISTOGRAM_UNIT = 2.0**-13
 
 
 def pack(
@@ -107,6 +144,8 @@ def pack(
         predicates: the vocabulary; a name that it lacks becomes id 0.
     """
     ids = np.asarray(image_ids, np.int64)
+    if cut := [each for each in token_sets if isinstance(each, Superpixels)]:
+        return _pack_superpixels(ids, cut)
     pixels = [each for each in map(_pixels, token_sets) if each is not None]
     regions = [each for each in map(_regions, token_sets) if each is not None]
     if not regions:
@@ -125,7 +164,7 @@ def _pixels(token_set: TokenSet) -> UInt8 | None:
     match token_set:
         case RelatedPixels(pixels, _):
             return pixels
-        case Regions():
+        case Regions() | Superpixels():
             return None
     return token_set
 
@@ -137,6 +176,16 @@ def _regions(token_set: TokenSet) -> Regions | None:
         case Regions():
             return token_set
     return None
+
+
+def _pack_superpixels(ids: Int, cut: Sequence[Superpixels]) -> SuperpixelRows:
+    return SuperpixelRows(
+        image_ids=ids,
+        owners=np.stack([each.owners for each in cut]),
+        region_counts=np.array([len(each.features) for each in cut], np.int64),
+        features=np.concatenate([each.features for each in cut]),
+        geometry=np.concatenate([each.geometry for each in cut]),
+    )
 
 
 def _pack_regions(ids: Int, regions: Sequence[Regions], predicates: Sequence[str]) -> RegionRows:

@@ -1,24 +1,30 @@
 """Token shards at rest: their schemas, their writer and the memory-mapped reader.
 
 Arrow IPC, one row an image, ragged columns. The families of columns (pixels, regions, pixels with
-the regions that relate them) are told apart by the file alone, so that nothing that trains or
-scores imports a tokenizer.
+the regions that relate them, superpixels) are told apart by the file alone, so that nothing that
+trains or scores imports a tokenizer.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
 from semtok.tables import FINGERPRINT, TableSchema, read_metadata, read_table, write_table
-from semtok.tokens.rows import Int, PixelRows, RegionRows, RelatedPixelRows, Rows
+from semtok.tokens.columns import Column, fixed, offsets, ragged, spans, starts, values
+from semtok.tokens.rows import (
+    Int,
+    PixelRows,
+    RegionRows,
+    RelatedPixelRows,
+    Rows,
+    SuperpixelRows,
+)
 
 #: Key of the file's metadata that holds {"scheme": ..., "settings": {...}} as JSON.
 TOKENS = "semtok.tokens"
@@ -48,30 +54,34 @@ class TokenShards:
         self.folder = folder
         self.tokens: dict[str, Any] = json.loads(read_metadata(_paths(folder)[0])[TOKENS])
         #: [images] int64, in the order of `rows`' indices.
-        self.image_ids: Int = np.concatenate([_values(each["image_id"]) for each in tables])
-        self._rows_before = _starts([each.num_rows for each in tables])
+        self.image_ids: Int = np.concatenate([values(each["image_id"]) for each in tables])
+        self._rows_before = starts([each.num_rows for each in tables])
         self._has_pixels, self._has_regions = _families(tables[0].schema)
         self.predicates: tuple[str, ...] = ()
         if self._has_pixels:
             shape = pixels_shape(tables[0].schema)
-            self._pixels = _Column([_values(t["pixels"]).reshape(-1, *shape) for t in tables])
+            self._pixels = Column([values(t["pixels"]).reshape(-1, *shape) for t in tables])
         if not self._has_regions:
             return
-        self._first_region = _offsets([each["features"].chunk(0) for each in tables])
-        self._first_edge = _offsets([each["edge_ends"].chunk(0) for each in tables])
-        self._features = _Column([_values(each["features"]) for each in tables])
-        self._geometry = _Column([_values(each["geometry"]) for each in tables])
-        self._neighbours = _Column([_values(each["neighbours"]) for each in tables])
-        self._edge_ends = _Column([_values(each["edge_ends"]) for each in tables])
+        self._first_region = offsets([each["features"].chunk(0) for each in tables])
+        self._features = Column([values(each["features"]) for each in tables])
+        self._geometry = Column([values(each["geometry"]) for each in tables])
+        self._has_owners = "owners" in tables[0].column_names
+        if self._has_owners:
+            self._owners = Column([values(each["owners"]) for each in tables])
+            return
+        self._first_edge = offsets([each["edge_ends"].chunk(0) for each in tables])
+        self._neighbours = Column([values(each["neighbours"]) for each in tables])
+        self._edge_ends = Column([values(each["edge_ends"]) for each in tables])
         names = [each["edge_predicate"].chunk(0).values for each in tables]
-        self._edge_predicate = _Column([each.indices.to_numpy() for each in names])
+        self._edge_predicate = Column([each.indices.to_numpy() for each in names])
         vocabularies = [each.dictionary.to_pylist() for each in names]
         found = sorted({name for each in vocabularies for name in each})
         self.predicates = tuple(found if predicates is None else predicates)
         known = {name: number for number, name in enumerate(self.predicates, start=1)}
         # A shard numbers its own predicates; this turns its numbers into the vocabulary's.
         self._predicate_ids = np.array([known.get(n, 0) for v in vocabularies for n in v], np.int64)
-        self._predicates_before = _starts([len(each) for each in vocabularies])
+        self._predicates_before = starts([len(each) for each in vocabularies])
 
     def __len__(self) -> int:
         """The number of images."""
@@ -90,14 +100,28 @@ class TokenShards:
             raise IndexError(f"{self.folder} holds {len(self)} images; asked for {indices}")
         if not self._has_regions:
             return PixelRows(self.image_ids[indices], self._pixels.take(indices))
+        if self._has_owners:
+            return self._superpixels(indices)
         regions = self._regions(indices)
         if not self._has_pixels:
             return regions
         return RelatedPixelRows(self._pixels.take(indices), regions)
 
+    def _superpixels(self, indices: Int) -> SuperpixelRows:
+        counts, regions = spans(self._first_region, indices)
+        owners = self._owners.take(indices)
+        side = math.isqrt(owners.shape[1])
+        return SuperpixelRows(
+            image_ids=self.image_ids[indices],
+            owners=owners.reshape(-1, side, side),
+            region_counts=counts,
+            features=self._features.take(regions),
+            geometry=self._geometry.take(regions),
+        )
+
     def _regions(self, indices: Int) -> RegionRows:
-        region_counts, regions = _spans(self._first_region, indices)
-        edge_counts, edges = _spans(self._first_edge, indices)
+        region_counts, regions = spans(self._first_region, indices)
+        edge_counts, edges = spans(self._first_edge, indices)
         shard = np.searchsorted(self._rows_before, indices, side="right") - 1
         numbers = np.repeat(self._predicates_before[shard], edge_counts)
         return RegionRows(
@@ -141,14 +165,31 @@ def related_pixels_schema(image_size: int, cells: int) -> TableSchema:
     return TableSchema("related pixel token shard", 1, pa.schema(columns))
 
 
+def superpixels_schema(image_size: int, crop_size: int, geometry: int) -> TableSchema:
+    """Shards of superpixels (columns as in `rows.Superpixels`).
+
+    Args:
+        image_size: S, pixels a side.
+        crop_size: k.
+        geometry: G.
+    """
+    columns = [
+        ("image_id", pa.int64()),
+        ("owners", pa.list_(pa.uint16(), image_size**2)),
+        ("features", pa.list_(pa.list_(pa.uint8(), crop_size**2 * 4))),
+        ("geometry", pa.list_(pa.list_(pa.uint16(), geometry))),
+    ]
+    return TableSchema("superpixel token shard", 1, pa.schema(columns))
+
+
 def pixels_shape(columns: pa.Schema) -> tuple[int, int, int]:
     """Height, width and channels of the images of a shard with such columns."""
-    values = columns.field("pixels").type.list_size
-    side = math.isqrt(values // 3)
+    size = columns.field("pixels").type.list_size
+    side = math.isqrt(size // 3)
     # Three times a square is never four times another one (3/4 is no square of a fraction).
-    if side**2 * 3 == values:
+    if side**2 * 3 == size:
         return side, side, 3
-    side = math.isqrt(values // 4)
+    side = math.isqrt(size // 4)
     return side, side, 4
 
 
@@ -198,31 +239,24 @@ def _columns(rows: Rows, predicates: Sequence[str]) -> dict[str, pa.Array]:
         return _columns(rows.regions, predicates) | _columns(pixels, predicates)
     ids = pa.array(rows.image_ids)
     if isinstance(rows, PixelRows):
-        return {"image_id": ids, "pixels": _fixed(rows.pixels.reshape(len(ids), -1))}
-    regions, edges = _starts(rows.region_counts), _starts(rows.edge_counts)
+        return {"image_id": ids, "pixels": fixed(rows.pixels.reshape(len(ids), -1))}
+    regions = starts(rows.region_counts)
+    described = {
+        "image_id": ids,
+        "features": ragged(regions, fixed(rows.features)),
+        "geometry": ragged(regions, fixed(rows.geometry)),
+    }
+    if isinstance(rows, SuperpixelRows):
+        return described | {"owners": fixed(rows.owners.reshape(len(ids), -1))}
+    edges = starts(rows.edge_counts)
     names = pa.DictionaryArray.from_arrays(
         pa.array(rows.edge_predicate - 1, pa.int32()), pa.array(predicates, pa.string())
     )
-    return {
-        "image_id": ids,
-        "features": _ragged(regions, _fixed(rows.features)),
-        "geometry": _ragged(regions, _fixed(rows.geometry)),
-        "neighbours": _ragged(regions, _fixed(rows.neighbours)),
-        "edge_ends": _ragged(edges, _fixed(rows.edge_ends)),
-        "edge_predicate": _ragged(edges, names),
+    return described | {
+        "neighbours": ragged(regions, fixed(rows.neighbours)),
+        "edge_ends": ragged(edges, fixed(rows.edge_ends)),
+        "edge_predicate": ragged(edges, names),
     }
-
-
-def _fixed(values: NDArray[Any]) -> pa.Array:
-    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
-    # The length is named because a list of no neighbours (K = 0) cannot tell it.
-    return pa.FixedSizeListArray.from_buffers(
-        pa.list_(flat.type, values.shape[1]), len(values), [None], children=[flat]
-    )
-
-
-def _ragged(starts: Int, values: pa.Array) -> pa.Array:
-    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), values)
 
 
 def _open(folder: Path) -> list[pa.Table]:
@@ -250,6 +284,10 @@ def _schema(path: Path) -> TableSchema:
     if not has_regions:
         return pixels_schema(*pixels_shape(columns)[1:])
     features = columns.field("features").type.value_type.list_size
+    if "owners" in columns.names:
+        side = math.isqrt(columns.field("owners").type.list_size)
+        geometry = columns.field("geometry").type.value_type.list_size
+        return superpixels_schema(side, math.isqrt(features // 4), geometry)
     if has_pixels:
         return related_pixels_schema(pixels_shape(columns)[0], math.isqrt(features))
     neighbours = columns.field("neighbours").type.value_type.list_size
@@ -259,51 +297,3 @@ def _schema(path: Path) -> TableSchema:
 def _families(columns: pa.Schema) -> tuple[bool, bool]:
     """Whether a shard holds pixels, and whether it holds regions."""
     return "pixels" in columns.names, "features" in columns.names
-
-
-def _values(column: pa.ChunkedArray) -> NDArray[Any]:
-    """A column's values, not copied; a second axis where they are lists of fixed size."""
-    array = column.chunk(0)
-    if pa.types.is_list(array.type):
-        array = array.values
-    if not pa.types.is_fixed_size_list(array.type):
-        return np.asarray(array.to_numpy())
-    return np.asarray(array.values.to_numpy()).reshape(len(array), array.type.list_size)
-
-
-def _starts(counts: Sequence[int] | Int) -> Int:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
-
-
-def _offsets(lists: list[pa.ListArray]) -> Int:
-    """Where each row's values start, counted through all shards."""
-    counts = [np.diff(each.offsets.to_numpy()) for each in lists]
-    return _starts(np.concatenate(counts))
-
-
-def _spans(first: Int, indices: Int) -> tuple[Int, Int]:
-    """How many values each row has, and the indices of them all."""
-    counts = first[indices + 1] - first[indices]
-    before = np.cumsum(counts) - counts
-    return counts, np.repeat(first[indices] - before, counts) + np.arange(counts.sum())
-
-
-class _Column:
-    """One array in pieces, a piece per shard."""
-
-    def __init__(self, pieces: list[NDArray[Any]]) -> None:
-        self._pieces = pieces
-        self._before = _starts([len(each) for each in pieces])
-
-    def take(self, indices: Int) -> Any:
-        """Copy rows out, a run of indices into the same piece at a time."""
-        out = np.empty((len(indices), *self._pieces[0].shape[1:]), self._pieces[0].dtype)
-        piece = np.searchsorted(self._before, indices, side="right") - 1
-        cuts = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist(), len(indices)]
-        for start, end in pairwise(cuts):
-            if start < end:
-                number = piece[start]
-                inside = indices[start:end] - self._before[number]
-                # "raise" would copy through a buffer; the indices are known to be inside.
-                np.take(self._pieces[number], inside, axis=0, out=out[start:end], mode="clip")
-        return out

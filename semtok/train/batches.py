@@ -10,6 +10,7 @@ from torch import Tensor
 from semtok.tokens import loader
 from semtok.tokens.batch import TokenBatch
 from semtok.tokens.collate import Collate
+from semtok.tokens.dropping import drop
 from semtok.tokens.rows import RelatedPixelRows, Rows
 from semtok.tokens.shards import TokenShards
 from semtok.train.budget import draw
@@ -38,7 +39,8 @@ class Data:
     """A split, ready for a model: token shards, captions, and how both become tensors.
 
     `labelled`: whether training is to predict masks or relations, besides. `budgets`: the least and
-    the most that an image's tokens may be cut down to in training.
+    the most that an image's tokens may be cut down to in training. `keep`: tokens of an image that
+    a training step sees at most.
     """
 
     shards: TokenShards
@@ -47,6 +49,7 @@ class Data:
     text_tokenizer: TextTokenizer
     labelled: bool = False
     budgets: tuple[float, float] | None = None
+    keep: int | None = None
 
     def training(self, batch_size: int, seed: int, first_step: int) -> Iterator[Batch]:
         """Shuffled batches without end, each by (seed, step) alone.
@@ -59,6 +62,8 @@ class Data:
         for step, rows in loader.batches(self.shards, batch_size, seed, first_step):
             captions = self.captions.draw(rows.image_ids, seed, step)
             tokens, ids = self.collate(rows), self.text_tokenizer.encode(captions)
+            if self.keep is not None:
+                tokens = drop(tokens, self.keep, seed, step)
             budget = self.budgets and draw(rows.image_ids, seed, step, self.budgets)
             yield Batch(tokens, ids, self._targets(rows, tokens), budget)
 

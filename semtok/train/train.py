@@ -22,7 +22,7 @@ from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantS
 from semtok.tables import FINGERPRINT, read_metadata
 from semtok.tokens.batch import PATCH
 from semtok.tokens.collate import Collate
-from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows, Rows
+from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows, Rows, SuperpixelRows
 from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint, hardware, loop, validation
 from semtok.train.batches import Data
@@ -90,6 +90,7 @@ def train(
         text_tokenizer,
         bool(variant.auxiliary),
         variant.gates.budgets if variant.gates else None,
+        variant.keep_tokens,
     )
 
     torch.manual_seed(seed)
@@ -104,7 +105,14 @@ def train(
     val = Data(shards_of_val, Captions(captions, shards_of_val.image_ids), collate, text_tokenizer)
     identity = fingerprint(
         json.dumps(
-            [model.config.as_json(), asdict(collate), variant.auxiliary, asdict(settings), seed]
+            [
+                model.config.as_json(),
+                asdict(collate),
+                variant.auxiliary,
+                variant.keep_tokens,
+                asdict(settings),
+                seed,
+            ]
         ),
         text_tokenizer.as_json(),
         *(_content(each) for each in (train_shards, val_shards)),
@@ -190,6 +198,7 @@ def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> 
         registers=variant.registers,
         key_mask=variant.key_mask is not None,
         gates=variant.gates,
+        geometry_dim=sample.geometry.shape[-1],
     )
 
 
@@ -199,11 +208,17 @@ def _check_variant(variant: VariantSettings, rows: Rows, folder: Path) -> None:
         PixelRows: ("intangible", "relation_bias", "neighbour_bias", "permute_relations"),
         RelatedPixelRows: ("neighbour_bias",),
         RegionRows: (),
+        SuperpixelRows: ("intangible", "relation_bias", "neighbour_bias", "permute_relations"),
     }[type(rows)]
     if variant.key_mask and not isinstance(rows, RelatedPixelRows):
         raise SemtokError(
             f"{folder}: has no patches with masks, which key_mask: foreground reads; "
             "take the tokenizer grid_relations"
+        )
+    if variant.keep_tokens and not isinstance(rows, SuperpixelRows):
+        raise SemtokError(
+            f"{folder}: holds no superpixels, of which keep_tokens drops some; take the setting "
+            "off the variant"
         )
     if variant.auxiliary:
         _check_auxiliary(variant, rows, folder)
@@ -215,12 +230,13 @@ def _check_variant(variant: VariantSettings, rows: Rows, folder: Path) -> None:
             "reads; take the tokenizer grid"
         )
     if asked := [name for name in lacking if getattr(variant, name)]:
-        what = "relations" if isinstance(rows, PixelRows) else "neighbours"
+        what = "neighbours" if isinstance(rows, RelatedPixelRows) else "relations"
+        tokens = "superpixels" if isinstance(rows, SuperpixelRows) else "patches"
         raise SemtokError(
-            f"{folder}: holds patches, which have no {what}; "
+            f"{folder}: holds {tokens}, which have no {what}; "
             f"take {', '.join(asked)} off the variant or give it another tokenizer"
         )
-    if isinstance(rows, RegionRows):
+    if isinstance(rows, RegionRows | SuperpixelRows):
         return
     if variant.features == "shape" and rows.pixels.shape[-1] == 3:
         raise SemtokError(

@@ -27,7 +27,7 @@ from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
 from semtok.tokens import shards
-from semtok.tokens.rows import Regions, RelatedPixels, pack, predicate_names
+from semtok.tokens.rows import Regions, RelatedPixels, Superpixels, pack, predicate_names
 from semtok.train.history import HISTORY
 
 TRAIN, VAL, TEST = (1, 2, 3, 4), tuple(range(101, 161)), (201,)
@@ -70,6 +70,7 @@ INPUTS = {
         "scene_graphs@annotated-train",
     ],
     "token_shards@grid-val": ["index", "images"],
+    "token_shards@superpixel-train": ["index", "images"],
     "checkpoint@semantic": ["index", "token_shards@semantic-train"],
     "checkpoint@grid": ["index"],
     "scores@semantic": ["index", "checkpoint@semantic", "token_shards@grid-val"],
@@ -98,6 +99,7 @@ def build(root: Path) -> None:
     _semantic(root)
     _grid_relations(root / "token_shards@grid_relations-train")
     _grid(root / "token_shards@grid-val")
+    _superpixels(root / "token_shards@superpixel-train")
     for variant, misses in (("semantic", 4), ("grid", 42)):
         _checkpoint(root / f"checkpoint@{variant}")
         _scores(root / f"scores@{variant}", misses)
@@ -364,6 +366,23 @@ def _grid(folder: Path) -> None:
         for place in ("", *(f"{shards.CORRUPTED}/{kind}-3" for kind in KINDS)):
             path = folder / place / f"{shard}.arrow"
             shards.write(path, shards.pixels_schema(8), rows, (), tokens, "fingerprint")
+    _write(folder / "rejected.parquet", REJECTED, [])
+
+
+def _superpixels(folder: Path) -> None:
+    """Four quarters an image, each with its positions in two bins."""
+    _provenance(folder, **_DATA, **_CORRUPTION)
+    quarters = np.repeat(np.repeat(np.arange(4).reshape(2, 2), 4, axis=0), 4, axis=1)
+    cut = Superpixels(
+        quarters.astype(np.uint16),
+        np.full((4, 16), 255, np.uint8),
+        np.tile(np.array([0, 9000, 0, 300], np.uint16), (4, 1)),
+    )
+    schema = shards.superpixels_schema(8, 2, 4)
+    tokens = {"scheme": "superpixel", "settings": {"image_size": 8}}
+    for shard, image_ids in {**SHARDS, "002": ()}.items():
+        rows = pack(image_ids, [cut] * len(image_ids), ()) if image_ids else None
+        shards.write(folder / f"{shard}.arrow", schema, rows, (), tokens, "fingerprint")
     _write(folder / "rejected.parquet", REJECTED, [])
 
 

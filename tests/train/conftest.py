@@ -12,8 +12,15 @@ import torch
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
 
 from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
-from semtok.tokens.rows import Regions, RelatedPixels, pack
-from semtok.tokens.shards import pixels_schema, regions_schema, related_pixels_schema, write
+from semtok.tokens import superpixel
+from semtok.tokens.rows import Regions, RelatedPixels, Superpixels, pack
+from semtok.tokens.shards import (
+    pixels_schema,
+    regions_schema,
+    related_pixels_schema,
+    superpixels_schema,
+    write,
+)
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 PREDICATES = ("above", "on", "under")
@@ -46,10 +53,11 @@ def data(tmp_path_factory) -> dict[str, Any]:
             ("grid", pictures, pixels_schema(8)),
             ("semantic", regions, regions_schema(4, 2)),
             ("grid_relations", _related(pictures, regions), related_pixels_schema(8, 2)),
+            ("superpixel", _superpixels(pictures), superpixels_schema(8, 4, 256)),
         ):
             rows = pack(ids, sets, PREDICATES)
             tokens = {"scheme": name, "settings": {"image_size": 8}}
-            names = () if name == "grid" else PREDICATES
+            names = () if name in ("grid", "superpixel") else PREDICATES
             write(
                 root / f"{name}-{split}" / "000.arrow",
                 schema,
@@ -85,6 +93,7 @@ def arguments(data) -> Callable[..., dict[str, Any]]:
             "auxiliary": VariantSettings(
                 "grid_relations", patch_size=4, auxiliary=("masks", "relations")
             ),
+            "superpixel": VariantSettings("superpixel", keep_tokens=6),
             "key_mask": VariantSettings(
                 "grid_relations", patch_size=4, key_mask="foreground", registers=2
             ),
@@ -117,6 +126,12 @@ def _picture(
     picture = random.integers(0, 9, (8, 8, 3), np.uint8)
     picture[1:4, 2:6], picture[5:8, 2:6] = one, other
     return picture
+
+
+def _superpixels(pictures: list[np.ndarray]) -> list[Superpixels]:
+    whole = [np.dstack([each, np.full_like(each[..., :1], 255)]) for each in pictures]
+    settings = superpixel.Settings(image_size=8, crop_size=4, levels=2)
+    return superpixel.tokenize(whole, [], settings)
 
 
 def _related(pictures: list[np.ndarray], regions: list[Regions]) -> list[RelatedPixels]:

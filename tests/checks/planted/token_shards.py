@@ -2,13 +2,21 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from semtok.tokens.shards import TOKENS, pixels_schema, regions_schema, related_pixels_schema
+from semtok.tokens.shards import (
+    TOKENS,
+    pixels_schema,
+    regions_schema,
+    related_pixels_schema,
+    superpixels_schema,
+)
 from tests.checks.planted import Fault, editing, rejecting, repeating
 from tests.checks.tiny_line import Row, edit
 
 _GRID = "token_shards@grid-val"
 _SEMANTIC = "token_shards@semantic-train"
 _RELATIONS = "token_shards@grid_relations-train"
+_SUPERPIXELS = "token_shards@superpixel-train"
+_QUARTERS = ("000.arrow", superpixels_schema(8, 2, 4))  # images 1 and 3: 4 superpixels each
 _RELATED = ("000.arrow", related_pixels_schema(8, 2))  # as the regions; two cells a side
 _PIXELS = ("000.arrow", pixels_schema(8))  # images 101..110
 _REGIONS = ("000.arrow", regions_schema(2, 2))  # image 1: 3 regions, 2 relations; image 3: 1, 0
@@ -108,6 +116,12 @@ def _related(
     return Fault(_RELATIONS, name, editing(*_RELATED, plant), shows, also or set())
 
 
+def _cut(
+    name: str, plant: Callable[[list[Row]], None], shows: str, also: set[str] | None = None
+) -> Fault:
+    return Fault(_SUPERPIXELS, name, editing(*_QUARTERS, plant), shows, also or set())
+
+
 def _popping(column: str) -> Callable[[Path], None]:
     return editing(*_REGIONS, lambda rows: rows[0][column].pop() and None)
 
@@ -176,4 +190,26 @@ FAULTS = [
         "image_id=1 regions=3 relation=1",
     ),
     _related("lost_relations", _relations_lost, "image_id=1 regions=3 masks=3"),
+    _cut("share_blank", lambda rows: rows[0]["features"].__setitem__(2, [0] * 16), "region=2"),
+    _cut(
+        "superpixels_without_pixels",
+        lambda rows: rows[1].update(owners=[0, 1] * 32),
+        "image_id=3 superpixels=4 histograms=4 owners=2",
+    ),
+    _cut(
+        "superpixels_without_pixels",
+        lambda rows: rows[0]["owners"].__setitem__(slice(32, 36), [9] * 4),
+        "image_id=1 superpixels=4 histograms=4 owners=5 last_owner=9",
+    ),
+    _cut("unequal_superpixels", lambda rows: rows[0]["geometry"].pop() and None, "histograms=3"),
+    _cut(
+        "histograms_out_of_range",
+        lambda rows: rows[1]["geometry"].__setitem__(0, [0] * 4),
+        "image_id=3",
+    ),
+    _cut(
+        "histograms_out_of_range",
+        lambda rows: rows[0]["geometry"][3].__setitem__(2, 65535),
+        "image_id=1 superpixels=4 histograms=4 owners=4 last_owner=3 most=7.99",
+    ),
 ]
