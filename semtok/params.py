@@ -53,6 +53,9 @@ Auxiliary = Literal["masks", "relations"]
 #: The extractor that the other extractors' own networks learn from.
 ANNOTATED = "annotated"
 
+#: The text side of a classifier: captions are names of classes, each with a vector of its own.
+CLASSES = "classes"
+
 #: Splits have a fixed meaning: training, model choice, final numbers, and the same on combinations
 #: that training never shows.
 SPLITS = ("train", "val", "test", "novel")
@@ -164,7 +167,7 @@ class EncoderSettings:
 class TextSettings:
     """The text side that every variant shares."""
 
-    tower: str  # scratch, or the name or folder of a CLIP text model for transformers (frozen)
+    tower: str  # scratch; classes; or the name or folder of a CLIP text model (frozen)
     vocabulary: Count  # entries of the BPE trained on the training captions (scratch)
     context: Count  # caption length in BPE tokens, cut or padded
     width: Count

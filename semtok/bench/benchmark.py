@@ -69,7 +69,7 @@ class Benchmark(Protocol):
 
         Returns:
             The columns task, case_id, cluster_id, rank, candidates, answers, truths and, where
-            there are such, group and blind of `cases.CASES`.
+            there are such, group, blind, label, chosen and ordered of `cases.CASES`.
         """
         ...
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from semtok.bench import agreement
 from semtok.errors import SemtokError
 from semtok.tables import TableSchema
 
@@ -16,7 +17,7 @@ from semtok.tables import TableSchema
 #: 1 = best; wrong answers of equal similarity stand before it.
 CASES = TableSchema(
     "cases",
-    4,
+    5,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -31,6 +32,9 @@ CASES = TableSchema(
             ("truths", pa.int32()),  # how many are true, asked for or not; null: nobody knows
             ("group", pa.string()),  # recalls are means over a task's groups; null: it has none
             ("blind", pa.int32()),  # rank by the words alone (blind.py); null: nobody asked
+            ("label", pa.int32()),  # the case's class, from 0; null: candidates are no classes
+            ("chosen", pa.int32()),  # the class that the model puts first; of a tie a wrong one
+            ("ordered", pa.bool_()),  # whether the numbers of classes are grades; null as `label`
         ]
     ),
 )
@@ -39,7 +43,9 @@ CASES = TableSchema(
 #: average) the mean of the groups' shares. All cases of such a task have equally many candidates.
 RECALLS = {"R@1": 1, "R@5": 5, "R@10": 10}
 MEDIAN_RANK = "median_rank"
-METRICS = (*RECALLS, MEDIAN_RANK)
+RANKED = (*RECALLS, MEDIAN_RANK)
+#: Cohen's kappas, in percent: where candidates are classes; the quadratic one where these are grades.
+METRICS = (*RANKED, *agreement.POWERS)
 
 #: Stands between the name of a task and that of a part of its cases, which is scored apart too.
 PART = "/"
@@ -78,6 +84,9 @@ class Ranks:
         seeds: S of them, ascending.
         groups: [N] int64, 0..G-1, each used; None where the task has none.
         blind: [N] int64, the ranks by the words alone; None where nobody asked.
+        labels: [N] int64, the class of each case, from 0; None where candidates are no classes.
+        chosen: [S, N] int64, the class that each training puts first; None as `labels`.
+        ordered: whether the numbers of classes are grades.
     """
 
     ranks: npt.NDArray[np.int64]
@@ -89,6 +98,9 @@ class Ranks:
     seeds: tuple[int, ...]
     groups: npt.NDArray[np.int64] | None = None
     blind: npt.NDArray[np.int64] | None = None
+    labels: npt.NDArray[np.int64] | None = None
+    chosen: npt.NDArray[np.int64] | None = None
+    ordered: bool = False
 
 
 def by_task(cases: pa.Table) -> dict[Task, Ranks]:
@@ -116,38 +128,49 @@ def metrics(cases: pa.Table) -> dict[str, dict[str, dict[str, dict[str, float]]]
         cases: columns of `CASES`.
 
     Returns:
-        Means over seeds of what is `telling`; recalls in percent (0..100), median ranks from 1.
+        Means over seeds of what is `telling`; recalls and kappas in percent, median ranks from 1.
     """
     nested: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     for task, ranks in by_task(cases).items():
-        values = dict(
-            zip(METRICS, measure(ranks.ranks, ranks.groups).mean(axis=0).tolist(), strict=True)
-        )
-        values = {metric: values[metric] for metric in telling(ranks.candidates)}
-        nested.setdefault(task.benchmark, {}).setdefault(task.split, {})[task.task] = values
+        means = dict(zip(measured(ranks), values(ranks).mean(axis=0).tolist(), strict=True))
+        told = {metric: means[metric] for metric in telling(ranks)}
+        nested.setdefault(task.benchmark, {}).setdefault(task.split, {})[task.task] = told
     return nested
 
 
-def telling(candidates: npt.NDArray[np.int64]) -> tuple[str, ...]:
-    """The metrics that say something: where there are few candidates, R@1 alone.
+def telling(ranks: Ranks) -> tuple[str, ...]:
+    """The metrics of a task that say something: of ranks among few candidates, R@1 alone."""
+    few = ranks.candidates.max() <= max(RECALLS.values())
+    unordered = () if ranks.ordered else (agreement.QUADRATIC,)
+    drop = {*(RANKED[1:] if few else ()), *unordered}
+    return tuple(metric for metric in measured(ranks) if metric not in drop)
 
-    Args:
-        candidates: [N], of a task's cases.
-    """
-    return METRICS if candidates.max() > max(RECALLS.values()) else METRICS[:1]
+
+def measured(ranks: Ranks) -> tuple[str, ...]:
+    """The metrics that a task's cases allow: `METRICS`, without classes `RANKED`."""
+    return RANKED if ranks.labels is None else METRICS
+
+
+def values(ranks: Ranks) -> npt.NDArray[np.float64]:
+    """All metrics of each seed: [S, M] in the order of `measured`."""
+    found = measure(ranks.ranks, ranks.groups)
+    if ranks.labels is None or ranks.chosen is None:
+        return found
+    once = np.ones((1, len(ranks.labels)))
+    return np.concatenate([found, agreement.kappas(ranks.labels, ranks.chosen, once)[0]], axis=1)
 
 
 def measure(
     ranks: npt.NDArray[np.int64], groups: npt.NDArray[np.int64] | None = None
 ) -> npt.NDArray[np.float64]:
-    """All metrics of each seed.
+    """The metrics of ranks, of each seed.
 
     Args:
         ranks: [S, N].
         groups: [N], as in `Ranks`.
 
     Returns:
-        [S, M] in the order of `METRICS`.
+        [S, M] in the order of `RANKED`.
     """
     recalls = [
         np.mean([100 * (ranks[:, here] <= limit).mean(axis=1) for here in members(groups)], axis=0)
@@ -208,6 +231,10 @@ def _difference(one: Ranks, other: Ranks) -> str:
         return "the cases of one of them only are grouped"
     if one.groups is not None and (one.groups != other.groups).any():
         return "the cases are grouped differently"
+    if (one.labels is None) != (other.labels is None) or one.ordered != other.ordered:
+        return "the candidates are classes, or grades, of one of them only"
+    if one.labels is not None and (relabelled := int((one.labels != other.labels).sum())):
+        return f"{relabelled} cases had other classes"
     if changed := int((one.candidates != other.candidates).sum()):
         return f"{changed} cases had other numbers of candidates"
     if changed := int((one.answers != other.answers).sum()):
@@ -240,8 +267,16 @@ def _ranks(task: Task, rows: pa.Table) -> Ranks:
         clusters=np.unique(clusters, return_inverse=True)[1],
         candidates=first["candidates"].to_numpy().astype(np.int64),
         answers=first["answers"].to_numpy().astype(np.int64),
-        truths=None if first["truths"].null_count else first["truths"].to_numpy().astype(np.int64),
+        truths=_optional(first["truths"]),
         seeds=tuple(seeds.tolist()),
         groups=None if groups is None else np.unique(groups, return_inverse=True)[1],
-        blind=None if first["blind"].null_count else first["blind"].to_numpy().astype(np.int64),
+        blind=_optional(first["blind"]),
+        labels=_optional(first["label"]),
+        chosen=None if (chosen := _optional(rows["chosen"])) is None else chosen.reshape(shape),
+        ordered=bool(first["ordered"][0].as_py()),
     )
+
+
+def _optional(column: pa.ChunkedArray) -> npt.NDArray[np.int64] | None:
+    """A column that a task has whole or not at all."""
+    return None if column.null_count else column.to_numpy().astype(np.int64)

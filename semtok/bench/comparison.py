@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import guessing, holm, protocol
+from semtok.bench import agreement, guessing, holm, protocol
 from semtok.bench.cases import Task, by_task, check_same_cases, higher_is_better, telling
 from semtok.bench.guessing import Bounds
 from semtok.bench.intervals import Interval, Resampled, resample
@@ -25,11 +25,12 @@ class Row:
     """One metric of one variant, beside the baseline's.
 
     Attributes:
-        value: recalls in percent, median ranks from 1; mean over seeds.
+        value: recalls and kappas in percent, median ranks from 1; mean over seeds.
         points: the variant's value minus the baseline's, in the metric's own unit; None for the
             baseline itself, as `relative`; of a model that was trained elsewhere, what lies
             between the two, data and size and recipe included.
-        relative: the variant's value over the baseline's, minus 1, in percent.
+        relative: the variant's value over the baseline's, minus 1, in percent; None of kappas,
+            which may be 0 or below.
         p: two-sided p-value of `points` (`intervals.Resampled.p_value`); None for the baseline
             and for what was trained elsewhere, of which nothing is claimed.
         p_adjusted: the same by Holm, among all variants that are compared with the baseline by
@@ -151,7 +152,7 @@ def compare(
         # Variants first: what is drawn for them is the same with and without the others.
         there = [*names, *(name for name in others if task in tasks[name])]
         drawn = resample([tasks[name][task] for name in there], resamples, seed)
-        for metric in telling(tasks[baseline][task].candidates):
+        for metric in telling(tasks[baseline][task]):
             found = dict(zip(there, (each[metric] for each in drawn), strict=True))
             family = {name: found.pop(name) for name in names}
             rows += rows_of(task, metric, family, confidence)
@@ -213,7 +214,7 @@ def rows_of(
             variant=name,
             value=each.interval(confidence),
             points=points,
-            relative=each.relative(baseline, confidence),
+            relative=_relative(metric, each, baseline, confidence),
             p=p,
             p_adjusted=adjusted,
             verdict=decide(points, adjusted, metric, confidence),
@@ -235,8 +236,15 @@ def _outside(
         variant=name,
         value=found.interval(confidence),
         points=found.difference(baseline, confidence),
-        relative=found.relative(baseline, confidence),
+        relative=_relative(metric, found, baseline, confidence),
         p=None,
         p_adjusted=None,
         verdict=OUTSIDE,
     )
+
+
+def _relative(
+    metric: str, found: Resampled, baseline: Resampled, confidence: float
+) -> Interval | None:
+    """The gain over the baseline as a ratio, where the metric has a zero to count from."""
+    return None if metric in agreement.POWERS else found.relative(baseline, confidence)

@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from semtok.bench.cases import MEDIAN_RANK, METRICS, RECALLS, Ranks, measure
+from semtok.bench.cases import MEDIAN_RANK, RANKED, RECALLS, Ranks, measure, measured
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,23 @@ class Bounds:
 def bounds(ranks: Ranks) -> Bounds:
     """Between what the metrics of some cases lie."""
     return Bounds(
-        chance=expected(ranks.candidates, ranks.answers),
-        ceiling=None if ranks.truths is None else expected(ranks.truths, ranks.answers),
+        chance=expected(ranks.candidates, ranks.answers) | _kappas(ranks, 0.0),
+        ceiling=None
+        if ranks.truths is None
+        else expected(ranks.truths, ranks.answers) | _kappas(ranks, 100.0),
         blind=None if ranks.blind is None else _measured(ranks.blind, ranks.groups),
     )
+
+
+def _kappas(ranks: Ranks, value: float) -> dict[str, float]:
+    """Agreement beyond chance, where there are classes: nothing by chance, all at the ceiling."""
+    return {metric: value for metric in measured(ranks) if metric not in RANKED}
 
 
 def _measured(
     ranks: npt.NDArray[np.int64], groups: npt.NDArray[np.int64] | None
 ) -> dict[str, float]:
-    return dict(zip(METRICS, measure(ranks[None], groups)[0].tolist(), strict=True))
+    return dict(zip(RANKED, measure(ranks[None], groups)[0].tolist(), strict=True))
 
 
 def expected(ordered: npt.NDArray[np.int64], answers: npt.NDArray[np.int64]) -> dict[str, float]:

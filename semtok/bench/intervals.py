@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from semtok.bench.cases import METRICS, RECALLS, Ranks, measure, members
+from semtok.bench import agreement
+from semtok.bench.cases import RECALLS, Ranks, measured, members, values
 
 #: Bytes of one block of resamples, so that memory does not grow with their number.
 BLOCK = 64 * 2**20
@@ -109,18 +110,19 @@ def resample(
         for number, each in enumerate(variants)
     ]
     prepared = [_Prepared(each) for each in variants]
-    values = np.empty((len(variants), len(METRICS), resamples))
+    metrics = measured(variants[0])
+    replicates = np.empty((len(variants), len(metrics), resamples))
     for start in range(0, resamples, rows):
         here = slice(start, min(start + rows, resamples))
         drawn = _draw(images, here.stop - start, int(clusters), int(clusters))
         for number, each in enumerate(prepared):
             found = each.measure(drawn)
-            values[number, :, here] = np.einsum("bsm,bs->mb", found, shares[number][here])
+            replicates[number, :, here] = np.einsum("bsm,bs->mb", found, shares[number][here])
     return [
         {
-            metric: Resampled(estimate=float(estimate), replicates=replicates)
-            for metric, estimate, replicates in zip(
-                METRICS, measure(each.ranks, each.groups).mean(axis=0), values[number], strict=True
+            metric: Resampled(estimate=float(estimate), replicates=drawn)
+            for metric, estimate, drawn in zip(
+                metrics, values(each).mean(axis=0), replicates[number], strict=True
             )
         }
         for number, each in enumerate(variants)
@@ -135,6 +137,7 @@ class _Prepared:
         order = np.argsort(ranks.ranks, axis=1, kind="stable")
         self.sorted_ranks = np.take_along_axis(ranks.ranks, order, axis=1)
         self.sorted_clusters = ranks.clusters[order]
+        self.ranks = ranks
 
     def measure(self, drawn: npt.NDArray[np.int32]) -> Floats:
         """All metrics of each seed on each resample.
@@ -143,13 +146,14 @@ class _Prepared:
             drawn: [b, C] how often each cluster was drawn.
 
         Returns:
-            [b, S, M] in the order of `METRICS`.
+            [b, S, M] in the order of `measured`.
         """
         weights = drawn.astype(np.float64)
-        found = [each.measure(weights) for each in self.groups]
+        labels, chosen = self.ranks.labels, self.ranks.chosen
+        shares, sizes = zip(*(each.measure(weights) for each in self.groups), strict=True)
         # A group that a resample has no case of has no mean there.
-        recalls = np.nanmean([shares for shares, _ in found], axis=0)
-        cases = np.sum([sizes for _, sizes in found], axis=0).astype(np.int64)
+        recalls = np.nanmean(shares, axis=0)
+        cases = np.sum(sizes, axis=0).astype(np.int64)
         medians = np.stack(
             [
                 _median(ranks, drawn[:, clusters], cases)
@@ -157,7 +161,10 @@ class _Prepared:
             ],
             axis=1,
         )
-        return np.concatenate([recalls, medians[:, :, None]], axis=2)
+        found = [recalls, medians[:, :, None]]
+        if labels is not None and chosen is not None:
+            found.append(agreement.kappas(labels, chosen, weights[:, self.ranks.clusters]))
+        return np.concatenate(found, axis=2)
 
 
 class _Group:

@@ -14,6 +14,9 @@ from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.tables import write_table
 
+#: Columns of cases that most benchmarks leave out.
+_OPTIONAL = {"group", "blind", "label", "chosen", "ordered"}
+
 
 def score(
     checkpoint: Path,
@@ -75,7 +78,7 @@ def ask(
     """
     for name, module in benchmarks.items():
         cases = module.score(model, data, emit)
-        for column in {"group", "blind"} - {*cases.column_names}:
+        for column in sorted(_OPTIONAL - {*cases.column_names}):
             kind = CASES.columns.field(column).type
             cases = cases.append_column(column, pa.nulls(len(cases), kind))
         yield _label(cases, {"benchmark": name, "split": data.name, "seed": seed})

@@ -5,10 +5,11 @@ from itertools import pairwise
 
 import polars as pl
 
-from semtok.bench.cases import CASES, MEDIAN_RANK, METRICS, RECALLS, Task
+from semtok.bench.cases import CASES, MEDIAN_RANK, RANKED, RECALLS, Task
 from semtok.bench.comparison import OUTSIDE
 from semtok.bench.leaderboard import LEADERBOARD, NAME
 from semtok.bench.protocol import SEEDS_FOR_A_CLAIM
+from semtok.checks.kappas import KAPPAS, kappas
 from semtok.checks.rules import Rule, Suite, at_most, beside, count, none, there
 from semtok.checks.subject import Subject
 from semtok.tables import read_table
@@ -44,9 +45,13 @@ def _differs(name: str, wanted: pl.Expr) -> pl.Expr:
     return (pl.col(name) - wanted).abs() > _ROUNDING * wanted.abs().clip(lower_bound=1)
 
 
-#: Of few candidates R@1 alone is on the leaderboard.
-_TELLING = (pl.col("metric") == next(iter(RECALLS))) | (
-    pl.col("candidates") > max(RECALLS.values())
+#: Of ranks among few candidates R@1 alone is on the leaderboard, and kappas of classes alone.
+_TELLING = (
+    pl.when(pl.col("metric").is_in([*KAPPAS]))
+    .then(pl.col("recomputed").is_not_null())
+    .otherwise(
+        (pl.col("metric") == next(iter(RECALLS))) | (pl.col("candidates") > max(RECALLS.values()))
+    )
 )
 _BETTER = pl.when(pl.col("metric") == MEDIAN_RANK).then(-1).otherwise(1)
 _SIGN = (
@@ -67,9 +72,11 @@ _OF_A_ROW = (
     ),
     Rule(
         "values_out_of_range",
-        "recalls lie in 0..100, median ranks from 1",
+        "recalls lie in 0..100, kappas in -100..100, median ranks from 1",
         ~pl.when(pl.col("metric") == MEDIAN_RANK)
         .then((pl.col("value") >= 1) & pl.col("value").is_finite())
+        .when(pl.col("metric").is_in([*KAPPAS]))
+        .then(pl.col("value").is_between(-100 - _ROUNDING, 100))
         .otherwise(pl.col("value").is_between(0, 100)),
     ),
     Rule(
@@ -231,9 +238,9 @@ def _measure(subject: Subject, stage: str, variant: str) -> pl.DataFrame:
     path = subject.input(stage, variant) / "cases.parquet"
     ranks = pl.col("rank")
     found = {name: 100 * (ranks <= limit).mean() for name, limit in RECALLS.items()}
+    cases = pl.DataFrame(read_table(path, CASES))
     return (
-        pl.DataFrame(read_table(path, CASES))
-        .with_columns(pl.col("rank").median().over([*_TASK, "seed"]).alias(MEDIAN_RANK))
+        cases.with_columns(pl.col("rank").median().over([*_TASK, "seed"]).alias(MEDIAN_RANK))
         .group_by([*_TASK, "seed", "group"], maintain_order=True)
         .agg(
             **found,
@@ -241,11 +248,12 @@ def _measure(subject: Subject, stage: str, variant: str) -> pl.DataFrame:
             candidates=pl.col("candidates").max(),
         )
         .group_by([*_TASK, "seed"], maintain_order=True)
-        .agg(pl.col(METRICS).mean(), pl.col("candidates").max())
+        .agg(pl.col(RANKED).mean(), pl.col("candidates").max())
+        .join(kappas(cases), on=[*_TASK, "seed"], maintain_order="left")
         .group_by(_TASK, maintain_order=True)
-        .agg(pl.col(METRICS).mean(), pl.col("candidates").max())
+        .agg(pl.col(*RANKED, *KAPPAS).mean(), pl.col("candidates").max())
         .unpivot(
-            on=METRICS,
+            on=[*RANKED, *KAPPAS],
             index=[*_TASK, "candidates"],
             variable_name="metric",
             value_name="recomputed",

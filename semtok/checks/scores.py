@@ -40,6 +40,20 @@ _OF_A_CASE = (
         ~pl.col("answers").is_between(1, pl.col("candidates"))
         | ~pl.col("truths").is_between(pl.col("answers"), pl.col("candidates")).fill_null(True),
     ),
+    Rule(
+        "classes_out_of_range",
+        "where candidates are classes, the one chosen is the case's own if and only if it ranks 1",
+        ~pl.when(pl.col("label").is_null())
+        .then(pl.all_horizontal(pl.col("chosen", "ordered").is_null()))
+        .otherwise(
+            pl.all_horizontal(
+                pl.col(name).ge(0) & pl.col(name).lt(pl.col("candidates"))
+                for name in ("label", "chosen")
+            )
+            & (pl.col("label").eq(pl.col("chosen")) == pl.col("rank").eq(1))
+        )
+        .fill_null(False),
+    ),
     Rule("duplicate_cases", "every case occurs once", pl.struct(_CASE).is_duplicated()),
 )
 _OF_A_WANTED_CASE = (

@@ -224,6 +224,7 @@ _NAMES: dict[type, str] = {
     int: "an integer of 64 bits",
     float: "a number",
     str: "a text",
+    bool: "true or false",
     list: "a list",
     dict: "an object",
 }

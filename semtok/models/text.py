@@ -1,7 +1,8 @@
-"""The text side: a transformer trained from scratch, or the frozen text tower of a CLIP model.
+"""The text side: a transformer trained from scratch, the frozen text tower of a CLIP model, or,
+for a classifier, a table of classes (`class_table.py`).
 
-Both are causal and read a caption at its end token. Padding follows that token, so no caption
-ever sees it: attention needs no mask and takes its fastest path.
+Both transformers are causal and read a caption at its end token. Padding follows that token, so no
+caption ever sees it: attention needs no mask and takes its fastest path.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semtok.errors import SemtokError
+from semtok.models.class_table import ClassTable, ClassText
 from semtok.models.transformer import block_flops, blocks
 
 _MLP_RATIO = 4.0
@@ -50,10 +52,12 @@ class ClipText:
     tower: Mapping[str, Any]
 
 
-TextConfig = ScratchText | ClipText
+TextConfig = ScratchText | ClipText | ClassText
 
 
-def text_encoder(config: TextConfig, embedding: int) -> "TextEncoder | ClipTextEncoder":
+def text_encoder(
+    config: TextConfig, embedding: int
+) -> "TextEncoder | ClipTextEncoder | ClassTable":
     """Build the text side.
 
     Args:
@@ -65,6 +69,8 @@ def text_encoder(config: TextConfig, embedding: int) -> "TextEncoder | ClipTextE
     """
     if isinstance(config, ScratchText):
         return TextEncoder(config, embedding)
+    if isinstance(config, ClassText):
+        return ClassTable(config, embedding)
     return ClipTextEncoder(config, embedding)
 
 

@@ -13,6 +13,7 @@ from semtok.report.style import BASELINE, MUTED, PALETTE, picture
 _RECALL = {
     "val/text_to_image_r1": ("text to image", "-"),
     "val/image_to_text_r1": ("image to text", "--"),
+    "val/accuracy": ("class of image", "-"),
 }
 _COLUMNS = 2, 5  # at least, for the title; and at most
 
@@ -45,9 +46,11 @@ def draw(histories: Mapping[str, pa.Table], path: Path) -> None:
         axes[0, 0].set_ylim(bottom=0)
         title = f"R@1 on a part of val, %; grey: {baseline}"
         figure.suptitle(title, fontsize=9, fontweight="normal", color=MUTED)
+        told = {name for each in histories.values() for name in each["name"].to_pylist()}
         handles = [
             Line2D([], [], color=PALETTE[0], ls=style, label=words)
-            for words, style in _RECALL.values()
+            for name, (words, style) in _RECALL.items()
+            if name in told
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
 

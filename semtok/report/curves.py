@@ -10,7 +10,11 @@ from matplotlib.axes import Axes
 from semtok.report.style import PALETTE, colours, picture
 
 _LOSS = {"loss": "training", "val/loss": "validation"}
-_RECALL = {"val/text_to_image_r1": "text to image", "val/image_to_text_r1": "image to text"}
+_RECALL = {
+    "val/text_to_image_r1": "text to image",
+    "val/image_to_text_r1": "image to text",
+    "val/accuracy": "class of image",
+}
 _STYLES = ("-", "--")
 
 
@@ -25,7 +29,7 @@ def draw(histories: Mapping[str, pa.Table], path: Path) -> None:
     with picture(path, 9.0, 3.4) as figure:
         losses, recalls = figure.subplots(1, 2)
         _draw(losses, histories, _LOSS, scale=1)
-        losses.set_title("Contrastive loss, nats")
+        losses.set_title("Loss, nats")
         _draw(recalls, histories, _RECALL, scale=100)
         recalls.set_title("R@1 on a part of val, %")
         recalls.set_ylim(bottom=0)
@@ -37,7 +41,9 @@ def _draw(
     alone = dict.fromkeys(histories, PALETTE[0])
     palette = colours(list(histories)) if len(histories) > 1 else alone
     for training, history in histories.items():
-        for (name, words), line in zip(names.items(), _STYLES, strict=True):
+        told = set(history["name"].to_pylist())
+        shown = {name: words for name, words in names.items() if name in told}
+        for (name, words), line in zip(shown.items(), _STYLES, strict=False):
             rows = history.filter(pc.equal(history["name"], name)).sort_by("step")
             panel.plot(
                 rows["step"].to_numpy(),

@@ -1,4 +1,4 @@
-"""The contrastive loss."""
+"""The losses of an image-text model: contrastive, or over all classes."""
 
 import torch
 import torch.nn.functional as F
@@ -21,3 +21,20 @@ def info_nce(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
     logits = scale * images @ texts.T
     target = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def over_classes(images: Tensor, classes: Tensor, own: Tensor, scale: Tensor) -> Tensor:
+    """Cross entropy of `scale * images @ classes.T`: each image picks its class among all.
+
+    Within a batch, as `info_nce` has it, images of one class would be each other's negatives.
+
+    Args:
+        images: [B, P], unit length.
+        classes: [C, P], unit length.
+        own: [B] int64, each image's class, 0..C-1.
+        scale: 0-d, the factor on cosine similarities.
+
+    Returns:
+        0-d, in nats; log C where the embeddings say nothing.
+    """
+    return F.cross_entropy(scale * images @ classes.T, own)

@@ -1,16 +1,17 @@
-"""What a training minimises: the contrastive loss, and auxiliary ones where a variant has them."""
+"""What a training minimises: the loss of images and captions, and auxiliary ones besides."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semtok.models.adaptive import AdaptiveEncoder, run
+from semtok.models.class_table import ClassTable
 from semtok.models.image_text import ImageTextModel
 from semtok.params import GateSettings
 from semtok.tokens.batch import INTANGIBLE
 from semtok.train.batches import Batch
 from semtok.train.budget import budget_loss
-from semtok.train.loss import info_nce
+from semtok.train.loss import info_nce, over_classes
 from semtok.train.precision import mixed_precision
 from semtok.train.targets import Targets
 
@@ -31,7 +32,7 @@ class Objective(nn.Module):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the losses: `loss` is the contrastive one, which all variants have."""
+        """Of the losses: `loss` is the one of `image_text_loss`, which all variants have."""
         names = [f"loss/{name}" for name in self.heads]
         return ("loss", *names, *([] if self.gates is None else ["loss/budget"]))
 
@@ -52,8 +53,9 @@ class Objective(nn.Module):
                 assert isinstance(model.vision, AdaptiveEncoder)
                 passage = run(model.vision, tokens, batch.budget.to(device))
                 images = passage.embedding
-            texts = model.encode_text(batch.ids.to(device))
-        losses = [info_nce(images.float(), texts.float(), model.logit_scale)]
+            ids = batch.ids.to(device)
+            texts = model.encode_text(ids)
+        losses = [image_text_loss(model, images.float(), texts.float(), ids)]
         if batch.targets is not None:
             targets, patches = batch.targets.to(device), x[:, model.vision.leading :]
             with mixed_precision(device):
@@ -66,6 +68,23 @@ class Objective(nn.Module):
             kept = budget_loss(weights.float(), gated, batch.budget.to(device))
             losses.append(self.gates.weight * kept)
         return losses
+
+
+def image_text_loss(model: ImageTextModel, images: Tensor, texts: Tensor, ids: Tensor) -> Tensor:
+    """The loss of a batch: contrastive, or of a classifier the cross entropy over its classes.
+
+    Args:
+        model: with its text side and scale.
+        images: [B, P], unit length.
+        texts: [B, P], unit length; row i belongs to image i.
+        ids: [B, L], what `texts` was made of.
+
+    Returns:
+        0-d, in nats.
+    """
+    if isinstance(model.text, ClassTable):
+        return over_classes(images, model.text.vectors.float(), ids[:, 0], model.logit_scale)
+    return info_nce(images, texts, model.logit_scale)
 
 
 def mask_loss(head: nn.Module, patches: Tensor, targets: Targets) -> Tensor:

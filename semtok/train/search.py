@@ -14,14 +14,14 @@ from semtok.tables import read_table
 from semtok.train.history import HISTORY
 from semtok.train.loop import DivergedError
 
-#: What a rate is chosen by: the mean of both at the last step.
-_RECALLS = ("val/text_to_image_r1", "val/image_to_text_r1")
+#: What a rate is chosen by: at the last step the mean of both recalls, or a classifier's accuracy.
+_CHOSEN_BY = ("val/text_to_image_r1", "val/image_to_text_r1", "val/accuracy")
 
 
 def choose(
     settings: TrainSettings, attempt: Callable[[TrainSettings], Path], emit: Emit = ignore
 ) -> tuple[TrainSettings, dict[str, float | None]]:
-    """Train at every learning rate, and take the one with the best retrieval on val.
+    """Train at every learning rate, and take the one with the best scores on val.
 
     Every attempt is a full training: the best rate of a short one is too high for a long one. Of
     equally good rates the lowest is taken.
@@ -34,7 +34,8 @@ def choose(
 
     Returns:
         The recipe with its learning rate chosen; and for each rate that was tried the mean of
-        both R@1 on val at the last step, 0..1, None where training diverged.
+        both R@1 on val at the last step, of a classifier its accuracy, 0..1; None where training
+        diverged.
 
     Raises:
         SemtokError: training diverged at every rate.
@@ -61,9 +62,8 @@ def choose(
 
 
 def _recall(folder: Path) -> float:
-    """The mean of both R@1 on val at the end of a training, 0..1."""
+    """What was measured on val at the end of a training, 0..1."""
     history = read_table(folder / "history.parquet", HISTORY)
-    return fmean(
-        history.filter(pc.equal(history["name"], name)).sort_by("step")["value"][-1].as_py()
-        for name in _RECALLS
-    )
+    last = history.sort_by("step")
+    found = [last.filter(pc.equal(last["name"], name))["value"] for name in _CHOSEN_BY]
+    return fmean(values[-1].as_py() for values in found if len(values))

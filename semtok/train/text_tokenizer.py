@@ -1,4 +1,4 @@
-"""The text tokenizer: captions -> ids, learned from the training captions or CLIP's own."""
+"""The text tokenizer: captions -> ids, learned from the training captions, CLIP's own, or names."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +10,11 @@ from torch import Tensor
 from semtok.errors import SemtokError
 
 _PAD, _BEGIN, _END = "[PAD]", "[BOS]", "[EOS]"
+
+#: Stands for all that is no name of a class; no caption is empty.
+_UNKNOWN = ""
+
+_NAMED = 10  # classes, in a message
 
 
 class TextTokenizer:
@@ -39,8 +44,29 @@ class TextTokenizer:
         return int(self._tokenizer.encode("").ids[-1])
 
     def encode(self, captions: Sequence[str]) -> Tensor:
-        """Ids of B captions: [B, L] int64, padded to the longest of them, L <= context."""
-        return torch.tensor([each.ids for each in self._tokenizer.encode_batch(list(captions))])
+        """Ids of B captions: [B, L] int64, padded to the longest of them, L <= context.
+
+        Raises:
+            SemtokError: captions are to be names of classes, and one is not.
+        """
+        ids = [each.ids for each in self._tokenizer.encode_batch(list(captions))]
+        if classes := self.classes:
+            for caption, row in zip(captions, ids, strict=True):
+                if len(row) != 1 or row[0] >= len(classes):
+                    known = ", ".join(classes[:_NAMED]) + (", ..." if classes[_NAMED:] else "")
+                    raise SemtokError(
+                        f"{caption!r}: is no class that training has shown; there are "
+                        f"{len(classes)}: {known}"
+                    )
+        return torch.tensor(ids)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of classes by their ids, where captions are such names; else none."""
+        if not isinstance(self._tokenizer.model, models.WordLevel):
+            return ()
+        ids: dict[str, int] = self._tokenizer.get_vocab()
+        return tuple(sorted(ids, key=ids.__getitem__)[:-1])  # the last is `_UNKNOWN`
 
     def as_json(self) -> str:
         """The tokenizer in the format of the library `tokenizers`."""
@@ -98,6 +124,17 @@ def learn(captions: Iterable[str], vocabulary: int, context: int) -> TextTokeniz
     tokenizer.enable_truncation(context)
     tokenizer.enable_padding(pad_id=ids[_PAD], pad_token=_PAD)
     return TextTokenizer(tokenizer)
+
+
+def of_classes(captions: Iterable[str]) -> TextTokenizer:
+    """Take each caption as one word, the name of a class: ids 0..C-1 in alphabetical order.
+
+    Args:
+        captions: the training captions, names of classes.
+    """
+    names = sorted(set(captions))
+    ids = {name: place for place, name in enumerate([*names, _UNKNOWN])}
+    return TextTokenizer(Tokenizer(models.WordLevel(ids, unk_token=_UNKNOWN)))
 
 
 def of_tower(name: str, vocabulary: int, context: int) -> TextTokenizer:

@@ -15,10 +15,11 @@ from torch import Tensor
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.models.auxiliary import auxiliary_heads
+from semtok.models.class_table import ClassText
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText, TextConfig, pretrained_tower
-from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
+from semtok.params import CLASSES, EncoderSettings, TextSettings, TrainSettings, VariantSettings
 from semtok.tables import FINGERPRINT, read_metadata
 from semtok.tokens.batch import PATCH
 from semtok.tokens.collate import Collate
@@ -29,7 +30,7 @@ from semtok.train.batches import Data
 from semtok.train.captions import Captions
 from semtok.train.objective import Objective
 from semtok.train.spending import spending
-from semtok.train.text_tokenizer import TextTokenizer, learn, of_tower
+from semtok.train.text_tokenizer import TextTokenizer, learn, of_classes, of_tower
 from semtok.workspace import fingerprint
 
 #: Images of val at once, and of all, that say what gates keep.
@@ -163,6 +164,9 @@ def _text_side(
             heads=text.heads,
         )
         return config, tokenizer, None
+    if text.tower == CLASSES:
+        tokenizer = of_classes(captions.every())
+        return ClassText(len(tokenizer.classes)), tokenizer, None
     clip, weights = pretrained_tower(text.tower)
     context = min(text.context, clip.tower["max_position_embeddings"])
     return clip, of_tower(text.tower, clip.tower["vocab_size"], context), weights

@@ -5,10 +5,11 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from semtok.models.class_table import ClassTable
 from semtok.models.image_text import ImageTextModel
 from semtok.tokens.batch import INTANGIBLE
 from semtok.train.batches import Data
-from semtok.train.loss import info_nce
+from semtok.train.objective import image_text_loss
 from semtok.train.precision import mixed_precision
 
 #: Enough for a curve and for means; the scores stage ranks all of them.
@@ -17,7 +18,7 @@ _BATCH = 100
 
 
 def validate(model: ImageTextModel, data: Data, batch_size: int) -> dict[str, float]:
-    """Loss and R@1 both ways on the first validation images with one caption each.
+    """Loss and recall on the first validation images with one caption each.
 
     Args:
         model: on any device.
@@ -25,24 +26,29 @@ def validate(model: ImageTextModel, data: Data, batch_size: int) -> dict[str, fl
         batch_size: as in training, since the loss depends on it.
 
     Returns:
-        val/loss in nats, val/image_to_text_r1 and val/text_to_image_r1 in 0..1.
+        val/loss in nats; R@1 both ways, val/image_to_text_r1 and val/text_to_image_r1, or of a
+        classifier val/accuracy, in 0..1.
     """
     device = model.log_scale.device
-    images, texts, losses = [], [], []
+    images, texts, classes, losses = [], [], [], []
     model.eval()
     with torch.inference_mode(), mixed_precision(device):
         for batch in data.in_order(batch_size, _IMAGES):
             images.append(model.encode_image(batch.tokens.to(device)).float())
-            texts.append(model.encode_text(batch.ids.to(device)).float())
+            ids = batch.ids.to(device)
+            texts.append(model.encode_text(ids).float())
+            classes.append(ids[:, 0])
             # A smaller last batch is an easier one.
             if len(images[-1]) == len(images[0]):
-                losses.append(info_nce(images[-1], texts[-1], model.logit_scale))
-        similarity = torch.cat(images) @ torch.cat(texts).T
-        values = {
-            "val/loss": torch.stack(losses).mean(),
-            "val/image_to_text_r1": _recall_at_1(similarity),
-            "val/text_to_image_r1": _recall_at_1(similarity.T),
-        }
+                losses.append(image_text_loss(model, images[-1], texts[-1], ids))
+        values = {"val/loss": torch.stack(losses).mean()}
+        if isinstance(model.text, ClassTable):
+            chosen = (torch.cat(images) @ model.text.vectors.float().T).argmax(dim=1)
+            values["val/accuracy"] = (chosen == torch.cat(classes)).float().mean()
+        else:
+            similarity = torch.cat(images) @ torch.cat(texts).T
+            values["val/image_to_text_r1"] = _recall_at_1(similarity)
+            values["val/text_to_image_r1"] = _recall_at_1(similarity.T)
     model.train()
     return {name: float(value) for name, value in values.items()}
 

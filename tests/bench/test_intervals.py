@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semtok.bench.cases import METRICS, Ranks, measure
+from semtok.bench.cases import RANKED, Ranks, measure
 from semtok.bench.intervals import Resampled, resample
 
 
@@ -68,7 +68,7 @@ def test_replicates_are_the_metrics_of_resampled_clusters():
     """Every replicate must be found again by taking whole clusters, one after the other."""
     random = np.random.default_rng(3)
     variant = of(random.integers(1, 20, (1, 30)), clusters=random.integers(0, 4, 30))
-    found = np.stack([resample([variant], 200)[0][metric].replicates for metric in METRICS], axis=1)
+    found = np.stack([resample([variant], 200)[0][metric].replicates for metric in RANKED], axis=1)
     members = [np.flatnonzero(variant.clusters == cluster) for cluster in range(4)]
     possible = {
         tuple(measure(variant.ranks[:, np.concatenate([members[c] for c in drawn])])[0].round(9))
@@ -100,7 +100,7 @@ def test_the_median_of_an_even_number_lies_between_the_middle_two():
 
 def test_the_block_does_not_change_the_result(pair):
     one, other = (resample(pair, 100, block=block)[1] for block in (1, 2**26))
-    for metric in METRICS:
+    for metric in RANKED:
         assert (one[metric].replicates == other[metric].replicates).all()
 
 

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from semtok.bench import siblings
 from semtok.bench.benchmark import split_data
-from semtok.bench.cases import telling
+from semtok.bench.cases import by_task, telling
 from semtok.bench.embedding import Model
 from semtok.bench.siblings import outcomes
 from semtok.data.index import SIBLINGS
@@ -111,6 +111,7 @@ def test_a_split_without_siblings_is_not_asked(trained):
     assert siblings.score(Model(trained.checkpoint / "seed-0"), data).num_rows == 0
 
 
-def test_of_few_candidates_only_the_first_place_tells():
-    assert telling(np.array([6, 6])) == ("R@1",)
-    assert telling(np.array([6, 11])) == ("R@1", "R@5", "R@10", "median_rank")
+def test_of_few_candidates_only_the_first_place_tells(make_cases):
+    few, many = (by_task(make_cases({0: [1, 2]}, candidates=n)).popitem()[1] for n in (6, 11))
+    assert telling(few) == ("R@1",)
+    assert telling(many) == ("R@1", "R@5", "R@10", "median_rank")

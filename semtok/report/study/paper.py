@@ -54,7 +54,7 @@ def _beside(published: Published, reported: str) -> Iterator[list[str]]:
         names = [baseline, *ours]
         drawn = resample([published.scores[name][task] for name in names], bench.bootstrap)
         family = [difference(name, baseline) for name in ours]
-        for metric in telling(published.scores[baseline][task].candidates):
+        for metric in telling(published.scores[baseline][task]):
             if metric not in RECALLS:
                 continue
             values = {name: each[metric] for name, each in zip(names, drawn, strict=True)}

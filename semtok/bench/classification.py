@@ -1,0 +1,142 @@
+"""Classification: of all classes of the data set, which is an image's.
+
+The data set lists its classes in `classification/classes.json`, `{"classes": [NAME, ...],
+"ordered": BOOL}`, and the caption of an image is the name of its class. What is chosen is the class
+whose name is embedded most similarly to the image: of a classifier (`text.tower: classes`) by a
+table of class vectors, of any other image-text model by its text side.
+
+R@1 is the accuracy, by the strict rule: a tie is a miss. Guessing: 1 in as many as there are
+classes. Beside it stands Cohen's kappa, agreement beyond chance, with quadratic weights where the
+classes are `ordered`, the lowest grade first.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from semtok.bench import official
+from semtok.bench.benchmark import SplitData
+from semtok.bench.embedding import Embedder
+from semtok.bench.question import Question
+from semtok.bench.retrieval import TIE
+from semtok.data import coco
+from semtok.data.index import CAPTIONS
+from semtok.errors import SemtokError
+from semtok.events import Emit, ignore
+from semtok.tables import read_table
+
+CLEARS_CHANCE = True
+NEEDS_TOKENS = False
+
+TASK = "class"
+FILE = "classification/classes.json"
+
+
+class Classes(NamedTuple):
+    """The classes of a data set: their names, and whether they are grades, the lowest first."""
+
+    names: tuple[str, ...]
+    ordered: bool
+
+
+def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
+    """A case an image."""
+    return {TASK: data.images.image_ids}
+
+
+def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
+    """Score a model on one split; an image and its sibling are one cluster."""
+    classes = read(data.index)
+    own = labels(data, classes)
+    images = model.embed_images(data.images, emit).double().cpu().numpy()
+    names = model.embed_texts(classes.names, emit).double().cpu().numpy()
+    ranks, chosen = choose(images @ names.T, own)
+    image_ids = data.images.image_ids
+    ones = np.ones(len(image_ids), np.int32)
+    return pa.table(
+        {
+            "task": pa.repeat(TASK, len(image_ids)),
+            "case_id": image_ids,
+            "cluster_id": data.clusters(image_ids),
+            "rank": ranks,
+            "candidates": len(classes.names) * ones,
+            "answers": ones,
+            "truths": ones,
+            "label": own,
+            "chosen": chosen,
+            "ordered": pa.repeat(classes.ordered, len(image_ids)),
+        }
+    )
+
+
+def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """What cases ask, for people to look at: an image, with the name of its class."""
+    captions = read_table(index / "captions.parquet", CAPTIONS)
+    asked = captions.filter(pc.is_in(captions["image_id"], pa.array([*case_ids], pa.int64())))
+    return {
+        row["image_id"]: Question((row["image_id"],), ((row["caption"],),))
+        for row in asked.to_pylist()
+    }
+
+
+def choose(
+    similarities: npt.NDArray[np.float64], own: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Rank an image's own class among all, and say which one comes first.
+
+    Args:
+        similarities: [N, C] of images and classes.
+        own: [N] each image's class, 0..C-1.
+
+    Returns:
+        [N] ranks from 1, what is as similar standing before the image's own; [N] the class that
+        is most similar, of a tie with the image's own a wrong one.
+    """
+    rows = np.arange(len(own))
+    right = similarities[rows, own]
+    wrong = similarities.copy()
+    wrong[rows, own] = -np.inf
+    ranks = 1 + (wrong >= right[:, None] - TIE).sum(axis=1)
+    chosen = np.where(ranks == 1, own, wrong.argmax(axis=1))
+    return ranks.astype(np.int32), chosen.astype(np.int32)
+
+
+def read(index: Path | None) -> Classes:
+    """The classes of a data set.
+
+    Raises:
+        SemtokError: it lists none, or not as it should.
+    """
+    path = official.find(index, FILE, "a data set of the format scene_classes")
+    document = coco.read_json(path)
+    (names,), (ordered,) = coco.check_rows(path, "", [document], {"classes": list, "ordered": bool})
+    if not all(isinstance(name, str) and name.strip() for name in names):
+        raise SemtokError(f"{path}: classes: must be a list of names; correct the file")
+    if len(set(names)) != len(names) or len(names) < 2:
+        raise SemtokError(f"{path}: classes: must be two or more different names; correct the file")
+    return Classes(tuple(names), ordered)
+
+
+def labels(data: SplitData, classes: Classes) -> npt.NDArray[np.int32]:
+    """The class of each image, 0..C-1, in the order of `data.images`.
+
+    Raises:
+        SemtokError: an image's caption is the name of no class.
+    """
+    places = {name: place for place, name in enumerate(classes.names)}
+    captions = data.captions
+    known = dict(
+        zip(captions["image_id"].to_pylist(), captions["caption"].to_pylist(), strict=True)
+    )
+    for image_id in data.images.image_ids.tolist():
+        if known[image_id] not in places:
+            raise SemtokError(
+                f"{data.index}: image {image_id} of {data.name}: caption {known[image_id]!r} is "
+                f"no class of {FILE}; add it there, or take classification out of bench.benchmarks"
+            )
+    return np.array([places[known[each]] for each in data.images.image_ids.tolist()], np.int32)
