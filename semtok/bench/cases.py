@@ -44,7 +44,7 @@ CASES = TableSchema(
 RECALLS = {"R@1": 1, "R@5": 5, "R@10": 10}
 MEDIAN_RANK = "median_rank"
 RANKED = (*RECALLS, MEDIAN_RANK)
-#: Cohen's kappas, in percent: where candidates are classes; the quadratic one where these are grades.
+#: Cohen's kappas, in percent: where candidates are classes; quadratic where these are grades.
 METRICS = (*RANKED, *agreement.POWERS)
 
 #: Stands between the name of a task and that of a part of its cases, which is scored apart too.

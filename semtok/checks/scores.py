@@ -43,16 +43,17 @@ _OF_A_CASE = (
     Rule(
         "classes_out_of_range",
         "where candidates are classes, the one chosen is the case's own if and only if it ranks 1",
-        ~pl.when(pl.col("label").is_null())
-        .then(pl.all_horizontal(pl.col("chosen", "ordered").is_null()))
+        pl.when(pl.col("label").is_null())
+        .then(pl.any_horizontal(pl.col("chosen", "ordered").is_not_null()))
         .otherwise(
-            pl.all_horizontal(
-                pl.col(name).ge(0) & pl.col(name).lt(pl.col("candidates"))
+            pl.any_horizontal(
+                (pl.col(name) < 0) | (pl.col(name) >= pl.col("candidates"))
                 for name in ("label", "chosen")
             )
-            & (pl.col("label").eq(pl.col("chosen")) == pl.col("rank").eq(1))
+            | ((pl.col("label") == pl.col("chosen")) != (pl.col("rank") == 1))
+            | pl.col("ordered").is_null()
         )
-        .fill_null(False),
+        .fill_null(True),
     ),
     Rule("duplicate_cases", "every case occurs once", pl.struct(_CASE).is_duplicated()),
 )

@@ -58,6 +58,8 @@ def draw(histories: Mapping[str, pa.Table], path: Path) -> None:
 def _draw(panel: Axes, history: pa.Table, colour: str, alpha: float) -> None:
     for name, (_, style) in _RECALL.items():
         rows = history.filter(pc.equal(history["name"], name)).sort_by("step")
+        if not rows.num_rows:  # of another kind of model
+            continue
         steps, values = rows["step"].to_numpy(), 100 * rows["value"].to_numpy()
         panel.plot(
             steps,

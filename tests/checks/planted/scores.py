@@ -33,6 +33,11 @@ def _guessing_with(seed: int) -> Callable[[list[Row]], None]:
     return change
 
 
+def _class(label: int, chosen: int) -> Callable[[Path], None]:
+    """A case whose candidates are classes, and whose own ranks first."""
+    return setting(*_CASES, 5, label=label, chosen=chosen, ordered=False, rank=1)
+
+
 def _cost(name: str, value: float) -> Callable[[Path], None]:
     def plant(folder: Path) -> None:
         path = folder / "costs.json"
@@ -55,6 +60,11 @@ def faults(key: str, seed: int) -> list[Fault]:
         Fault(key, "answers_out_of_range", setting(*_CASES, 5, answers=0), "case_id=106 rank="),
         Fault(key, "answers_out_of_range", setting(*_CASES, 5, answers=121), "answers=121"),
         Fault(key, "answers_out_of_range", setting(*_CASES, 5, truths=1), "answers=2 truths=1"),
+        Fault(key, "classes_out_of_range", setting(*_CASES, 5, label=0), "case_id=106 rank="),
+        Fault(key, "classes_out_of_range", setting(*_CASES, 5, chosen=0), "case_id=106 rank="),
+        Fault(key, "classes_out_of_range", setting(*_CASES, 5, ordered=True), "case_id=106 rank="),
+        Fault(key, "classes_out_of_range", _class(0, 1), "case_id=106 rank=1"),
+        Fault(key, "classes_out_of_range", _class(121, 121), "case_id=106 rank=1"),
         Fault(key, "duplicate_cases", repeating(*_CASES), "seed=0 case_id=101"),
         Fault(key, "missing_cases", _without(seed=seed, case_id=1050), f"{seed=} case_id=1050"),
         Fault(
