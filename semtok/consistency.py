@@ -289,6 +289,21 @@ def _gates(params: Params) -> Faults:
             yield where, "leave too few tokens for equal clusters; take gates or clusters off"
 
 
+def _budget(params: Params) -> Faults:
+    """The benchmark `budget` takes tokens out of the midst of our own encoder."""
+    if "budget" not in params.bench.benchmarks:
+        return
+    where = "bench.benchmarks"
+    if params.encoder.depth < 2:
+        yield where, "budget needs a block that sends and one that receives; set encoder.depth to 2"
+    for name, variant in params.variants.items():
+        if variant.encoder != "tokens" or variant.clusters:
+            yield (
+                where,
+                f"budget drops tokens that the variant {name} needs; take one of both out",
+            )
+
+
 def _recipe(params: Params) -> Faults:
     for name in ("encoder", "text"):
         block = getattr(params, name)
@@ -325,6 +340,7 @@ _RULES = (
     _clusters,
     _encoders,
     _gates,
+    _budget,
     _recipe,
     _promotion,
 )

@@ -245,7 +245,7 @@ def _leaderboard(context: Context) -> Summary:
     charts.draw(board, params, scores, context.staging)
     table = (context.staging / "leaderboard.md").read_text(encoding="utf-8")
     numbers = {"variants": len(board.costs), "outside models": len(board.outside)}
-    return Summary(numbers, table, (charts.CHART, charts.CURVES))
+    return Summary(numbers, table, charts.names(params))
 
 
 WORK: dict[str, Callable[[Context], Summary]] = {

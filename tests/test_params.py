@@ -272,6 +272,13 @@ def test_the_projects_own_settings_are_right():
             "variants.semantic.bias_mode: input should be 'fixed', 'scalar'",
         ),
         (
+            lambda p: (
+                p["bench"].update(benchmarks=["budget"]),
+                p["variants"]["vit"].update(encoder="clip_vision"),
+            ),
+            "bench.benchmarks: budget drops tokens that the variant vit needs",
+        ),
+        (
             lambda p: p["variants"]["vit"].update(gates={"block": 4}),
             "variants.vit.gates.block: must be below encoder.depth, 4: the next block receives",
         ),

@@ -1,7 +1,7 @@
 """What a model costs: `costs.json`; a variant's is drawn from its checkpoints' `training.json`."""
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TypeVar
@@ -67,6 +67,16 @@ class Encoding:
 
 
 @dataclass(frozen=True)
+class Spending:
+    """What a variant with gates keeps within a budget, as `semtok.train.spending`."""
+
+    budget: float
+    weight: float
+    share: float
+    flops: float
+
+
+@dataclass(frozen=True)
 class Costs(Encoding):
     """Of a variant: means over its seeds; what does not depend on the seed is the same for all.
 
@@ -77,12 +87,14 @@ class Costs(Encoding):
         learning_rate: of all of them, at its highest.
         extraction: of masks and relations; None where no model finds any.
         images_per_second: in training, by the clock; None where nobody measured it.
+        spending: on val, by budget; None where there are no gates.
     """
 
     training_seconds: float
     learning_rate: float
     extraction: Extraction | None = None
     images_per_second: float | None = None
+    spending: tuple[Spending, ...] | None = None
 
 
 AnyCosts = TypeVar("AnyCosts", bound=Encoding)
@@ -111,6 +123,7 @@ def of_trainings(folders: list[Path]) -> Costs:
         training_seconds=fmean(each.training_seconds for each in found),
         learning_rate=found[0].learning_rate,
         images_per_second=_mean([each.images_per_second for each in found]),
+        spending=_spending([each.spending for each in found]),
     )
 
 
@@ -166,6 +179,17 @@ def _read(kind: type[AnyCosts], folder: Path) -> AnyCosts:
 def _mean(values: list[float | None]) -> float | None:
     known = [each for each in values if each is not None]
     return fmean(known) if len(known) == len(values) else None
+
+
+def _spending(found: list[tuple[Spending, ...] | None]) -> tuple[Spending, ...] | None:
+    known = [each for each in found if each is not None]
+    if len(known) < len(found):
+        return None
+    by_budget = zip(*known, strict=True)
+    return tuple(
+        Spending(*(fmean(values) for values in zip(*map(astuple, of_seeds), strict=True)))
+        for of_seeds in by_budget
+    )
 
 
 def _of_training(path: Path) -> Costs:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from semtok.bench.selection import Selection
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.tokens.loader import in_order
@@ -57,6 +58,7 @@ class Model:
         """
         self.folder = folder
         self._embedded: tuple[Path, torch.Tensor] | None = None
+        self._selection: Selection | None = None
         self._checkpoint = checkpoint.load(folder, "cuda" if torch.cuda.is_available() else "cpu")
 
     def with_permuted_relations(self) -> "Model":
@@ -65,6 +67,12 @@ class Model:
         other = copy.copy(self)
         other._checkpoint = replace(self._checkpoint, collate=collate)
         other._embedded = None
+        return other
+
+    def sending(self, selection: Selection) -> "Model":
+        """The same training, of whose tokens a part is sent on in the midst of the encoder."""
+        other = copy.copy(self)
+        other._selection, other._embedded = selection, None
         return other
 
     def open_shards(self, folder: Path) -> TokenShards:
@@ -92,7 +100,12 @@ class Model:
             for number, rows in enumerate(in_order(images, BATCH)):
                 emit(Progress("embedding images", number * BATCH, len(images)))
                 batch = self._checkpoint.collate(rows).to(model.log_scale.device)
-                parts.append(model.encode_image(batch).float())
+                found = (
+                    model.encode_image(batch)
+                    if self._selection is None
+                    else self._selection.encode(model, batch, number)
+                )
+                parts.append(found.float())
         emit(Progress("embedding images", len(images), len(images)))
         self._embedded = images.folder, self._checked(torch.cat(parts), "images")
         return self._embedded[1]

@@ -4,19 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from semtok.bench import leaderboard
+from semtok.bench.cases import CASES
 from semtok.bench.leaderboard import Leaderboard
 from semtok.params import Params
-from semtok.report import chart, curve_grid, curves, forest, style
+from semtok.report import budget_curves, chart, curve_grid, curves, forest, style
 from semtok.report.headlines import headlines
 from semtok.tables import read_table
 from semtok.train.history import HISTORY
 
-#: Scores with their intervals, and what training looked like.
-CHART, CURVES = "chart.png", "curves.png"
+#: Scores with their intervals, what training looked like, and what smaller budgets cost where
+#: `budget` is asked.
+CHART, CURVES, BUDGET = "chart.png", "curves.png", "budget.png"
 
 
 def draw(board: Leaderboard, params: Params, scores: Mapping[str, Path], folder: Path) -> None:
-    """Draw `CHART` and `CURVES` into a folder.
+    """Draw `names` into a folder.
 
     Args:
         board: what to draw.
@@ -37,3 +39,11 @@ def draw(board: Leaderboard, params: Params, scores: Mapping[str, Path], folder:
     (curves if few else curve_grid).draw(
         {name: read_table(path, HISTORY) for name, path in histories.items()}, folder / CURVES
     )
+    if BUDGET in names(params):
+        cases = {name: read_table(scores[name] / "cases.parquet", CASES) for name in board.costs}
+        budget_curves.draw(cases, board.costs, folder / BUDGET)
+
+
+def names(params: Params) -> tuple[str, ...]:
+    """The pictures that `draw` draws."""
+    return (CHART, CURVES, *((BUDGET,) if "budget" in params.bench.benchmarks else ()))

@@ -21,6 +21,7 @@ _TEMPLATE = "page.html.jinja"
 _CHARTS = {
     charts.CHART: "Recalls of every variant with their intervals; the tables hold the numbers.",
     charts.CURVES: "Loss and validation recall of every variant's first training over its steps.",
+    charts.BUDGET: "Recall of every variant over the tokens that it may send, and over noise.",
 }
 
 
@@ -118,8 +119,8 @@ def _charts(board: Leaderboard, workspace: Workspace, params: Params) -> list[tu
     scores = {name: workspace.input("scores", name) for name in board.costs}
     with TemporaryDirectory() as folder:
         charts.draw(board, params, scores, Path(folder))
-        pictures = {name: (Path(folder) / name).read_bytes() for name in _CHARTS}
+        pictures = {name: (Path(folder) / name).read_bytes() for name in charts.names(params)}
     return [
-        (f"data:image/png;base64,{base64.b64encode(pictures[name]).decode('ascii')}", alt)
-        for name, alt in _CHARTS.items()
+        (f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}", _CHARTS[name])
+        for name, picture in pictures.items()
     ]

@@ -1,0 +1,72 @@
+"""How a model does when the middle of its encoder sends on some of its tokens, through noise.
+
+Asked is what `retrieval` asks, text to image alone, by any true answer where the data set knows
+what is true. The parts of the task are the selections: who chooses, how many tokens may be sent,
+and with how much noise they arrive (arXiv 2405.02330). The recall of the whole task, their mean,
+tells little.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from semtok.bench import retrieval
+from semtok.bench.benchmark import SplitData
+from semtok.bench.cases import PART
+from semtok.bench.embedding import Model
+from semtok.bench.selection import Policy, Selection
+from semtok.events import Emit, ignore
+
+#: A tenth of the tokens may tell nothing.
+CLEARS_CHANCE = False
+NEEDS_TOKENS = True
+
+BUDGETS = tuple(round(0.1 * tenth, 1) for tenth in range(1, 11))
+POLICIES: tuple[Policy, ...] = ("own", "random", "centre")
+
+#: In dB, at half the budget.
+SNRS = (-10.0, 0.0, 10.0, 20.0)
+NOISY_BUDGET = 0.5
+
+SELECTIONS = (
+    *(Selection(policy, budget) for policy in POLICIES for budget in BUDGETS),
+    *(Selection(policy, NOISY_BUDGET, snr) for policy in POLICIES for snr in SNRS),
+)
+
+
+def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
+    """A case a caption and selection."""
+    task = _task(data)
+    ids = retrieval.case_ids(data)[task]
+    found = {
+        part(task, selection): ids * len(SELECTIONS) + number
+        for number, selection in enumerate(SELECTIONS)
+    }
+    return {task: np.concatenate([*found.values()]), **found}
+
+
+def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
+    """Score a model on one split: as `retrieval.score` does, once a selection."""
+    task, parts = _task(data), []
+    way = task.removeprefix("text_to_image")
+    texts = model.embed_texts(data.captions["caption"].to_pylist(), emit)
+    for number, selection in enumerate(SELECTIONS):
+        images = model.sending(selection).embed_images(data.images, emit)
+        cases = retrieval.of_way(data, way, images, texts, emit)
+        cases = cases.filter(pc.equal(cases["task"], task))
+        ids = pc.add(pc.multiply(cases["case_id"], len(SELECTIONS)), number)
+        cases = cases.set_column(cases.column_names.index("case_id"), "case_id", ids)
+        names = pa.repeat(part(task, selection), len(cases))
+        parts += [cases, cases.set_column(cases.column_names.index("task"), "task", names)]
+    return pa.concat_tables(parts)
+
+
+def part(task: str, selection: Selection) -> str:
+    """The name of the part of a task that makes a selection, e.g. `TASK/own 0.5 10 dB`."""
+    noise = "" if selection.snr is None else f" {selection.snr:g} dB"
+    return f"{task}{PART}{selection.policy} {selection.budget:g}{noise}"
+
+
+def _task(data: SplitData) -> str:
+    return "text_to_image" + retrieval.ways(data)[-1]
