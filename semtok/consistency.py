@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from semtok.errors import SemtokError
-from semtok.params import ANNOTATED, SPLITS, Params
+from semtok.params import ANNOTATED, CLASSES, SPLITS, Params
 
 
 def check(params: Params, path: Path) -> None:
@@ -326,6 +326,26 @@ def _promotion(params: Params) -> Faults:
         yield "promotion.metric", "must be of one metric, since their mean counts"
 
 
+def _classes(params: Params) -> Faults:
+    """A classifier knows the names of classes, and no sentence that a benchmark may ask."""
+    if params.text.tower != CLASSES:
+        return
+    for name in params.bench.benchmarks:
+        if name in _OF_SENTENCES:
+            yield (
+                "bench.benchmarks",
+                f"{name} asks about sentences, and text.tower: {CLASSES} knows names of classes "
+                "alone; take it off, or take another tower",
+            )
+
+
+#: Benchmarks whose captions are no classes.
+_OF_SENTENCES = (
+    *("retrieval", "retrieval_permuted", "retrieval_corrupted"),
+    *("siblings", "siblings_permuted", "sugar_crepe", "winoground", "aro"),
+)
+
+
 _RULES = (
     _names,
     _splits,
@@ -343,6 +363,7 @@ _RULES = (
     _budget,
     _recipe,
     _promotion,
+    _classes,
 )
 
 

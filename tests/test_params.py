@@ -224,6 +224,10 @@ def test_the_projects_own_settings_are_right():
             lambda p: p["variants"]["vit"].update(tokenizer="patches"),
             "variants.vit.tokenizer: 'patches' is not one of grid, semantic",
         ),
+        (
+            lambda p: p["text"].update(tower="classes"),
+            "bench.benchmarks: retrieval asks about sentences, and text.tower: classes knows",
+        ),
         (lambda p: p["bench"].update(baseline="vlt"), "bench.baseline: 'vlt' is no variant"),
         (lambda p: p["data"].update(splits=["train", "test", "val"]), "data.splits: must be [tr"),
         (lambda p: p["data"].update(last_split="novel"), "last of data.splits, test"),

@@ -85,6 +85,19 @@ def test_the_study_of_coco_asks_what_that_of_scenes_asks(project, tmp_path):
         assert tokenizer == scenes.tokenizers[name]
 
 
+@pytest.mark.parametrize(("size", "label"), [("systems", "largest"), ("systems_count", "count")])
+def test_systems_are_compared_by_one_recipe_on_labelled_scenes(project, size, label):
+    shutil.copy(REPO / "study_systems.yaml", project)
+    found = study.write(project, size)
+    assert params.load(project / "params.yaml") == found
+    assert found.data.settings["scene_classes"]["label"] == label
+    assert found.text.tower == "classes"
+    assert found.bench.benchmarks == ("classification",)
+    assert found.promotion.metric == ("classification/class/R@1",)
+    assert found.promotion.guards == {}
+    assert len(set(found.variants.values())) == len(found.variants)
+
+
 def test_a_size_in_two_files_is_refused(project):
     (project / "study_mine.yaml").write_text("sizes: {small: {}}")
     with pytest.raises(SemtokError, match=r"study_mine\.yaml: sizes\.small: study\.yaml has one"):
