@@ -55,7 +55,11 @@ def run(
 def compare(
     context: typer.Context,
     variants: Annotated[
-        list[str] | None, typer.Argument(help="The first is the baseline; default: all.")
+        list[str] | None,
+        typer.Argument(
+            help="Variants, models, versions (semtok-scenes/3, semtok-scenes@champion), runs:/ID; "
+            "the first is the baseline; default: all variants and models."
+        ),
     ] = None,
     as_json: Json = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
@@ -69,9 +73,10 @@ def compare(
 
     if as_json and as_markdown:
         raise SemtokError("--json and --markdown: choose one of them")
-    board = commands.compare(context.obj, variants or [], html)
+    compared = commands.compare(context.obj, variants or [], html)
+    board = compared.board
     if as_json:
-        _print_json(board.as_dict())
+        _print_json({**board.as_dict(), "link": compared.link})
     elif as_markdown:
         from semtok.report.leaderboard import in_markdown
 
@@ -84,6 +89,8 @@ def compare(
         from semtok.report.leaderboard import render
 
         Console(width=None if sys.stdout.isatty() else 120).print(render(board))
+        if compared.link:
+            typer.echo(f"\nIn MLflow: {compared.link}")
 
 
 @app.command()

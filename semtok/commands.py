@@ -11,45 +11,26 @@ from semtok.params import Params
 from semtok.workspace import Workspace
 
 if TYPE_CHECKING:
-    from semtok.bench.leaderboard import Leaderboard
+    from semtok.comparing import Compared
 
 #: Exit status of `semtok promote` where a rule held the candidate back: no error, and no success.
 HELD_BACK = 3
 
 
-def compare(root: Path, variants: Sequence[str], page: Path | None = None) -> "Leaderboard":
-    """Compare scored variants, and models that were trained elsewhere, with the first one.
+def compare(root: Path, names: Sequence[str], page: Path | None = None) -> "Compared":
+    """Compare what was scored with the first that is named.
 
     Args:
         root: the project's folder.
-        variants: which ones; empty: all of `params.yaml`, with `bench.baseline` first.
-        page: the HTML file to write besides, with the cases where they differ; None: none.
+        names, page: as of `comparing.compare`.
 
     Raises:
-        SemtokError: one is unknown or not scored, the first is no variant, or scores are of
-            different data.
+        SemtokError: as of `comparing.compare`.
     """
-    from semtok.bench import leaderboard
+    from semtok import comparing
 
     params, workspace = _open(root)
-    known = [*params.variants, *params.models]
-    for name in variants:
-        if name not in known:
-            raise SemtokError(f"{name}: no such variant or model; there are {', '.join(known)}")
-    names = list(variants) or known
-    bench = params.bench
-    board = leaderboard.build(
-        {name: workspace.input(*pipeline.scores_of(params, name)) for name in names},
-        variants[0] if variants else bench.baseline,
-        bench.bootstrap,
-        bench.confidence,
-        params.models,
-    )
-    if page:
-        from semtok.report.comparison import page as pages
-
-        pages.write(board, workspace, params, page)
-    return board
+    return comparing.compare(workspace, params, names, page)
 
 
 def report(root: Path, size: str, source: Path | None = None) -> Path:

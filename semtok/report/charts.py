@@ -23,8 +23,8 @@ def draw(board: Leaderboard, params: Params, scores: Mapping[str, Path], folder:
     Args:
         board: what to draw.
         params: all settings.
-        scores: variant -> its `scores` artifact; of each the first seed's curves. Outside models
-            have none.
+        scores: variant -> its `scores` artifact; of each the first seed's curves, or those it has.
+            Outside models have none.
         folder: to write into.
     """
     few = len(board.comparison.names) <= style.FEW
@@ -35,7 +35,7 @@ def draw(board: Leaderboard, params: Params, scores: Mapping[str, Path], folder:
         groups = forest.groups(params, board.costs) | forest.outside(found.outside)
         forest.draw(found, headlines(found.cases), groups, folder / CHART)
     seed = params.train.seeds[0]
-    histories = {name: leaderboard.history(scores[name], seed) for name in board.costs}
+    histories = {name: _history(scores[name], seed) for name in board.costs}
     (curves if few else curve_grid).draw(
         {name: read_table(path, HISTORY) for name, path in histories.items()}, folder / CURVES
     )
@@ -47,3 +47,9 @@ def draw(board: Leaderboard, params: Params, scores: Mapping[str, Path], folder:
 def names(params: Params) -> tuple[str, ...]:
     """The pictures that `draw` draws."""
     return (CHART, CURVES, *((BUDGET,) if "budget" in params.bench.benchmarks else ()))
+
+
+def _history(scores: Path, seed: int) -> Path:
+    """The curves of a seed; a registered version has those of its own alone."""
+    path = leaderboard.history(scores, seed)
+    return path if path.exists() else next(iter(sorted(scores.glob("history-*"))), path)

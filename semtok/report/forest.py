@@ -19,12 +19,13 @@ _COLUMNS = 4  # panels side by side
 _ROW = 0.19  # inches
 _CONTROLS = "Controls"
 _OUTSIDE = "Outside models"
+_REGISTERED = "Registered versions"
 
 
 def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
     """What variants are listed under: what their tokens are and who found them; controls apart.
 
-    Of controls only the oracles are told apart.
+    Of controls only the oracles are told apart. Of registered versions nothing is known here.
 
     Args:
         params: all settings.
@@ -33,9 +34,12 @@ def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
     kinds = ("Patches", "Regions")
     found_by = ("", f", {COMPUTED}", f", {PREDICTED}", f", {ORACLE}")
     order = [f"{kind}{who}" for who in found_by for kind in kinds]
-    order += [_CONTROLS, f"{_CONTROLS}, {ORACLE}"]
+    order += [_CONTROLS, f"{_CONTROLS}, {ORACLE}", _REGISTERED]
     found: dict[str, list[str]] = {group: [] for group in order}
     for name in variants:
+        if name not in params.variants:
+            found[_REGISTERED].append(name)
+            continue
         who = told(params, name)
         kind = kinds[params.variants[name].patch_size is None]
         if _is_control(params, name):

@@ -23,7 +23,7 @@ PASSED = "passed"
 #: Entries of a `training.json` that say which source it was trained with.
 _SOURCE = ("commit", "dirty")
 
-#: The images by their SHA-256, the captions, the splits: what may be compared with what.
+#: What `data_hash` is of.
 _TABLES = ("images.parquet", "captions.parquet", "splits.parquet")
 
 
@@ -102,6 +102,15 @@ def trace(
         if artifacts[source].digest != read
     ]
     return Lineage(key, artifacts, tuple(broken))
+
+
+def data_hash(index: Path) -> str:
+    """What may be compared with what: the images by their SHA-256, the captions, the splits.
+
+    Args:
+        index: the artifact of `index`.
+    """
+    return fingerprint(*(digest(index / name) for name in _TABLES))
 
 
 def render(lineage: Mapping[str, Any]) -> "Tree":
@@ -186,7 +195,7 @@ def _look_at(workspace: Workspace, name: str) -> Artifact:
     for training in sorted(folder.glob("seed-*/training.json"))[:1]:
         facts |= {name: value for name, value in read_json(training).items() if name in _SOURCE}
     if stage == "index":
-        facts["data_hash"] = fingerprint(*(digest(folder / name) for name in _TABLES))
+        facts["data_hash"] = data_hash(folder)
     now = digest(folder)
     return Artifact(path, now, made["params"], made["inputs"], facts, _gate(folder, now))
 

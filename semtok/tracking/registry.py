@@ -1,7 +1,7 @@
 """Registered models: one a data set, a version a training, the alias `champion`."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -90,10 +90,25 @@ def mark_protocol(client: "MlflowClient", version: "ModelVersion") -> None:
 
 
 def comparison_page(address: str, data: str, compared: Iterable["ModelVersion"]) -> str:
-    """Where MLflow shows versions side by side."""
-    runs = {each.version: each.run_id for each in compared}
-    name = quote(json.dumps(model_name(data)))
+    """Where MLflow shows versions of a data set's model side by side."""
+    runs = {each.version: str(each.run_id) for each in compared}
+    return versions_page(address, model_name(data), runs)
+
+
+def versions_page(address: str, model: str, runs: Mapping[str, str]) -> str:
+    """Where MLflow shows versions of a model side by side.
+
+    Args:
+        runs: version -> the id of its run.
+    """
+    name = quote(json.dumps(model))
     return f"{address}/#/compare-model-versions?name={name}&runs={quote(json.dumps(runs))}"
+
+
+def runs_page(address: str, runs: Sequence[str], experiments: Sequence[str]) -> str:
+    """Where MLflow shows runs side by side, by their ids and those of their experiments."""
+    found = f"runs={quote(json.dumps(runs))}&experiments={quote(json.dumps(experiments))}"
+    return f"{address}/#/compare-runs?{found}"
 
 
 def numbered(client: "MlflowClient", data: str, version: str) -> "ModelVersion | None":

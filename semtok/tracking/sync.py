@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, Progress, ignore
-from semtok.tracking import registry, runs, server, serving, upload
+from semtok.tracking import links, registry, runs, server, serving, upload
+from semtok.tracking.links import Place
 from semtok.tracking.published import Published, published
 from semtok.tracking.training import CHECKPOINT
 from semtok.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 #: Tag of a run: identifies all that was uploaded to it, once it is complete.
 UPLOADED = "uploaded"
@@ -66,25 +68,27 @@ def sync(workspace: Workspace, emit: Emit = ignore, address: str | None = None) 
     done = Synced(model, f"{address}/#/models/{model}")
     with _alone(workspace, emit), server.talking_to(address):
         found = list(published(workspace, emit))
+        places = {}
         for number, item in enumerate(found):
             emit(Progress("uploading trainings", number, len(found)))
-            state, version = _bring_up_to_date(client, address, item)
-            done.versions[item.training.name] = version
+            state, places[item.checkpoint_hash] = _bring_up_to_date(client, address, item)
+            done.versions[item.training.name] = places[item.checkpoint_hash].version
             setattr(done, state, getattr(done, state) + 1)
         emit(Progress("uploading trainings", len(found), len(found)))
+        links.remember(workspace, address, places)
     return done
 
 
-def _bring_up_to_date(client: "MlflowClient", address: str, item: Published) -> tuple[str, str]:
+def _bring_up_to_date(client: "MlflowClient", address: str, item: Published) -> tuple[str, Place]:
     """Make the run and the version of one training complete.
 
     Returns:
-        created, completed or unchanged, and the version.
+        created, completed or unchanged, and where the training is.
     """
     run = next(iter(runs.find_runs(client, item.training, CHECKPOINT, item.checkpoint_hash)), None)
     version = registry.find_version(client, item)
     if run and version and run.data.tags.get(UPLOADED) == item.content:
-        return "unchanged", version.version
+        return "unchanged", _place(client, version)
     if run:
         run_id, known = run.info.run_id, runs.logged(client, run)
     else:
@@ -103,7 +107,12 @@ def _bring_up_to_date(client: "MlflowClient", address: str, item: Published) -> 
         registry.mark_protocol(client, version)
     client.set_terminated(run_id, "FINISHED")
     client.set_tag(run_id, UPLOADED, item.content)
-    return state, version.version
+    return state, _place(client, version)
+
+
+def _place(client: "MlflowClient", version: "ModelVersion") -> Place:
+    run = client.get_run(str(version.run_id))
+    return Place(run.info.run_id, run.info.experiment_id, version.version, version.name)
 
 
 def _same_start(found: runs.Logged, curves: runs.Logged) -> bool:

@@ -1,15 +1,17 @@
 """What a run holds of a published training: curves, costs, scores, data, pictures, lineage."""
 
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from semtok.bench import cases
+from semtok.bench import cases, costs, leaderboard, protocol
 from semtok.tables import read_table, write_table
 from semtok.tracking import registry, runs
 from semtok.tracking.published import Published
@@ -35,7 +37,7 @@ def fill(client: "MlflowClient", run_id: str, known: runs.Logged, item: Publishe
         if known.get((name, step)) != value
     ]
     runs.log_values(client, run_id, new)
-    runs.set_tags(client, run_id, item.tags())
+    runs.set_tags(client, run_id, {**item.tags(), registry.PROTOCOL: protocol.VERSION})
     client.log_inputs(run_id, list(_inputs(item)))
     with tempfile.TemporaryDirectory() as folder:
         _write_artifacts(Path(folder), item)
@@ -99,8 +101,13 @@ def _inputs(item: Published) -> Iterator["DatasetInput"]:
 def _write_artifacts(folder: Path, item: Published) -> None:
     lineage = json.dumps(item.lineage.as_dict(), indent=1, sort_keys=True)
     (folder / registry.LINEAGE).write_text(lineage + "\n", encoding="utf-8")
-    if (table := _cases(item)) is not None:
+    if item.scores and (table := _cases(item)) is not None:
+        # What a `scores` artifact of this seed alone would hold.
         write_table(folder / registry.CASES, table, cases.CASES)
+        extraction = costs.read(item.scores).extraction
+        costs.write(folder, replace(costs.of_trainings([item.folder]), extraction=extraction))
+        name = leaderboard.history(folder, item.training.seed)
+        shutil.copyfile(item.folder / "history.parquet", name)
 
 
 def _cases(item: Published) -> "pa.Table | None":

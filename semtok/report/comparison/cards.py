@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from semtok.bench import question
-from semtok.bench.cases import CASES, RECALLS, Ranks, Task, by_task
+from semtok.bench.cases import CASES, RECALLS, Task, by_task
 from semtok.bench.differences import Difference, differences
 from semtok.bench.question import Question
 from semtok.data import files
@@ -71,15 +72,15 @@ class Side:
 
 
 def sides(
-    workspace: Workspace, params: Params, variants: Sequence[str], tasks: Sequence[Task]
+    workspace: Workspace, params: Params, scores: Mapping[str, Path], tasks: Sequence[Task]
 ) -> list[Side]:
     """Where the variants differ from the first, each way; the furthest apart come first.
 
     Args:
-        workspace: with their scores, the index, the data set's images and, where masks are to be
-            drawn, the extraction that the variants read.
+        workspace: with the index, the data set's images and, where masks are to be drawn, the
+            extraction that the variants read.
         params: all settings.
-        variants: at least two. Of very many, the first ones alone.
+        scores: variant -> its `scores` artifact; at least two. Of very many, the first ones alone.
         tasks: of these those whose benchmark can say what it asked.
 
     Raises:
@@ -88,10 +89,13 @@ def sides(
     tasks = [task for task in tasks if question.can_show(task.benchmark)]
     if not tasks:
         return []
-    others = variants[1 : 1 + max(1, _ON_A_PAGE // (2 * len(tasks)))]
+    first, *rest = scores
+    others = rest[: max(1, _ON_A_PAGE // (2 * len(tasks)))]
     count = min(_EACH_WAY, max(1, _ON_A_PAGE // (2 * len(tasks) * len(others))))
-    ranks = {name: _ranks(workspace, name) for name in [variants[0], *others]}
-    first = variants[0]
+    ranks = {
+        name: by_task(read_table(scores[name] / "cases.parquet", CASES))
+        for name in (first, *others)
+    }
     answered = [
         _Answered(task, (first, other), differences(ranks[first][task], ranks[other][task], count))
         for task in tasks
@@ -120,10 +124,6 @@ class _Answered(NamedTuple):
 
     def case_ids(self) -> list[int]:
         return [each.case_id for way in self.ways for each in way]
-
-
-def _ranks(workspace: Workspace, variant: str) -> dict[Task, Ranks]:
-    return by_task(read_table(workspace.input("scores", variant) / "cases.parquet", CASES))
 
 
 def _images(
@@ -170,9 +170,10 @@ def _sides(
 def _extraction(params: Params, variant: str, split: str) -> str:
     """The partition of masks and scene graphs that a variant's tokenizer reads; empty: none.
 
-    A model that was trained elsewhere sees the image alone.
+    A model that was trained elsewhere sees the image alone, and what a registered version read is
+    not in this workspace.
     """
-    if variant in params.models:
+    if variant not in params.variants:
         return ""
     reads = params.token_shards[f"{params.variants[variant].tokenizer}-{split}"].reads
     return "" if reads == "images" else reads.removeprefix("extraction/")

@@ -1,7 +1,7 @@
 """One HTML file that needs nothing else: the same artifacts give the same bytes."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,13 +40,20 @@ class _Table:
     blocks: Sequence[tuple[str, Sequence[Sequence[str]]]]
 
 
-def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) -> None:
+def write(
+    board: Leaderboard,
+    workspace: Workspace,
+    params: Params,
+    scores: Mapping[str, Path],
+    path: Path,
+) -> None:
     """Write a comparison as a page: numbers, charts, costs, and the cases where variants differ.
 
     Args:
         board: the comparison.
         workspace: with what it was made from, and what `cards.sides` shows.
         params: all settings.
+        scores: each that is compared -> its `scores` artifact.
         path: the `.html` file.
 
     Raises:
@@ -64,7 +71,8 @@ def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    cases = _cases(board, workspace, params, shown)
+    scores = {name: scores[name] for name in found.names}
+    cases = _cases(board, workspace, params, scores, shown)
     compared = {name for of_task in cases.values() for side in of_task for name in side.pair}
     html = environment.get_template(_TEMPLATE).render(
         variants=found.names,
@@ -73,7 +81,7 @@ def write(board: Leaderboard, workspace: Workspace, params: Params, path: Path) 
         details=[(_all(board, task), _parts(board, task)) for task in final_tasks(found)],
         costs=_Table("Costs", cells.COSTS, [("", list(cells.costs(board)))]),
         costs_mean=f"{cells.COSTS_MEAN} {cells.SPEED_MEANS}",
-        charts=_charts(board, workspace, params),
+        charts=_charts(board, params, scores),
         cases=cases,
         left_out=[name for name in found.names if name not in compared],
         words=cells.WORDS,
@@ -104,19 +112,23 @@ def _parts(board: Leaderboard, task: Task) -> _Table | None:
 
 
 def _cases(
-    board: Leaderboard, workspace: Workspace, params: Params, tasks: Sequence[Task]
+    board: Leaderboard,
+    workspace: Workspace,
+    params: Params,
+    scores: Mapping[str, Path],
+    tasks: Sequence[Task],
 ) -> dict[str, list[cards.Side]]:
     """Title of a task -> its cases, where there is anything to compare."""
-    variants = board.comparison.names
     found: dict[str, list[cards.Side]] = {}
-    for side in cards.sides(workspace, params, variants, tasks) if len(variants) > 1 else []:
+    for side in cards.sides(workspace, params, scores, tasks) if len(scores) > 1 else []:
         found.setdefault(cells.title(board, side.task), []).append(side)
     return found
 
 
-def _charts(board: Leaderboard, workspace: Workspace, params: Params) -> list[tuple[str, str]]:
+def _charts(
+    board: Leaderboard, params: Params, scores: Mapping[str, Path]
+) -> list[tuple[str, str]]:
     """`data:` address and alternative text of each chart."""
-    scores = {name: workspace.input("scores", name) for name in board.costs}
     with TemporaryDirectory() as folder:
         charts.draw(board, params, scores, Path(folder))
         pictures = {name: (Path(folder) / name).read_bytes() for name in charts.names(params)}

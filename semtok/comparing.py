@@ -1,0 +1,128 @@
+"""`semtok compare`: variants, models trained elsewhere, and what MLflow has, on the same cases."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from semtok import pipeline
+from semtok.bench import leaderboard
+from semtok.bench.cases import CASES, Task, by_task
+from semtok.bench.leaderboard import Leaderboard
+from semtok.errors import SemtokError
+from semtok.params import Params
+from semtok.tables import read_table
+from semtok.tracking import links, registered, server
+from semtok.tracking.lineage import data_hash
+from semtok.tracking.registered import Registered
+from semtok.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What was compared.
+
+    Attributes:
+        board: the comparison.
+        link: where MLflow shows the same side by side; empty where it does not have them.
+    """
+
+    board: Leaderboard
+    link: str
+
+
+def compare(
+    workspace: Workspace, params: Params, names: Sequence[str], page: Path | None = None
+) -> Compared:
+    """Compare what was scored with the first that is named.
+
+    Args:
+        workspace: with the scores of what has no address.
+        params: all settings.
+        names: variants, models trained elsewhere, and addresses as of `registered.fetch`; empty:
+            all of `params.yaml`, with `bench.baseline` first.
+        page: the HTML file to write besides, with the cases where they differ; None: none.
+
+    Raises:
+        SemtokError: one is unknown or not scored, the first is no variant, or scores are of
+            different data, cases or protocols.
+    """
+    known = [*params.variants, *params.models]
+    addresses = [name for name in names if registered.is_address(name)]
+    for name in names:
+        if name not in (*known, *addresses):
+            raise SemtokError(f"{name}: no such variant or model; there are {', '.join(known)}")
+    with TemporaryDirectory() as folder:
+        found = registered.fetch(addresses, Path(folder)) if addresses else {}
+        scores: dict[str, Path] = {}
+        for name in names or known:
+            label = found[name].label if name in found else name
+            if label in scores:
+                raise SemtokError(f"{name}: {label} is named twice; compare it with another one")
+            here = name not in found
+            scores[label] = (
+                workspace.input(*pipeline.scores_of(params, name)) if here else found[name].scores
+            )
+        _check_same_data(workspace, scores, list(found.values()))
+        bench = params.bench
+        board = leaderboard.build(
+            scores,
+            next(iter(scores)) if names else bench.baseline,
+            bench.bootstrap,
+            bench.confidence,
+            [name for name in params.models if name in scores],
+        )
+        if page:
+            from semtok.report.comparison import page as pages
+
+            pages.write(board, workspace, params, scores, page)
+    return Compared(board, _link(workspace, names or known, params, found))
+
+
+def _check_same_data(
+    workspace: Workspace, scores: Mapping[str, Path], found: Sequence[Registered]
+) -> None:
+    """Refuse registered trainings of other data; what the workspace has is of its own index."""
+    hashes = {each.label: each.data_hash for each in found}
+    if set(scores) - set(hashes):
+        own = data_hash(workspace.input("index"))
+        hashes = {label: hashes.get(label, own) for label in scores}
+    first = next(iter(scores))
+    for label, each in hashes.items():
+        if each != hashes[first]:
+            differing = _differing(scores[first], scores[label])
+            raise SemtokError(
+                f"{first} and {label}: trained and scored on different data ({hashes[first]} and "
+                f"{each}), {differing}; train and score both on the same"
+            )
+
+
+def _differing(one: Path, other: Path) -> str:
+    """Which of two trainings' cases are the same ones by their ids."""
+    asked = [_cases(each) for each in (one, other)]
+    alone, common = len(asked[0] ^ asked[1]), len(asked[0] & asked[1])
+    if alone:
+        return f"{alone} cases are in one of them only, {common} in both"
+    return f"all {common} cases bear the same ids but are about other images, captions or splits"
+
+
+def _cases(scores: Path) -> set[tuple[Task, int]]:
+    tasks = by_task(read_table(scores / "cases.parquet", CASES))
+    return {(task, case) for task, ranks in tasks.items() for case in ranks.case_ids.tolist()}
+
+
+def _link(
+    workspace: Workspace, names: Sequence[str], params: Params, found: Mapping[str, Registered]
+) -> str:
+    """Where MLflow shows it: of a variant its first training; models trained elsewhere aside."""
+    address, places = server.address(), []
+    for name in names:
+        if name in found:
+            places.append(found[name].place)
+        elif name in params.variants:
+            folder = workspace.output("checkpoint", name) / f"seed-{params.train.seeds[0]}"
+            place = links.find(workspace, address, folder)
+            if place is None:
+                return ""
+            places.append(place)
+    return links.page(address, places) if len(places) > 1 else ""
