@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 @dataclass(frozen=True)
 class Result:
-    """One measured ratio and its goal.
+    """One measured ratio and its goal, if it has one.
 
     Attributes:
         name: what was measured.
@@ -40,13 +40,22 @@ class Result:
 
     @property
     def goal(self) -> str:
-        """The goal as people say it."""
-        return f"at least {self.at_least}" if self.at_most is None else f"at most {self.at_most}"
+        """The goal as people say it; empty: there is none."""
+        if self.direction is None:
+            return ""
+        return f"{self.direction} {self.at_least if self.at_most is None else self.at_most}"
+
+    @property
+    def direction(self) -> str | None:
+        """Which side of the goal is right; None: there is no goal."""
+        if self.at_most is not None:
+            return "at most"
+        return None if self.at_least is None else "at least"
 
     @property
     def met(self) -> bool | None:
-        """Whether the ratio is within the goal; None: not run."""
-        if self.ratio is None:
+        """Whether the ratio is within the goal; None: not run, or there is none."""
+        if self.ratio is None or self.direction is None:
             return None
         if self.at_most is not None:
             return self.ratio <= self.at_most
@@ -58,7 +67,7 @@ class Result:
             "name": self.name,
             "ratio": _rounded(self.ratio),
             "goal": self.at_most if self.at_most is not None else self.at_least,
-            "direction": "at most" if self.at_most is not None else "at least",
+            "direction": self.direction,
             "met": self.met,
             "ours": _rounded(self.ours),
             "peer": _rounded(self.peer),
