@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import reduce
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from semtok import params as settings
@@ -16,13 +17,14 @@ from semtok.checks.gate import Gate
 from semtok.checks.verdict import require, write_verdict
 from semtok.context import Context
 from semtok.errors import SemtokError
-from semtok.events import Message, tell_all
+from semtok.events import Emit, Message, ignore, tell_all
 from semtok.params import Params
 from semtok.parsing import parse
 from semtok.report import summary
 from semtok.source import source_fingerprint, used_files
 from semtok.stage import Stage
 from semtok.tables import read_table
+from semtok.train import processes
 from semtok.workspace import Workspace, publish, stage_key
 
 
@@ -35,6 +37,8 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
         scratch: write to the scratch workspace instead of the outputs that DVC owns.
         gate_of: what judges the artifact.
 
+    Of several processes that torchrun started, for a checkpoint, the first publishes.
+
     Returns:
         The published folder.
 
@@ -45,42 +49,30 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
     params = settings.load(root / "params.yaml")
     stage, partition = pipeline.parse_key(key, params)
     _check_settings(params, root / "params.yaml")
+    if processes.count() > 1 and stage.name != "checkpoint":
+        raise SemtokError(f"{key}: one process runs it; torchrun is for checkpoint")
     workspace = Workspace(root, params.data.name, root / ".semtok/scratch" if scratch else None)
     target = workspace.output(stage.name, partition)
+    if not processes.leads():
+        inputs = _inputs(stage, partition, params, workspace)
+        provenance = _provenance(key, stage, partition, params, inputs, root)
+        # What the first process publishes, this one helps to compute, and writes nothing of it.
+        with TemporaryDirectory() as nowhere:
+            stages.WORK[stage.name](
+                _context(stage, partition, params, workspace, provenance, Path(nowhere), ignore)
+            )
+        return target
     red = workspace.state("red") / f"{key}.json"
     with (
         gate_of(stage.name, params.checks.get(stage.name, {})) as gate,
         pipes.session(stage.name, partition) as orchestrator,
         progress.bars(key) as bars,
     ):
-        inputs = {
-            stage_key(*each): workspace.input(*each) for each in stage.inputs(params, partition)
-        }
-        blocks = asdict(params)
-        files = used_files(root, stage.source, stage.modules(params, partition))
-        source = source_fingerprint(root, files)
-        provenance = {
-            "stage": key,
-            "source": source,
-            "inputs": {name: require(folder).digest for name, folder in inputs.items()},
-            "params": {
-                name: _block(blocks, name)
-                for name in stage.settings(partition)
-                if not name.startswith("checks.")  # they judge an artifact and do not make it
-            },
-        }
+        inputs = _inputs(stage, partition, params, workspace)
+        provenance = _provenance(key, stage, partition, params, inputs, root)
         with publish(target, workspace.state("publish")) as staging:
-            context = Context(
-                params=params,
-                workspace=workspace,
-                stage=stage.name,
-                partition=partition or "",
-                staging=staging,
-                published=target,
-                source=source,
-                provenance=provenance,
-                emit=tell_all(bars, orchestrator.emit),
-            )
+            emit = tell_all(bars, orchestrator.emit)
+            context = _context(stage, partition, params, workspace, provenance, staging, emit)
             found = stages.WORK[stage.name](context)
             summary.write(staging, key, found)
             _write_json(staging / "provenance.json", provenance)
@@ -99,6 +91,58 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
     if metrics := _metrics(stage.name, target):
         _publish_metrics(workspace, str(partition), metrics)
     return target
+
+
+def _inputs(
+    stage: Stage, partition: str | None, params: Params, workspace: Workspace
+) -> dict[str, Path]:
+    """The artifacts that a partition reads, by their keys."""
+    return {stage_key(*each): workspace.input(*each) for each in stage.inputs(params, partition)}
+
+
+def _provenance(
+    key: str,
+    stage: Stage,
+    partition: str | None,
+    params: Params,
+    inputs: Mapping[str, Path],
+    root: Path,
+) -> dict[str, Any]:
+    """All that a result depends on."""
+    blocks = asdict(params)
+    files = used_files(root, stage.source, stage.modules(params, partition))
+    return {
+        "stage": key,
+        "source": source_fingerprint(root, files),
+        "inputs": {name: require(folder).digest for name, folder in inputs.items()},
+        "params": {
+            name: _block(blocks, name)
+            for name in stage.settings(partition)
+            if not name.startswith("checks.")  # they judge an artifact and do not make it
+        },
+    }
+
+
+def _context(
+    stage: Stage,
+    partition: str | None,
+    params: Params,
+    workspace: Workspace,
+    provenance: Mapping[str, Any],
+    staging: Path,
+    emit: Emit,
+) -> Context:
+    return Context(
+        params=params,
+        workspace=workspace,
+        stage=stage.name,
+        partition=partition or "",
+        staging=staging,
+        published=workspace.output(stage.name, partition),
+        source=provenance["source"],
+        provenance=provenance,
+        emit=emit,
+    )
 
 
 def _check_settings(params: Params, path: Path) -> None:

@@ -135,7 +135,7 @@ def _checkpoint(context: Context) -> Summary:
     from semtok.report import curves
     from semtok.tracking.live import LiveRun
     from semtok.tracking.training import Training, commit
-    from semtok.train import search, train
+    from semtok.train import processes, search, train
     from semtok.train.history import HISTORY
 
     params, variant = context.params, context.params.variants[context.partition]
@@ -174,11 +174,15 @@ def _checkpoint(context: Context) -> Summary:
     histories = {}
     for seed in seeds:
         folder = context.staging / f"seed-{seed}"
+        if not processes.leads():
+            fit(seed, recipe, folder, tried, context.emit)
+            continue
         training = Training(params.data.name, seed, context.provenance, started_from)
         with LiveRun(training, context.emit) as live:
             fit(seed, recipe, folder, tried, tell_all(context.emit, live))
         histories[f"seed {seed}"] = read_table(folder / "history.parquet", HISTORY)
-    curves.draw(histories, context.staging / "preview.png")
+    if histories:
+        curves.draw(histories, context.staging / "preview.png")
     numbers = {"trainings": len(histories), "learning rate": recipe.learning_rate}
     return Summary(numbers, pictures=("preview.png",))
 

@@ -10,7 +10,12 @@ from semtok.tokens.shards import TokenShards
 
 
 def batches(
-    shards: TokenShards, batch_size: int, seed: int, first_step: int = 0
+    shards: TokenShards,
+    batch_size: int,
+    seed: int,
+    first_step: int = 0,
+    part: int = 0,
+    parts: int = 1,
 ) -> Iterator[tuple[int, Rows]]:
     """Shuffled batches without end, for training.
 
@@ -21,6 +26,8 @@ def batches(
         batch_size: images per step.
         seed: of the order.
         first_step: the step to begin with, counted from 0 through all epochs.
+        part: which of the equal parts of each batch, 0..parts-1.
+        parts: how many; divides the batch.
 
     Yields:
         The step and its rows, images sorted by their index within the batch.
@@ -40,7 +47,7 @@ def batches(
         order = epoch_order(len(shards), seed, epoch)
         for number in range(within, per_epoch):
             chosen = np.sort(order[number * batch_size : (number + 1) * batch_size])
-            yield step, shards.rows(chosen)
+            yield step, shards.rows(np.split(chosen, parts)[part])
             step += 1
 
 

@@ -13,6 +13,7 @@ from semtok.tokens.collate import Collate
 from semtok.tokens.dropping import drop
 from semtok.tokens.rows import RelatedPixelRows, Rows
 from semtok.tokens.shards import TokenShards
+from semtok.train import processes
 from semtok.train.budget import draw
 from semtok.train.captions import Captions
 from semtok.train.targets import Targets, targets
@@ -52,14 +53,15 @@ class Data:
     keep: int | None = None
 
     def training(self, batch_size: int, seed: int, first_step: int) -> Iterator[Batch]:
-        """Shuffled batches without end, each by (seed, step) alone.
+        """Shuffled batches without end, each by (seed, step) alone: this process's part of them.
 
         Args:
-            batch_size: images.
+            batch_size: images, of all processes together.
             seed: of the order of images and the choice of captions.
             first_step: where to begin, counted from 0.
         """
-        for step, rows in loader.batches(self.shards, batch_size, seed, first_step):
+        mine = processes.rank(), processes.count()
+        for step, rows in loader.batches(self.shards, batch_size, seed, first_step, *mine):
             captions = self.captions.draw(rows.image_ids, seed, step)
             tokens, ids = self.collate(rows), self.text_tokenizer.encode(captions)
             if self.keep is not None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, Metrics, Progress, ignore
 from semtok.params import TrainSettings
-from semtok.train import resume
+from semtok.train import distributed, processes, resume
 from semtok.train.batches import Batch, ahead
 from semtok.train.objective import Objective
 
@@ -40,6 +40,9 @@ def fit(
 ) -> resume.Position:
     """Train a model in place, from its resume state where there is one.
 
+    Where several processes train together, each calls this with its part of the batches. The first
+    alone validates, reports and saves.
+
     On CPU, and with the same number of threads, a training that was killed and resumed ends with
     the same weights, bit for bit, as one that ran through.
 
@@ -64,6 +67,9 @@ def fit(
     position = resume.load(state, fingerprint, objective, optimizer) or resume.Position()
     if position.step:
         emit(Message(f"training goes on after step {position.step}"))
+    replica = distributed.replicated(objective)
+    if not processes.leads():
+        emit = ignore
     validations = {settings.steps * n // _VALIDATIONS for n in range(1, _VALIDATIONS + 1)}
     pending: list[Tensor] = []  # losses and gradient norm of each step since the last report
     objective.train()
@@ -72,7 +78,7 @@ def fit(
     for batch in itertools.islice(ahead(batches(position.step)), missing):
         step = position.step + 1
         rate = learning_rate(step, settings)
-        pending.append(_update(objective, optimizer, batch, rate, settings.clip_norm))
+        pending.append(_update(objective, replica, optimizer, batch, rate, settings.clip_norm))
         position.step = step
         emit(Progress("training", step, settings.steps))
 
@@ -88,11 +94,11 @@ def fit(
             values["logit_scale"] = model.logit_scale.item()
             values |= probe()
             pending.clear()
-            if validate_now:
+            if validate_now and processes.leads():
                 values |= validate()
             position.history += [(step, name, value) for name, value in values.items()]
             emit(Metrics(step, values))
-            if save_now:
+            if save_now and processes.leads():
                 resume.save(state, fingerprint, position, objective, optimizer)
             started = time.perf_counter()
     return position
@@ -130,6 +136,7 @@ def _optimizer(objective: Objective, settings: TrainSettings) -> torch.optim.Ada
 
 def _update(
     objective: Objective,
+    replica: nn.Module,
     optimizer: torch.optim.AdamW,
     batch: Batch,
     rate: float,
@@ -138,7 +145,7 @@ def _update(
     """Make one step; returns the losses before it and the norm of their gradient, on the device."""
     for group in optimizer.param_groups:
         group["lr"] = rate
-    losses = objective(batch)
+    losses = replica(batch)
     optimizer.zero_grad()
     sum(losses[1:], start=losses[0]).backward()
     trainable = [each for each in objective.parameters() if each.requires_grad]
@@ -152,7 +159,7 @@ def _report(
     pending: list[Tensor], names: Sequence[str], step: int, settings: TrainSettings
 ) -> dict[str, float]:
     """Means since the last report; reading them back here, not at each step, keeps a GPU busy."""
-    values = torch.stack(pending).cpu()
+    values = distributed.mean(torch.stack(pending)).cpu()
     finite = values.isfinite().all(dim=1)
     if not bool(finite.all()):
         first = int((~finite).int().argmax())

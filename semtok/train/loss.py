@@ -38,3 +38,25 @@ def over_classes(images: Tensor, classes: Tensor, own: Tensor, scale: Tensor) ->
         0-d, in nats; log C where the embeddings say nothing.
     """
     return F.cross_entropy(scale * images @ classes.T, own)
+
+
+def part_of_info_nce(
+    images: Tensor, texts: Tensor, all_images: Tensor, all_texts: Tensor, first: int, scale: Tensor
+) -> Tensor:
+    """What some rows of a batch have in its `info_nce`: the mean over equal parts is all of it.
+
+    Args:
+        images: [B, P], unit length.
+        texts: [B, P], of the same rows.
+        all_images: [N, P], those of the whole batch.
+        all_texts: [N, P], likewise.
+        first: the place of the first of the B rows among the N.
+        scale: as of `info_nce`.
+
+    Returns:
+        0-d, in nats.
+    """
+    target = torch.arange(first, first + len(images), device=images.device)
+    of_images = F.cross_entropy(scale * images @ all_texts.T, target)
+    of_texts = F.cross_entropy(scale * texts @ all_images.T, target)
+    return (of_images + of_texts) / 2

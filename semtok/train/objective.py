@@ -1,5 +1,7 @@
 """What a training minimises: the loss of images and captions, and auxiliary ones besides."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from semtok.models.class_table import ClassTable
 from semtok.models.image_text import ImageTextModel
 from semtok.params import GateSettings
 from semtok.tokens.batch import INTANGIBLE
+from semtok.train import distributed
 from semtok.train.batches import Batch
 from semtok.train.budget import budget_loss
 from semtok.train.loss import info_nce, over_classes
@@ -55,7 +58,8 @@ class Objective(nn.Module):
                 images = passage.embedding
             ids = batch.ids.to(device)
             texts = model.encode_text(ids)
-        losses = [image_text_loss(model, images.float(), texts.float(), ids)]
+        contrastive = distributed.contrastive
+        losses = [image_text_loss(model, images.float(), texts.float(), ids, contrastive)]
         if batch.targets is not None:
             targets, patches = batch.targets.to(device), x[:, model.vision.leading :]
             with mixed_precision(device):
@@ -70,7 +74,13 @@ class Objective(nn.Module):
         return losses
 
 
-def image_text_loss(model: ImageTextModel, images: Tensor, texts: Tensor, ids: Tensor) -> Tensor:
+def image_text_loss(
+    model: ImageTextModel,
+    images: Tensor,
+    texts: Tensor,
+    ids: Tensor,
+    contrastive: Callable[[Tensor, Tensor, Tensor], Tensor] = info_nce,
+) -> Tensor:
     """The loss of a batch: contrastive, or of a classifier the cross entropy over its classes.
 
     Args:
@@ -78,13 +88,14 @@ def image_text_loss(model: ImageTextModel, images: Tensor, texts: Tensor, ids: T
         images: [B, P], unit length.
         texts: [B, P], unit length; row i belongs to image i.
         ids: [B, L], what `texts` was made of.
+        contrastive: `info_nce` of these rows, or of those of all processes.
 
     Returns:
         0-d, in nats.
     """
     if isinstance(model.text, ClassTable):
         return over_classes(images, model.text.vectors.float(), ids[:, 0], model.logit_scale)
-    return info_nce(images, texts, model.logit_scale)
+    return contrastive(images, texts, model.logit_scale)
 
 
 def mask_loss(head: nn.Module, patches: Tensor, targets: Targets) -> Tensor:
@@ -118,7 +129,9 @@ def relation_loss(head: nn.Module, patches: Tensor, targets: Targets) -> Tensor:
     """
     logits = head(patches, targets.regions, targets.relations).float()
     total = F.cross_entropy(logits, targets.predicates, reduction="sum")
-    return total / max(len(logits), 1)
+    # Processes have different numbers of relations; each of them weighs the same.
+    found = distributed.mean(torch.tensor(float(len(logits)), device=total.device))
+    return total / (found + (found == 0))
 
 
 _OF_HEAD = {"masks": mask_loss, "relations": relation_loss}

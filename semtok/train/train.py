@@ -25,7 +25,7 @@ from semtok.tokens.batch import PATCH
 from semtok.tokens.collate import Collate
 from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows, Rows, SuperpixelRows
 from semtok.tokens.shards import TokenShards
-from semtok.train import checkpoint, hardware, loop, validation
+from semtok.train import checkpoint, distributed, hardware, loop, processes, validation
 from semtok.train.batches import Data
 from semtok.train.captions import Captions
 from semtok.train.objective import Objective
@@ -55,6 +55,8 @@ def train(
 ) -> None:
     """Train a model, on CUDA where there is a device, and write its checkpoint.
 
+    Of several processes that train together the first alone writes, and all return when it has.
+
     Args:
         train_shards: token shards of the training split.
         val_shards: of the validation split, by the same tokenizer.
@@ -76,7 +78,7 @@ def train(
     Raises:
         SemtokError: shards and settings do not fit together, or the training diverged.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = distributed.join(settings.batch_size)
     collate = Collate(
         variant.patch_size, variant.intangible, variant.permute_relations, seed, variant.features
     )
@@ -131,6 +133,9 @@ def train(
         emit,
         probe,
     )
+    if not processes.leads():
+        distributed.wait()
+        return
     facts = {
         "seed": seed,
         "steps": done.step,
@@ -139,6 +144,7 @@ def train(
         "images_per_second": done.step * settings.batch_size / done.seconds,
         "device": hardware.name(device),
         "threads": torch.get_num_threads(),
+        "processes": processes.count(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "parameters": model.parameters_by_role(),
         "auxiliary_parameters": sum(each.numel() for each in heads.parameters()),
@@ -147,6 +153,7 @@ def train(
         **provenance,
     }
     checkpoint.save(staging, trained, done.history, facts)
+    distributed.wait()
 
 
 def _text_side(
