@@ -145,6 +145,30 @@ def predict(
 
 
 @app.command()
+def artifacts(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Argument(help="A trained variant, or a model of transformers: folder or hub id.")
+    ],
+    split: Annotated[str, typer.Option(help="Whose images it is shown.")] = "val",
+    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the norms and the map of outliers.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find patch tokens of outlying norm, where they are, and what they tell."""
+    from semtok import commands
+    from semtok.report.artifacts import lines
+
+    found = commands.artifacts(context.obj, model, split, seed, png)
+    if as_json:
+        _print_json(found.as_dict())
+    else:
+        typer.echo("\n".join(lines(found)))
+
+
+@app.command()
 def sync(context: typer.Context, as_json: Json = False) -> None:
     """Create the MLflow runs and registered versions that are missing."""
     from semtok import commands

@@ -11,10 +11,14 @@ from semtok.params import Params
 from semtok.workspace import Workspace
 
 if TYPE_CHECKING:
+    from semtok.bench.artifacts import Artifacts
     from semtok.comparing import Compared
 
 #: Exit status of `semtok promote` where a rule held the candidate back: no error, and no success.
 HELD_BACK = 3
+
+#: Images of an artifact report: enough for 16,384 tokens of 64 patches each.
+_EXAMINED = 256
 
 
 def compare(root: Path, names: Sequence[str], page: Path | None = None) -> "Compared":
@@ -82,12 +86,52 @@ def predict(
 
     params, workspace = _open(root)
     _check_variant(params, variant)
-    folder = workspace.input("checkpoint", variant) / f"seed-{seed}"
-    if not folder.exists():
-        raise SemtokError(f"{folder}: no such training; train.seeds has {params.train.seeds}")
+    folder = _training(params, workspace, variant, seed)
     masks, relations = prediction.read_found(found) if found else (None, None)
     result = prediction.predict(folder, images, texts, masks, relations)
     return {name: values.tolist() for name, values in vars(result).items()}
+
+
+def artifacts(
+    root: Path, model: str, split: str, seed: int, picture: Path | None = None
+) -> "Artifacts":
+    """Report on the patch tokens of a model, on the first 256 images of a split.
+
+    Args:
+        root: the project's folder.
+        model: a trained variant; or a vision transformer of transformers, by its folder (absolute
+            or in the project) or its id on the hub.
+        split: train, val, test or novel.
+        seed: which training of a variant.
+        picture: the `.png` file to draw besides; None: none.
+
+    Raises:
+        SemtokError: there is no such model, training or split, or an image cannot be read.
+    """
+    from semtok.bench import artifacts as bench
+    from semtok.bench import patch_models
+
+    params, workspace = _open(root)
+    if split not in params.data.splits:
+        raise SemtokError(f"{split}: no such split; there are {', '.join(params.data.splits)}")
+    if model in params.variants:
+        shards = workspace.input("token_shards", f"{params.variants[model].tokenizer}-{split}")
+        folder = _training(params, workspace, model, seed)
+        batches = patch_models.of_variant(folder, shards, _EXAMINED)
+    else:
+        from semtok.bench.image_files import ImageFiles
+        from semtok.data import files
+
+        name = str(root / model) if (root / model).exists() else model
+        indexed = workspace.input("index")
+        shown = ImageFiles(files.root(workspace, params.data), indexed, split)
+        batches = patch_models.HubModel(name).read(shown, _EXAMINED)
+    found = bench.examine(batches)
+    if picture:
+        from semtok.report import artifacts as report
+
+        report.draw(found, model, picture)
+    return found
 
 
 def sync(root: Path) -> dict[str, Any]:
@@ -147,6 +191,13 @@ def lineage(root: Path, version: str) -> dict[str, Any]:
 def _open(root: Path) -> tuple[Params, Workspace]:
     params = settings.load(root / "params.yaml")
     return params, Workspace(root, params.data.name)
+
+
+def _training(params: Params, workspace: Workspace, variant: str, seed: int) -> Path:
+    folder = workspace.input("checkpoint", variant) / f"seed-{seed}"
+    if not folder.exists():
+        raise SemtokError(f"{folder}: no such training; train.seeds has {params.train.seeds}")
+    return folder
 
 
 def _check_variant(params: Params, name: str) -> None:

@@ -213,16 +213,16 @@ class TokenEmbedding(nn.Module):
         """Embedded pixels, or the embedded predicate of an intangible token: [B, N, width]."""
         table = self.predicate if self.named is None else self.named()
         if table is None:
-            return self._pixels(batch.features)
+            return self.pixels(batch.features)
         intangible = batch.kind == INTANGIBLE
         # Intangible tokens come last: the columns that only they and padding use are not embedded.
         columns = int((batch.valid & ~intangible).sum(1).max())
-        pixels = self._pixels(batch.features[:, :columns])
+        pixels = self.pixels(batch.features[:, :columns])
         pixels = F.pad(pixels, (0, 0, 0, batch.features.shape[1] - columns))
         predicates = F.embedding(_predicate_of_token(batch), table).to(pixels.dtype)
         return torch.where(intangible[..., None], predicates, pixels)
 
-    def _pixels(self, features: Tensor) -> Tensor:
+    def pixels(self, features: Tensor) -> Tensor:
         """Bytes 0..255, scaled to -1..1, embedded."""
         return self.features(features.to(self.kind.dtype) / 127.5 - 1)  # type: ignore[no-any-return]
 

@@ -1,0 +1,123 @@
+"""Models that cut images into patches, as what reads their patches uses them: ours or others'."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semtok.bench.image_files import ImageFiles
+from semtok.errors import SemtokError
+from semtok.models.encoder import VisualTokenEncoder
+from semtok.models.patch_tokens import PatchTokens, of_encoder, of_transformers
+from semtok.tokens.loader import in_order
+from semtok.train import checkpoint
+
+_BATCH = 32
+
+
+def of_variant(folder: Path, shards: Path, images: int) -> Iterator[tuple[PatchTokens, Tensor]]:
+    """Read the first images of some token shards by a training of a variant.
+
+    Args:
+        folder: `seed-S` of a checkpoint artifact.
+        shards: of the variant's tokenizer.
+        images: how many, at most.
+
+    Yields:
+        Tokens and pixels of a batch of B images: [B, P, D], 0..1.
+
+    Raises:
+        SemtokError: the checkpoint cannot be read, or its tokens are no patches.
+    """
+    trained = checkpoint.load(folder, _device())
+    encoder = trained.model.vision
+    if not isinstance(encoder, VisualTokenEncoder) or encoder.embedding.position is None:
+        raise SemtokError(
+            f"{folder}: its tokens are not those of a grid of patches; name a variant with "
+            "encoder: tokens and a tokenizer of patches"
+        )
+    patches = len(encoder.embedding.position)
+    for rows in in_order(trained.open_shards(shards), _BATCH):
+        if images <= 0:
+            return
+        batch = trained.collate(rows).to(_device())
+        yield of_encoder(encoder, batch), batch.features[:, :patches] / 255
+        images -= len(rows.image_ids)
+
+
+class HubModel:
+    """A vision transformer of transformers, on a GPU where there is one."""
+
+    def __init__(self, name: str) -> None:
+        """Read a model and its image processor.
+
+        Args:
+            name: a folder that `save_pretrained` wrote, or an id of the hub: of a Dinov2Model,
+                Dinov2WithRegistersModel, ViTModel, CLIPVisionModel, or a CLIPModel, whose vision
+                side is taken.
+
+        Raises:
+            SemtokError: transformers is not installed, or the model cannot be had.
+        """
+        try:
+            import PIL  # noqa: F401
+            import transformers
+        except ImportError:
+            raise SemtokError(
+                f"{name}: reading it needs transformers and pillow; pip install semtok[clip]"
+            ) from None
+        transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        self.name = name
+        try:
+            model = transformers.AutoModel.from_pretrained(name, dtype=torch.float32)
+            processors: Any = transformers.AutoImageProcessor
+            self._processor: Any = processors.from_pretrained(name, backend="pil")
+        except Exception as error:  # of many kinds, as many libraries read the files
+            reason = str(error).strip().partition("\n")[0]
+            raise SemtokError(
+                f"{name}: neither a variant, nor a model's folder or hub id that can be read "
+                f"({reason})"
+            ) from None
+        self._model: Any = getattr(model, "vision_model", model).eval().to(_device())
+
+    def read(self, files: ImageFiles, images: int) -> Iterator[tuple[PatchTokens, Tensor]]:
+        """As `of_variant`, of the first images of a split, cut as the image processor does.
+
+        Raises:
+            SemtokError: an image cannot be read, or the model has other parts than are known.
+        """
+        paths = [files.folder / each for each in files.paths[:images]]
+        mean, spread = (
+            torch.tensor(getattr(self._processor, name)).view(3, 1, 1)
+            for name in ("image_mean", "image_std")
+        )
+        for start in range(0, len(paths), _BATCH):
+            some = paths[start : start + _BATCH]
+            values = torch.cat([self._values(path) for path in some])
+            try:
+                tokens = of_transformers(self._model, values.to(_device()))
+            except (ValueError, AttributeError) as error:
+                raise SemtokError(
+                    f"{self.name}: no vision transformer known here: {error}"
+                ) from None
+            side = self._model.config.patch_size
+            shown = (values * spread + mean).unfold(2, side, side).unfold(3, side, side)
+            yield tokens, shown.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(1, 2)
+
+    def _values(self, path: Path) -> Tensor:
+        from PIL import Image
+
+        try:
+            with Image.open(path) as image:
+                pixels = np.asarray(image.convert("RGB"))
+        except OSError as error:
+            raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None
+        found: Tensor = self._processor(images=pixels, return_tensors="pt")["pixel_values"]
+        return found
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
