@@ -169,6 +169,29 @@ def artifacts(
 
 
 @app.command()
+def attention(
+    context: typer.Context,
+    variants: Annotated[list[str], typer.Argument(help="Trained ones, whose patches tell masks.")],
+    split: Annotated[str, typer.Option(help="Whose images they are shown.")] = "val",
+    seed: Annotated[int, typer.Option(help="Which training of each.")] = 0,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw heat maps side by side.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how much attention falls on patches that no mask covers, and draw heat maps."""
+    from semtok import commands
+
+    found = commands.attention(context.obj, variants, split, seed, png)
+    if as_json:
+        _print_json(found)
+        return
+    for name, shares in found.items():
+        told = ", ".join(f"{each.replace('_', ' ')} {share:.4f}" for each, share in shares.items())
+        typer.echo(f"{name}: {told or 'no image has any background'}")
+
+
+@app.command()
 def sync(context: typer.Context, as_json: Json = False) -> None:
     """Create the MLflow runs and registered versions that are missing."""
     from semtok import commands

@@ -112,8 +112,7 @@ def artifacts(
     from semtok.bench import patch_models
 
     params, workspace = _open(root)
-    if split not in params.data.splits:
-        raise SemtokError(f"{split}: no such split; there are {', '.join(params.data.splits)}")
+    _check_split(params, split)
     if model in params.variants:
         shards = workspace.input("token_shards", f"{params.variants[model].tokenizer}-{split}")
         folder = _training(params, workspace, model, seed)
@@ -131,6 +130,47 @@ def artifacts(
         from semtok.report import artifacts as report
 
         report.draw(found, model, picture)
+    return found
+
+
+def attention(
+    root: Path, variants: Sequence[str], split: str, seed: int, picture: Path | None = None
+) -> dict[str, dict[str, float]]:
+    """How much of their attention variants spend on patches that no mask covers.
+
+    Args:
+        root: the project's folder.
+        variants: trained ones, whose tokens are those of one tokenizer where they are drawn.
+        split, seed: as of `artifacts`.
+        picture: the `.png` file of the first images' heat maps; None: none.
+
+    Returns:
+        For each variant the means of `semtok.bench.background.BACKGROUND`.
+
+    Raises:
+        SemtokError: as `artifacts`, or a variant's tokens tell no foreground.
+    """
+    from semtok.bench import background
+
+    params, workspace = _open(root)
+    _check_split(params, split)
+    found, looks = {}, {}
+    for name in variants:
+        _check_variant(params, name)
+        folder = _training(params, workspace, name, seed)
+        shards = workspace.input("token_shards", f"{params.variants[name].tokenizer}-{split}")
+        table = background.measure({seed: folder}, {split: shards})
+        if table is None:
+            raise SemtokError(
+                f"{name}: tells no foreground; name variants of a tokenizer of the scheme "
+                "grid_relations, with encoder: tokens and without gates"
+            )
+        found[name] = background.means(table)
+        looks[name] = background.heat_maps(folder, shards, images=4)
+    if picture:
+        from semtok.report import heat_maps
+
+        heat_maps.draw(looks, picture)
     return found
 
 
@@ -198,6 +238,11 @@ def _training(params: Params, workspace: Workspace, variant: str, seed: int) -> 
     if not folder.exists():
         raise SemtokError(f"{folder}: no such training; train.seeds has {params.train.seeds}")
     return folder
+
+
+def _check_split(params: Params, name: str) -> None:
+    if name not in params.data.splits:
+        raise SemtokError(f"{name}: no such split; there are {', '.join(params.data.splits)}")
 
 
 def _check_variant(params: Params, name: str) -> None:

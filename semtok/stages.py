@@ -11,7 +11,7 @@ from semtok.events import Emit, tell_all
 from semtok.json_files import read_json
 from semtok.params import ANNOTATED, TrainSettings
 from semtok.report.summary import Summary, preview
-from semtok.tables import read_table
+from semtok.tables import read_table, write_table
 
 
 def _images(context: Context) -> Summary:
@@ -195,9 +195,12 @@ def _scores(context: Context) -> Summary:
     variant = context.params.variants[context.partition]
     tokenizer = variant.tokenizer
     checkpoint = context.input("checkpoint", context.partition)
+    shards = {
+        split: context.input("token_shards", f"{tokenizer}-{split}") for split in bench.splits
+    }
     table = scoring.score(
         checkpoint,
-        {split: context.input("token_shards", f"{tokenizer}-{split}") for split in bench.splits},
+        shards,
         index.annotations(context.input("index")),
         bench.benchmarks,
         context.staging,
@@ -206,10 +209,29 @@ def _scores(context: Context) -> Summary:
     tokens = context.input("token_shards", f"{tokenizer}-val")
     costs.add_extraction(context.staging, tokens, variant)
     # The leaderboard draws the curves of all variants and reads nothing but scores.
-    for seed, folder in scoring.seed_folders(checkpoint).items():
+    trainings = scoring.seed_folders(checkpoint)
+    for seed, folder in trainings.items():
         target = leaderboard.history(context.staging, seed)
         shutil.copyfile(folder / "history.parquet", target)
-    return Summary(_flat(cases.metrics(table)), preview(table))
+    looks, pictures = _background(context, trainings, shards)
+    return Summary({**_flat(cases.metrics(table)), **looks}, preview(table), pictures)
+
+
+def _background(
+    context: Context, trainings: Mapping[int, Path], shards: Mapping[str, Path]
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """How much of its attention a variant spends on the background, where its tokens tell that."""
+    from semtok.bench import background
+    from semtok.report import heat_maps
+
+    measured = background.measure(trainings, shards)
+    if measured is None:
+        return {}, ()
+    write_table(context.staging / "background.parquet", measured, background.BACKGROUND)
+    first = background.heat_maps(next(iter(trainings.values())), shards["val"], images=4)
+    heat_maps.draw({context.partition: first}, context.staging / "heat_maps.png")
+    means = background.means(measured).items()
+    return {f"attention on background, {name}": each for name, each in means}, ("heat_maps.png",)
 
 
 def _outside_scores(context: Context) -> Summary:

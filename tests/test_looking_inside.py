@@ -1,4 +1,4 @@
-"""`semtok artifacts` on a trained variant and on a model of transformers, by the command."""
+"""What `semtok artifacts` and `semtok attention` say of trained models, by the commands."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 
 from semtok import params as settings
 from semtok import pipeline
+from semtok.bench.background import BACKGROUND
 from semtok.cli import app
 from semtok.errors import SemtokError
+from semtok.tables import read_table
 from tests import small_line
 from tests.models.test_patch_tokens import MODELS
 
@@ -22,11 +24,31 @@ pytestmark = pytest.mark.slow
 def project(tmp_path_factory) -> Path:
     """A little line with patches in it, trained and no more."""
     root = tmp_path_factory.mktemp("project") / "line"
-    document = small_line.shrunk(small_line.own())
-    document["variants"]["vit"] |= {"registers": 2}
+    document = small_line.own()
+    document["variants"] = {
+        "vit": {"tokenizer": "grid", "patch_size": 16, "registers": 2},
+        "masked": {"tokenizer": "related", "patch_size": 16, "key_mask": "foreground"},
+    }
+    document["tokenizers"]["related"] = {
+        "scheme": "grid_relations",
+        "image_size": 128,
+        "cell_size": 16,
+        "max_masks": 3,
+        "max_relations": 4,
+    }
+    # Panoptic masks of scenes leave no background: objects do.
+    document["extractors"]["objects"] = {"masks": "instances", "scene_graphs": "geometry"}
+    found = {"extractor": "objects", "masks": "images", "scene_graphs": "images"}
+    for split in ("train", "val", "test"):
+        document["extraction"][f"objects-{split}"] = found
+        reads = {"tokenizer": "related", "reads": f"extraction/objects-{split}"}
+        document["token_shards"][f"related-{split}"] = reads
+    document = small_line.shrunk(document)
+    for each in document["variants"].values():
+        each["patch_size"] = 8
     small_line.start(root, document)
     params = settings.load(root / "params.yaml")
-    for key in pipeline.upstream(params, ("checkpoint", "vit"), ("checkpoint", "semantic")):
+    for key in pipeline.upstream(params, ("checkpoint", "vit"), ("scores", "masked")):
         small_line.run(root, *key)
     torch.manual_seed(0)
     MODELS["registers"]().save_pretrained(root / "models/registers")
@@ -44,17 +66,41 @@ def run(project: Path, *arguments: str) -> str:
 def test_artifacts_of_a_variant_and_of_a_models_folder(project, tmp_path):
     picture = tmp_path / "artifacts.png"
     found = json.loads(run(project, "artifacts", "vit", "--json", "--png", str(picture)))
-    assert (found["images"], found["rows"], found["columns"]) == (16, 2, 2)
-    assert sum(found["counts"]) == 16 * 4
+    assert (found["images"], found["rows"], found["columns"]) == (16, 4, 4)
+    assert sum(found["counts"]) == 16 * 16
     assert picture.read_bytes()[:4] == b"\x89PNG"
     theirs = run(project, "artifacts", "models/registers", "--split", "test")
     assert theirs.splitlines()[0] == "8 images of 3 x 3 patches"
 
 
+def test_attention_on_background_of_a_masked_variant(project, tmp_path):
+    picture = tmp_path / "heat.png"
+    found = json.loads(run(project, "attention", "masked", "--json", "--png", str(picture)))
+    masses = {"last_block": 0.0, "all_blocks": 0.0, "rollout": 0.0}
+    assert found["masked"].pop("background") > 0
+    assert found["masked"] == masses
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    line = run(project, "attention", "masked", "--split", "test")
+    assert line.startswith("masked: background 0.")
+    assert line.endswith("last block 0.0000, all blocks 0.0000, rollout 0.0000\n")
+    with pytest.raises(SemtokError, match="vit: tells no foreground; name variants of a tokenizer"):
+        run(project, "attention", "vit")
+
+
+def test_scores_keep_the_measurement_and_show_it(project):
+    folder = project / "artifacts/scenes/scores/masked"
+    report = json.loads((folder / "report.json").read_text())
+    assert report["pictures"] == ["heat_maps.png"]
+    assert (folder / "heat_maps.png").exists()
+    assert report["numbers"]["attention on background, rollout"] == 0
+    table = read_table(folder / "background.parquet", BACKGROUND)
+    assert set(table["split"].to_pylist()) == {"val", "test"}
+    assert set(table["seed"].to_pylist()) == {0, 1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("semantic",), "its tokens are not those of a grid of patches"),
         (("vit", "--split", "x"), "x: no such split; there are train, val, test"),
         (("vit", "--seed", "9"), "no such training; train.seeds has"),
     ],

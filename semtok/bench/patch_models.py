@@ -33,19 +33,27 @@ def of_variant(folder: Path, shards: Path, images: int) -> Iterator[tuple[PatchT
         SemtokError: the checkpoint cannot be read, or its tokens are no patches.
     """
     trained = checkpoint.load(folder, _device())
-    encoder = trained.model.vision
-    if not isinstance(encoder, VisualTokenEncoder) or encoder.embedding.position is None:
+    encoder = encoder_of_patches(trained)
+    if encoder is None:
         raise SemtokError(
             f"{folder}: its tokens are not those of a grid of patches; name a variant with "
-            "encoder: tokens and a tokenizer of patches"
+            "encoder: tokens, without gates, and a tokenizer of patches"
         )
-    patches = len(encoder.embedding.position)
+    patches = trained.model.config.vision.patches
     for rows in in_order(trained.open_shards(shards), _BATCH):
         if images <= 0:
             return
         batch = trained.collate(rows).to(_device())
         yield of_encoder(encoder, batch), batch.features[:, :patches] / 255
         images -= len(rows.image_ids)
+
+
+def encoder_of_patches(trained: checkpoint.Checkpoint) -> VisualTokenEncoder | None:
+    """The encoder that takes a grid of patches, and all of them, through our own blocks."""
+    encoder, vision = trained.model.vision, trained.model.config.vision
+    if isinstance(encoder, VisualTokenEncoder) and vision.gates is None and vision.patches:
+        return encoder
+    return None
 
 
 class HubModel:
