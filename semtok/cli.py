@@ -225,6 +225,21 @@ def rollback(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command()
+def clusters(
+    context: typer.Context,
+    variant: Annotated[str, typer.Argument(help="A trained one with clusters.")],
+    png: Annotated[Path, typer.Argument(metavar="FILE", help="The picture.")],
+    split: Annotated[str, typer.Option(help="Whose first images they are.")] = "val",
+    seed: Annotated[int, typer.Option(help="Which training.")] = 0,
+) -> None:
+    """Draw the clusters that attention stays within, block by block, over four images."""
+    from semtok import commands
+
+    commands.clusters(context.obj, variant, split, seed, png)
+    typer.echo(f"written to {png}")
+
+
+@app.command()
 def lineage(
     context: typer.Context,
     version: Annotated[

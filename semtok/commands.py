@@ -20,6 +20,9 @@ HELD_BACK = 3
 #: Images of an artifact report: enough for 16,384 tokens of 64 patches each.
 _EXAMINED = 256
 
+#: Images of a picture of clusters.
+_DRAWN = 4
+
 
 def compare(root: Path, names: Sequence[str], page: Path | None = None) -> "Compared":
     """Compare what was scored with the first that is named.
@@ -210,6 +213,45 @@ def rollback(root: Path) -> dict[str, Any]:
 
     params, workspace = _open(root)
     return tracking.rollback(workspace.data, params.promotion).as_dict()
+
+
+def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None:
+    """Draw the clusters of the first images of a split, those of each block's first head.
+
+    Args:
+        root: the project's folder.
+        variant: a trained one with clusters.
+        split: whose token shards are there.
+        seed: which training.
+        png: the picture.
+
+    Raises:
+        SemtokError: the variant is unknown, has no clusters, or was not trained with that seed.
+    """
+    import numpy as np
+
+    from semtok.models.cluster_maps import cluster_maps
+    from semtok.models.encoder import VisualTokenEncoder
+    from semtok.report import clusters as report
+    from semtok.tokens.rows import PixelRows, RelatedPixelRows
+    from semtok.train import checkpoint
+
+    params, workspace = _open(root)
+    _check_variant(params, variant)
+    if params.variants[variant].clusters is None:
+        with_some = [name for name, each in params.variants.items() if each.clusters]
+        raise SemtokError(
+            f"{variant}: has no clusters; those that have: {', '.join(with_some) or 'none'}"
+        )
+    _check_split(params, split)
+    trained = checkpoint.load(_training(params, workspace, variant, seed))
+    tokenizer = params.variants[variant].tokenizer
+    shards = trained.open_shards(workspace.input("token_shards", f"{tokenizer}-{split}"))
+    rows = shards.rows(np.arange(min(_DRAWN, len(shards))))
+    assert isinstance(rows, PixelRows | RelatedPixelRows), "clusters are of patches"
+    assert isinstance(trained.model.vision, VisualTokenEncoder), "others have no such clusters"
+    maps = cluster_maps(trained.model.vision, trained.collate(rows))[:, :, 0]
+    report.draw(rows.pixels[..., :3], rows.image_ids.tolist(), maps.numpy(), png)
 
 
 def lineage(root: Path, version: str) -> dict[str, Any]:
