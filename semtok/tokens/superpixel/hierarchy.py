@@ -27,6 +27,7 @@ _UNIT = 2.0**-30
 #: Edges of equal score are ordered by their number times this odd number, modulo 2^32: by the
 #: numbers themselves, plain areas would merge into rows.
 _SHUFFLE = 0x9E3779B1
+_UNSHUFFLE = pow(_SHUFFLE, -1, 2**32)
 
 
 @dataclass(frozen=True)
@@ -146,26 +147,29 @@ class _Graph:
         return excess.clamp(-_CLIP, _CLIP).to(self.features.dtype)
 
     def chosen(self, scores: Tensor) -> Tensor:
-        """For each vertex the other end of the edge that it keeps, [V]; itself where it has none.
+        """For each vertex the other end of the edge that it keeps, [V].
+
+        Scores are compared in float32, and where they are equal, by the shuffled numbers of edges
+        within their image.
 
         Args:
             scores: [E].
         """
         first, second = self.ends
-        edge = torch.arange(len(first), device=first.device)
-        per_image = _counts(self.image[first], self.images)
-        number = edge - (per_image.cumsum(0) - per_image)[self.image[first]]
-        order = number * _SHUFFLE % 2**32
-        near, far = torch.cat([first, second]), torch.cat([second, first])
-        scores, order = scores.repeat(2), order.repeat(2)
-        best = scores.new_full((len(self.size),), -torch.inf)
-        best.scatter_reduce_(0, near, scores, "amax")
-        last = torch.where(scores == best[near], order, -1)
-        latest = last.new_full((len(self.size),), -1).scatter_reduce_(0, near, last, "amax")
-        # The order is a permutation of an image's edges, so one edge is left for each vertex.
-        (kept,) = torch.nonzero((last >= 0) & (last == latest[near]), as_tuple=True)
         vertex = torch.arange(len(self.size), device=first.device)
-        return vertex.scatter(0, near[kept], far[kept])
+        if not len(first):  # images of one pixel; in all others every vertex has an edge
+            return vertex
+        of_image = self.image[first]
+        per_image = _counts(of_image, self.images)
+        before = per_image.cumsum(0) - per_image
+        number = torch.arange(len(first), device=first.device) - before[of_image]
+        # Floats of no sign are ordered as their bits are; behind these the order has room.
+        keys = scores.float().clamp(min=0).view(torch.int32).long() << 32
+        keys |= number * _SHUFFLE % 2**32
+        best = keys.new_zeros(len(self.size))
+        best.scatter_reduce_(0, first, keys, "amax").scatter_reduce_(0, second, keys, "amax")
+        kept = (best & 0xFFFFFFFF) * _UNSHUFFLE % 2**32 + before[self.image]  # wraps, mod 2^64
+        return first[kept] + second[kept] - vertex
 
     def contracted(self, number: Tensor) -> "_Graph":
         """The graph of components.

@@ -92,7 +92,7 @@ def _smoothed(values: Tensor) -> Tensor:
         flows = []
         for axis in (-2, -1):
             apart = values.diff(dim=axis)
-            flow = apart * torch.exp(-((apart / _KAPPA) ** 2))
+            flow = (apart / _KAPPA).square_().neg_().exp_().mul_(apart)
             edge = torch.zeros_like(values.narrow(axis, 0, 1))
             flows.append(torch.cat([edge, flow, edge], dim=axis).diff(dim=axis))
         values = values + _GAMMA * (flows[0] + flows[1])
