@@ -190,6 +190,7 @@ def _checkpoint(context: Context) -> Summary:
 def _scores(context: Context) -> Summary:
     from semtok.bench import cases, costs, leaderboard, scoring
     from semtok.data import index
+    from semtok.report import attributions
 
     bench = context.params.bench
     variant = context.params.variants[context.partition]
@@ -214,6 +215,8 @@ def _scores(context: Context) -> Summary:
         target = leaderboard.history(context.staging, seed)
         shutil.copyfile(folder / "history.parquet", target)
     looks, pictures = _background(context, trainings, shards)
+    first = next(iter(trainings.values()))
+    pictures += attributions.draw_first(first, tokens, context.captions(), context.staging)
     return Summary({**_flat(cases.metrics(table)), **looks}, preview(table), pictures)
 
 
