@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -166,6 +168,38 @@ def artifacts(
         _print_json(found.as_dict())
     else:
         typer.echo("\n".join(lines(found)))
+
+
+class Part(StrEnum):
+    """Of the last block's attention."""
+
+    KEYS = "keys"
+    QUERIES = "queries"
+    VALUES = "values"
+
+
+@app.command()
+def lost(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Argument(help="A trained variant, or a model of transformers: folder or hub id.")
+    ],
+    voc: Annotated[Path, typer.Argument(help="Folder with VOC's Annotations and JPEGImages.")],
+    features: Annotated[Part, typer.Option(help="What patches are compared by.")] = Part.KEYS,
+    bias: Annotated[
+        str, typer.Option(help="Of their products: none, centre, or a percentile.")
+    ] = "centre",
+    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Find one object in each image by LOST, and say how many boxes are right (CorLoc)."""
+    from semtok import commands
+
+    found = commands.discover(context.obj, model, voc, features.value, bias, seed)
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        typer.echo(f"CorLoc {100 * found.corloc:.1f} %, {found.images} images, bias {found.bias:g}")
 
 
 @app.command()

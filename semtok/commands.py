@@ -12,6 +12,7 @@ from semtok.workspace import Workspace
 
 if TYPE_CHECKING:
     from semtok.bench.artifacts import Artifacts
+    from semtok.bench.discovery import Discovered, Features
     from semtok.comparing import Compared
 
 #: Exit status of `semtok promote` where a rule held the candidate back: no error, and no success.
@@ -124,16 +125,41 @@ def artifacts(
         from semtok.bench.image_files import ImageFiles
         from semtok.data import files
 
-        name = str(root / model) if (root / model).exists() else model
         indexed = workspace.input("index")
         shown = ImageFiles(files.root(workspace, params.data), indexed, split)
-        batches = patch_models.HubModel(name).read(shown, _EXAMINED)
+        batches = patch_models.HubModel(_named(root, model)).read(shown, _EXAMINED)
     found = bench.examine(batches)
     if picture:
         from semtok.report import artifacts as report
 
         report.draw(found, model, picture)
     return found
+
+
+def discover(
+    root: Path, model: str, voc: Path, features: "Features", bias: str, seed: int
+) -> "Discovered":
+    """Find an object in each image of a VOC folder by LOST, and score the boxes.
+
+    Args:
+        root, model, seed: as of `artifacts`; a variant of the tokenizer grid.
+        voc: the folder, with Annotations and JPEGImages.
+        features: of the last block: keys, queries or values.
+        bias: none, centre or a percentile (`semtok.bench.lost.gram_bias`).
+
+    Raises:
+        SemtokError: there is no such model or rule, or a file cannot be read.
+    """
+    from semtok.bench import discovery, patch_models
+    from semtok.data.voc import read
+
+    params, workspace = _open(root)
+    images = read(voc)
+    if model in params.variants:
+        reader = discovery.reader_of_variant(_training(params, workspace, model, seed))
+    else:
+        reader = discovery.reader_of_hub(patch_models.HubModel(_named(root, model)))
+    return discovery.discover(reader, images, features, bias)
 
 
 def attention(
@@ -280,6 +306,11 @@ def _training(params: Params, workspace: Workspace, variant: str, seed: int) -> 
     if not folder.exists():
         raise SemtokError(f"{folder}: no such training; train.seeds has {params.train.seeds}")
     return folder
+
+
+def _named(root: Path, model: str) -> str:
+    """A folder in the project, or what is named as it stands."""
+    return str(root / model) if (root / model).exists() else model
 
 
 def _check_split(params: Params, name: str) -> None:

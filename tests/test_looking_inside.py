@@ -1,10 +1,12 @@
-"""What `semtok artifacts` and `semtok attention` say of trained models, by the commands."""
+"""What `semtok artifacts`, `attention` and `lost` say of trained models, by the commands."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from transformers import ViTImageProcessorPil
 from typer.testing import CliRunner
 
@@ -85,6 +87,27 @@ def test_attention_on_background_of_a_masked_variant(project, tmp_path):
     assert line.endswith("last block 0.0000, all blocks 0.0000, rollout 0.0000\n")
     with pytest.raises(SemtokError, match="vit: tells no foreground; name variants of a tokenizer"):
         run(project, "attention", "vit")
+
+
+def test_lost_of_a_variant_and_of_a_models_folder(project, tmp_path):
+    for kind in ("Annotations", "JPEGImages"):
+        (tmp_path / kind).mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "JPEGImages/a.png")
+    sides = {"xmin": 1, "ymin": 1, "xmax": 40, "ymax": 30}
+    box = "".join(f"<{name}>{at}</{name}>" for name, at in sides.items())
+    (tmp_path / "Annotations/a.xml").write_text(
+        "<annotation><filename>a.png</filename><size><width>40</width><height>30</height></size>"
+        f"<object><bndbox>{box}</bndbox></object></annotation>"
+    )
+    # A percentile of 0 makes all products positive, and the whole image one object.
+    found = json.loads(run(project, "lost", "vit", str(tmp_path), "--bias", "0", "--json"))
+    assert found["corloc"] == 1
+    assert found["boxes"] == {"a.png": [0, 0, 40, 30]}
+    line = run(project, "lost", "models/registers", str(tmp_path), "--features", "values")
+    assert line.startswith("CorLoc ")
+    with pytest.raises(SemtokError, match="its tokens need more than pixels"):
+        run(project, "lost", "masked", str(tmp_path))
 
 
 def test_scores_keep_the_measurement_and_show_it(project):

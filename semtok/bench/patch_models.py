@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from semtok.bench.image_files import ImageFiles
@@ -98,33 +100,59 @@ class HubModel:
             SemtokError: an image cannot be read, or the model has other parts than are known.
         """
         paths = [files.folder / each for each in files.paths[:images]]
+        mean, spread = self._scale()
+        for start in range(0, len(paths), _BATCH):
+            some = paths[start : start + _BATCH]
+            values = torch.cat([self._values(path) for path in some])
+            tokens, side = self._tokens(values), self.patch_size
+            shown = (values * spread + mean).unfold(2, side, side).unfold(3, side, side)
+            yield tokens, shown.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(1, 2)
+
+    @property
+    def patch_size(self) -> int:
+        """The side of a patch in pixels."""
+        return int(self._model.config.patch_size)
+
+    def whole(self, path: Path) -> PatchTokens:
+        """Read one image at its own size, padded with zeros on the right and below.
+
+        Raises:
+            SemtokError: as of `read`.
+        """
+        mean, spread = self._scale()
+        pixels = torch.from_numpy(_pixels(path)).permute(2, 0, 1) / 255
+        height, width = pixels.shape[1:]
+        padding = (0, -width % self.patch_size, 0, -height % self.patch_size)
+        return self._tokens(F.pad((pixels - mean) / spread, padding)[None])
+
+    def _scale(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation [3, 1, 1] that pixels of 0..1 are brought to 0 and 1 by."""
         mean, spread = (
             torch.tensor(getattr(self._processor, name)).view(3, 1, 1)
             for name in ("image_mean", "image_std")
         )
-        for start in range(0, len(paths), _BATCH):
-            some = paths[start : start + _BATCH]
-            values = torch.cat([self._values(path) for path in some])
-            try:
-                tokens = of_transformers(self._model, values.to(_device()))
-            except (ValueError, AttributeError) as error:
-                raise SemtokError(
-                    f"{self.name}: no vision transformer known here: {error}"
-                ) from None
-            side = self._model.config.patch_size
-            shown = (values * spread + mean).unfold(2, side, side).unfold(3, side, side)
-            yield tokens, shown.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(1, 2)
+        return mean, spread
+
+    def _tokens(self, values: Tensor) -> PatchTokens:
+        try:
+            return of_transformers(self._model, values.to(_device()))
+        except (ValueError, AttributeError) as error:
+            raise SemtokError(f"{self.name}: no vision transformer known here: {error}") from None
 
     def _values(self, path: Path) -> Tensor:
-        from PIL import Image
-
-        try:
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-        except OSError as error:
-            raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None
-        found: Tensor = self._processor(images=pixels, return_tensors="pt")["pixel_values"]
+        found: Tensor = self._processor(images=_pixels(path), return_tensors="pt")["pixel_values"]
         return found
+
+
+def _pixels(path: Path) -> NDArray[np.uint8]:
+    """[H, W, 3]."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return np.array(image.convert("RGB"))
+    except OSError as error:
+        raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None
 
 
 def _device() -> str:
