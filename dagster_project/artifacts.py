@@ -30,13 +30,17 @@ def materialization_metadata(instance: DagsterInstance, folder: Path) -> dict[st
     if not path.exists():
         return {"artifact": "not in this workspace; `dvc pull` brings it"}
     report = json.loads(path.read_bytes())
-    metadata: dict[str, Any] = dict(report["numbers"])
-    for name in report["pictures"]:
-        metadata[name] = _picture(instance, folder / name)
+    metadata: dict[str, Any] = {**report["numbers"], **pictures(instance, folder)}
     if report["table"]:
         metadata["table"] = MetadataValue.md(report["table"])
     metadata["artifact"] = MetadataValue.path(folder)
     return metadata
+
+
+def pictures(instance: DagsterInstance, folder: Path) -> dict[str, MetadataValue[Any]]:
+    """The pictures of an artifact, which show in place."""
+    names = json.loads((folder / "report.json").read_bytes())["pictures"]
+    return {name: _picture(instance, folder / name) for name in names}
 
 
 def verdict_metadata(verdict: Verdict) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""What has effects outside the workspace and is therefore no DVC stage: MLflow's registry."""
+"""What has effects outside the workspace and is therefore no DVC stage: registry and pages."""
 
 import json
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagster import (
@@ -15,15 +17,17 @@ from dagster import (
     asset,
 )
 
+from dagster_project.artifacts import pictures
 from dagster_project.assets import partitions
 from dagster_project.line import Line
 from dagster_project.processes import environment
 from semtok import pipeline
 from semtok.commands import HELD_BACK
+from semtok.tracking.server import address, answers
 
 
 def registry_assets(line: Line) -> list[AssetsDefinition]:
-    """`sync` and `promote`, as the commands of the same name."""
+    """`sync`, `promote` and `comparison`, as the commands of these names."""
 
     @asset(
         description="Creates the MLflow runs and registered versions that are missing.",
@@ -49,23 +53,57 @@ def registry_assets(line: Line) -> list[AssetsDefinition]:
             context.log.warning(f"held back by {', '.join(held_back)}: {decided['reason'].value}")
         return MaterializeResult(metadata=decided)
 
-    return [sync, promote]
+    @asset(
+        description="All variants on a page, with the cases where they differ; also in MLflow.",
+        deps=["leaderboard"],
+        group_name="results",
+        owners=["team:evaluation"],
+        kinds={"html"},
+    )
+    def comparison(context: AssetExecutionContext) -> MaterializeResult[None]:
+        page = line.workspace.state("comparison", f"{line.params.data.name}.html")
+        there = answers(address())
+        found = _answer(line, "compare", "--html", str(page), *(["--publish"] if there else []))
+        if not there:
+            context.log.warning(f"{address()}: no MLflow server answers; the page lies here alone")
+        links = {name: _shown(found[name]) for name in ("published", "link") if found[name]}
+        return MaterializeResult(
+            metadata={
+                "page": MetadataValue.path(page),
+                **links,
+                **_verdicts(found["rows"]),
+                **pictures(context.instance, line.folder(("leaderboard", None))),
+            }
+        )
+
+    return [sync, promote, comparison]
+
+
+def _verdicts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many metrics of how many tasks each verdict was given on."""
+    counts = Counter(row["verdict"] for row in rows)
+    return {name: counts[name] for name in ("better", "worse", "undecided")}
 
 
 def _semtok(
     context: AssetExecutionContext, line: Line, *arguments: str
 ) -> dict[str, MetadataValue]:
     """Run `semtok ... --json` and show what it answers."""
+    answer = _answer(line, *arguments)
+    context.log.info(json.dumps(answer, indent=2))
+    return {name: _shown(value) for name, value in answer.items()}
+
+
+def _answer(line: Line, *arguments: str) -> dict[str, Any]:
+    """What `semtok ... --json` answers."""
     command = ["semtok", *arguments, "--json"]
     done = subprocess.run(command, cwd=line.root, env=environment(), capture_output=True, text=True)
-    sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)
     if done.returncode not in (0, HELD_BACK):
         lines = done.stderr.strip().splitlines() or [f"semtok {' '.join(arguments)} failed"]
         raise Failure(lines[-1].removeprefix("error: "))
     answer: dict[str, Any] = json.loads(done.stdout)
-    context.log.info(done.stdout)
-    return {name: _shown(value) for name, value in answer.items()}
+    return answer
 
 
 def _shown(value: Any) -> MetadataValue:

@@ -69,22 +69,29 @@ def compare(
         Path | None,
         typer.Option(metavar="FILE", help="Write a page with the cases where they differ."),
     ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Store the page in MLflow, with the champion.")
+    ] = False,
 ) -> None:
     """Print variants side by side: points, relative gain, paired intervals, costs."""
     from semtok import commands
 
     if as_json and as_markdown:
         raise SemtokError("--json and --markdown: choose one of them")
-    compared = commands.compare(context.obj, variants or [], html)
+    if publish and not html:
+        raise SemtokError("--publish: there is no page; write one with --html FILE")
+    compared = commands.compare(context.obj, variants or [], html, publish)
     board = compared.board
     if as_json:
-        _print_json({**board.as_dict(), "link": compared.link})
+        _print_json({**board.as_dict(), "link": compared.link, "published": compared.published})
     elif as_markdown:
         from semtok.report.leaderboard import in_markdown
 
         typer.echo(in_markdown(board), nl=False)
     elif html:
         typer.echo(html)
+        if publish:
+            typer.echo(compared.published)
     else:
         from rich.console import Console
 
@@ -271,6 +278,21 @@ def clusters(
 
     commands.clusters(context.obj, variant, split, seed, png)
     typer.echo(f"written to {png}")
+
+
+@app.command()
+def card(
+    context: typer.Context,
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="Its number, alias, or semtok-scenes/3.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Write a registered model's card into MLflow, and print it."""
+    from semtok import commands
+
+    result = commands.card(context.obj, version)
+    _print_json(result) if as_json else typer.echo(result["text"], nl=False)
 
 
 @app.command()

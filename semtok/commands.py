@@ -1,6 +1,7 @@
 """What the commands beside `semtok run` do; each returns what the command line prints."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +26,14 @@ _EXAMINED = 256
 _DRAWN = 4
 
 
-def compare(root: Path, names: Sequence[str], page: Path | None = None) -> "Compared":
+def compare(
+    root: Path, names: Sequence[str], page: Path | None = None, publish: bool = False
+) -> "Compared":
     """Compare what was scored with the first that is named.
 
     Args:
         root: the project's folder.
-        names, page: as of `comparing.compare`.
+        names, page, publish: as of `comparing.compare`.
 
     Raises:
         SemtokError: as of `comparing.compare`.
@@ -38,7 +41,7 @@ def compare(root: Path, names: Sequence[str], page: Path | None = None) -> "Comp
     from semtok import comparing
 
     params, workspace = _open(root)
-    return comparing.compare(workspace, params, names, page)
+    return comparing.compare(workspace, params, names, page, publish)
 
 
 def report(root: Path, size: str, source: Path | None = None) -> Path:
@@ -278,6 +281,18 @@ def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None
     assert isinstance(trained.model.vision, VisualTokenEncoder), "others have no such clusters"
     maps = cluster_maps(trained.model.vision, trained.collate(rows))[:, :, 0]
     report.draw(rows.pixels[..., :3], rows.image_ids.tolist(), maps.numpy(), png)
+
+
+def card(root: Path, version: str) -> dict[str, Any]:
+    """Write a registered model's card into MLflow.
+
+    Raises:
+        SemtokError: there is no such version, it has no scores, or the server does not answer.
+    """
+    from semtok.tracking import card as tracking
+
+    _, workspace = _open(root)
+    return asdict(tracking.write(workspace.data, version))
 
 
 def lineage(root: Path, version: str) -> dict[str, Any]:

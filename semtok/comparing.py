@@ -25,14 +25,20 @@ class Compared:
     Attributes:
         board: the comparison.
         link: where MLflow shows the same side by side; empty where it does not have them.
+        published: where MLflow shows the page; empty where it was not stored there.
     """
 
     board: Leaderboard
     link: str
+    published: str = ""
 
 
 def compare(
-    workspace: Workspace, params: Params, names: Sequence[str], page: Path | None = None
+    workspace: Workspace,
+    params: Params,
+    names: Sequence[str],
+    page: Path | None = None,
+    publish: bool = False,
 ) -> Compared:
     """Compare what was scored with the first that is named.
 
@@ -42,6 +48,7 @@ def compare(
         names: variants, models trained elsewhere, and addresses as of `registered.fetch`; empty:
             all of `params.yaml`, with `bench.baseline` first.
         page: the HTML file to write besides, with the cases where they differ; None: none.
+        publish: store the page in MLflow, as of `tracking.pages.publish`.
 
     Raises:
         SemtokError: one is unknown or not scored, the first is no variant, or scores are of
@@ -76,7 +83,12 @@ def compare(
             from semtok.report.comparison import page as pages
 
             pages.write(board, workspace, params, scores, page)
-    return Compared(board, _link(workspace, names or known, params, found))
+    published = ""
+    if page and publish:
+        from semtok.tracking.pages import publish as store
+
+        published = store(workspace.data, page, bench.baseline)
+    return Compared(board, _link(workspace, names or known, params, found), published)
 
 
 def _check_same_data(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from semtok.bench import editions
 from semtok.bench.benchmark import SplitData
 from semtok.data.index import BENCHMARKS, IMAGES, SPLITS
 from semtok.errors import SemtokError
@@ -26,7 +27,7 @@ def find(index: Path | None, name: str, source: str) -> Path:
         source: where people get it.
 
     Raises:
-        SemtokError: the data set does not have it; says where it belongs.
+        SemtokError: the data set does not have it, or an earlier edition; says where it belongs.
     """
     path = _path(index, name)
     if not has(index, name):
@@ -35,6 +36,7 @@ def find(index: Path | None, name: str, source: str) -> Path:
             f"{path}: missing; put {name} into the data root (from {source}) and run the stages "
             f"again from images on, or take {benchmark} out of bench.benchmarks in params.yaml"
         )
+    editions.check(path, name, source)
     return path
 
 

@@ -1,5 +1,7 @@
 """What a variant is told of an image beside its pixels, and who found it."""
 
+from collections.abc import Mapping
+
 from semtok.params import Params
 
 ORACLE = "oracle"
@@ -34,9 +36,21 @@ def told(params: Params, variant: str) -> str:
     extraction = params.extraction[reads.removeprefix("extraction/")]
     extractor = params.extractors[extraction.extractor]
     found = {extractor.masks: extraction.masks, extractor.scene_graphs: extraction.scene_graphs}
+    return of_backends({backend: model != "images" for backend, model in found.items()})
+
+
+def of_backends(trained: Mapping[str, bool]) -> str:
+    """Whose masks and relations two backends give.
+
+    Args:
+        trained: backend -> whether a model that has learned from annotations runs in it.
+
+    Returns:
+        `ORACLE`, `PREDICTED` or `COMPUTED`.
+    """
     if any(
-        backend not in (*_OF_PIXELS, *_OF_MASKS) and model == "images"
-        for backend, model in found.items()
+        backend not in (*_OF_PIXELS, *_OF_MASKS) and not learned
+        for backend, learned in trained.items()
     ):
         return ORACLE
-    return COMPUTED if set(found.values()) == {"images"} else PREDICTED
+    return PREDICTED if any(trained.values()) else COMPUTED

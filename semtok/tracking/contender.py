@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from semtok.bench.cases import CASES, METRICS, Ranks, Task, by_task, higher_is_better, measure
+from semtok.bench import cases
+from semtok.bench.cases import CASES, METRICS, Ranks, Task, by_task, higher_is_better
 from semtok.errors import SemtokError
 from semtok.tables import read_table
 from semtok.tracking import registry
@@ -119,6 +120,15 @@ def reigning(client: "MlflowClient", data: str, metric: tuple[Score, ...]) -> Co
     return _contender(client, data, champion, metric, reigns=True) if champion else None
 
 
+def of(client: "MlflowClient", data: str, version: "ModelVersion") -> Contender:
+    """A version with its siblings.
+
+    Raises:
+        SemtokError: one has no scores.
+    """
+    return _contender(client, data, version, (), reigns=True)
+
+
 def trained_alike(
     client: "MlflowClient", data: str, version: "ModelVersion"
 ) -> tuple["ModelVersion", ...]:
@@ -183,12 +193,18 @@ def ranks_of(contender: Contender, score: Score, split: str) -> Ranks:
             f"{contender.name}: no scores of {' '.join(task)}; name them in params.yaml: bench and "
             f"run scores@{contender.variant} and `semtok sync`, or take them out of promotion"
         )
-    return contender.tasks[task]
+    ranks = contender.tasks[task]
+    if score.metric not in cases.measured(ranks):
+        raise SemtokError(
+            f"{contender.name}: {' '.join(task)} has no {score.metric}; it has "
+            f"{', '.join(cases.measured(ranks))}: correct params.yaml: promotion"
+        )
+    return ranks
 
 
 def _by_seed(contender: Contender, score: Score) -> np.ndarray:
     ranks = ranks_of(contender, score, CHOICE)
-    return measure(ranks.ranks, ranks.groups)[:, METRICS.index(score.metric)]
+    return cases.values(ranks)[:, cases.measured(ranks).index(score.metric)]
 
 
 def _cases(client: "MlflowClient", version: "ModelVersion") -> tuple[pa.Table, str]:

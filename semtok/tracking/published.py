@@ -6,8 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from semtok.data import files
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, ignore
+from semtok.params import DataSettings
+from semtok.parsing import parse
 from semtok.tracking.lineage import PROVENANCE, Artifact, Lineage, flatten, read_json, trace
 from semtok.tracking.training import CHECKPOINT, DATA_HASH, Training
 from semtok.workspace import Workspace, digest, fingerprint
@@ -24,6 +27,8 @@ class Published:
         scores: the artifact with the scores of this very checkpoint, if there is one.
         lineage: of the scores, else of the checkpoint.
         pictures: name -> PNG file, of everything on the way.
+        root: the data root.
+        index: the artifact.
     """
 
     training: Training
@@ -32,6 +37,8 @@ class Published:
     scores: Path | None
     lineage: Lineage
     pictures: Mapping[str, Path]
+    root: Path
+    index: Path
 
     @cached_property
     def checkpoint_hash(self) -> str:
@@ -110,9 +117,17 @@ def _of_variant(
                 scores=scores,
                 lineage=lineage,
                 pictures=_pictures(workspace, lineage, folder),
+                root=_root(workspace, lineage),
+                index=workspace.input("index"),
             )
         )
     return found
+
+
+def _root(workspace: Workspace, lineage: Lineage) -> Path:
+    """Where the data set lies by the settings that it was indexed with."""
+    block = lineage.artifacts["index"].params["data"]
+    return files.root(workspace, parse(DataSettings, block, "index: params: data"))
 
 
 def _pictures(workspace: Workspace, lineage: Lineage, seed: Path) -> dict[str, Path]:

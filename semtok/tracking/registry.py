@@ -25,7 +25,7 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 PROTOCOL = "protocol_version"
 
 #: Artifacts of a run.
-LINEAGE, CASES = "lineage.json", "cases.parquet"
+LINEAGE, CASES, DATA = "lineage.json", "cases.parquet", "data.json"
 
 
 def model_name(data: str) -> str:

@@ -6,12 +6,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
 from semtok.bench import cases, costs, leaderboard, protocol
+from semtok.json_files import write_json
 from semtok.tables import read_table, write_table
 from semtok.tracking import registry, runs
 from semtok.tracking.published import Published
@@ -101,6 +103,9 @@ def _inputs(item: Published) -> Iterator["DatasetInput"]:
 def _write_artifacts(folder: Path, item: Published) -> None:
     lineage = json.dumps(item.lineage.as_dict(), indent=1, sort_keys=True)
     (folder / registry.LINEAGE).write_text(lineage + "\n", encoding="utf-8")
+    if item.root.exists():
+        read = (item.lineage.artifacts[name].digest for name in ("images", "index"))
+        write_json(folder / registry.DATA, _data_facts(item.index, item.root, *read))
     if item.scores and (table := _cases(item)) is not None:
         # What a `scores` artifact of this seed alone would hold.
         write_table(folder / registry.CASES, table, cases.CASES)
@@ -108,6 +113,15 @@ def _write_artifacts(folder: Path, item: Published) -> None:
         costs.write(folder, replace(costs.of_trainings([item.folder]), extraction=extraction))
         name = leaderboard.history(folder, item.training.seed)
         shutil.copyfile(item.folder / "history.parquet", name)
+
+
+@cache
+def _data_facts(index: Path, root: Path, *digests: str | None) -> dict[str, dict[str, Any]]:
+    """`facts` of what has these digests: once for all trainings, as COCO takes seconds to read."""
+    # Imports polars, which a sync with nothing to do can spare.
+    from semtok.data.facts import facts
+
+    return facts(index, root)
 
 
 def _cases(item: Published) -> "pa.Table | None":

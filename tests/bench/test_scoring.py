@@ -16,6 +16,7 @@ from semtok.bench.embedding import Model
 from semtok.bench.scoring import score, seed_folders
 from semtok.data.index import SIBLINGS, TRUTH
 from semtok.errors import SemtokError
+from semtok.models.image_text import ImageTextModel
 from semtok.tables import read_table
 from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint
@@ -179,6 +180,15 @@ def test_a_model_that_diverged_is_refused_by_name(trained, tmp_path):
     checkpoint.save(tmp_path / "broken/seed-1", made, [], {})
     with pytest.raises(SemtokError, match="broken/seed-1: embeds images"):
         score(tmp_path / "broken", trained.shards, trained.annotations, ["retrieval"], tmp_path)
+
+
+def test_a_model_whose_vectors_are_not_of_unit_length_is_refused_by_name(trained, monkeypatch):
+    folder = trained.checkpoint / "seed-1"
+    model = Model(folder)
+    encode = ImageTextModel.encode_text
+    monkeypatch.setattr(ImageTextModel, "encode_text", lambda self, ids: 1.01 * encode(self, ids))
+    with pytest.raises(SemtokError, match=f"{folder}: embeds captions.*not of unit length"):
+        model.embed_texts(["a cat"])
 
 
 def test_an_image_without_captions_is_refused(trained):
