@@ -101,7 +101,8 @@ def sections(facts: Facts) -> list[str]:
 def _head(facts: Facts) -> str:
     told = f"# {facts.model} version {facts.version}: {facts.variant}, seed {facts.seed}\n\n"
     told += "An image-text model: it embeds images and English captions in one space. "
-    told += f"{facts.told} Trained from scratch by semtok."
+    tower = facts.settings.get("text.tower", "scratch")
+    told += facts.told + (f" Its text side is `{tower}`, frozen." if tower != "scratch" else "")
     return f"{told}\n\n**{facts.label[0].upper()}{facts.label[1:]}.**" if facts.label else told
 
 
@@ -113,7 +114,9 @@ def _limits(facts: Facts) -> str:
     ]
     for line in facts.scores:
         if line.own.low is not None and line.own.low <= line.chance:
-            lines.append(f"{line.name}: its interval holds chance ({line.chance:.1f}).")
+            below = line.own.high is not None and line.own.high < line.chance
+            what = "lies below" if below else "holds"
+            lines.append(f"{line.name}: its interval {what} chance ({line.chance:.1f}).")
         if line.blind is not None and line.own.low is not None and line.own.low <= line.blind:
             lines.append(
                 f"{line.name}: no better than reading the words alone ({line.blind:.1f}) can be "
@@ -184,8 +187,14 @@ def _data(facts: Facts) -> str:
     return (
         f"{markdown.table(head, rows, ('split', head[-1]))}\n\n"
         "Seen: also in train, an image by its bytes and a caption by its words (leakage counts). "
-        "An image whose licence is not stated is under none that the data set names."
+        f"{_origin(facts)}"
     )
+
+
+def _origin(facts: Facts) -> str:
+    if facts.settings.get("data.format") == "scenes":
+        return "Its pictures are drawn by semtok and come under its licence, Apache-2.0."
+    return "Where a licence is not stated, the data set names none for the image: ask its source."
 
 
 def _recipe(facts: Facts) -> str:
