@@ -177,6 +177,12 @@ def _untold(params: Params) -> Faults:
     """A setting that speaks of relations, neighbours or masks needs tokens that tell them."""
     for name, variant in params.variants.items():
         scheme = params.tokenizers.get(variant.tokenizer, {}).get("scheme")
+        if variant.features == "shape" and scheme == "semantic_features":
+            yield (
+                f"variants.{name}.features",
+                f"shape is the coverage of pixels, which {variant.tokenizer} ({scheme}) does not "
+                "keep; remove it, or give the variant another tokenizer",
+            )
         for setting, schemes, what in _UNTOLD:
             if getattr(variant, setting) and scheme in schemes:
                 yield (
@@ -194,7 +200,7 @@ def _predicates(params: Params) -> Faults:
             continue
         if not variant.intangible:
             yield where, "is of intangible tokens; switch on intangible, or remove it"
-        if params.text.tower == "scratch":
+        if params.text.tower in ("scratch", CLASSES):
             yield where, "text needs a frozen tower that reads; name a CLIP model in text.tower"
 
 
@@ -202,14 +208,19 @@ _GRIDS = ("grid", "grid_mask_map", "grid_relations")
 
 #: A setting of a variant, the tokenizers of ours for which it means nothing, and what these lack.
 #: Those that are not named here are refused by what their shards hold, when a training starts.
+_WITHOUT_PATCHES_OF_MASKS = ("grid", "grid_mask_map", "semantic", "semantic_features", "superpixel")
 _UNTOLD = (
     ("intangible", ("grid", "grid_mask_map", "superpixel"), "relations"),
     ("relation_bias", ("grid", "grid_mask_map", "superpixel"), "relations"),
     ("permute_relations", ("grid", "grid_mask_map", "superpixel"), "relations"),
     ("neighbour_bias", (*_GRIDS, "superpixel"), "nearest neighbours"),
-    ("auxiliary", ("grid", "grid_mask_map", "semantic", "superpixel"), "patches with masks"),
-    ("key_mask", ("grid", "grid_mask_map", "semantic", "superpixel"), "patches with masks"),
-    ("keep_tokens", (*_GRIDS, "semantic"), "superpixels, of which alone some may be dropped"),
+    ("auxiliary", _WITHOUT_PATCHES_OF_MASKS, "patches with masks"),
+    ("key_mask", _WITHOUT_PATCHES_OF_MASKS, "patches with masks"),
+    (
+        "keep_tokens",
+        (*_GRIDS, "semantic", "semantic_features"),
+        "superpixels, of which alone some may be dropped",
+    ),
 )
 
 

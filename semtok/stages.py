@@ -124,7 +124,7 @@ def _token_shards(context: Context) -> Summary:
     tokenizer = context.params.tokenizers[context.name]
     tokenize.build(context.images(), tokenizer, extraction, severities)
     sources = zip(("masks", "scene_graphs"), extraction or (), strict=False)
-    cost.hand_down(dict(sources), context.staging)
+    cost.hand_down(dict(sources), context.staging, tokenize.cost(tokenizer))
     shards = TokenShards(context.staging)
     tokens.draw(shards, context.staging / "preview.png")
     return Summary({"images": len(shards)}, pictures=("preview.png",))

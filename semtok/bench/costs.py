@@ -45,10 +45,11 @@ class Extraction:
 
 @dataclass(frozen=True)
 class _ByStage:
-    """What each of the two takes; None: it runs no model."""
+    """What masks, scene graphs and features of tokens take; None: they run no model."""
 
     masks: Extraction | None = None
     scene_graphs: Extraction | None = None
+    features: Extraction | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def add_extraction(folder: Path, tokens: Path, variant: VariantSettings) -> None
     if path.exists():
         found = parse(_ByStage, read_json(path), str(path))
         told = variant.intangible or variant.relation_bias
-        paid = [each for each in (found.masks, found.scene_graphs if told else None) if each]
+        stages = (found.masks, found.scene_graphs if told else None, found.features)
+        paid = [each for each in stages if each]
         if paid:
             total = Extraction(
                 parameters=sum(each.parameters for each in paid),

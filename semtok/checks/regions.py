@@ -141,8 +141,16 @@ def summarise(table: pa.Table, settings: dict[str, Any]) -> tuple[pl.DataFrame, 
 
 
 def blank(table: pa.Table) -> pl.DataFrame:
-    """The regions of a shard whose features their mask does not reach: image_id, region."""
+    """The regions of a shard that show nothing: image_id, region.
+
+    Their mask does not reach their features, or a backbone's are 0 or no numbers.
+    """
     features = Lists(table["features"])
+    if pa.types.is_float16(features.values.type.value_type):
+        vectors = features.vectors()
+        nothing = ~(np.isfinite(vectors).all(axis=1) & vectors.any(axis=1))
+        images = pl.DataFrame(table.select(["image_id"]))
+        return _rows(features, images, "region").filter(pl.Series(nothing, dtype=pl.Boolean))
     # Where there are pixels beside the regions, these are nothing but their coverage.
     channel = slice(None) if "pixels" in table.column_names else slice(3, None, 4)
     covered = features.vectors()[:, channel].max(axis=1)

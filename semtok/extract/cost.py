@@ -12,15 +12,23 @@ NAME = "extraction_cost.json"
 _OF_A_MODEL = "cost.json"
 
 
-def hand_down(sources: Mapping[str, Path | None], staging: Path) -> None:
+def hand_down(
+    sources: Mapping[str, Path | None],
+    staging: Path,
+    own: Mapping[str, Mapping[str, float]] | None = None,
+) -> None:
     """Write what each stage of extraction costs; nothing where none of them cost anything.
 
     Args:
         sources: `masks`, `scene_graphs` or both -> the artifact of the model that the stage runs
             (None: it runs no model), or what the stage has made.
         staging: the folder to write to.
+        own: what a stage's own frozen models take, by what they make.
     """
-    found = {stage: cost for stage, each in sources.items() if (cost := _read(stage, each))}
+    found: dict[str, Mapping[str, float]] = {
+        stage: cost for stage, each in sources.items() if (cost := _read(stage, each))
+    }
+    found |= own or {}
     if found:
         write_json(staging / NAME, found)
 

@@ -30,7 +30,7 @@ class VisionConfig:
     """What the token sets hold, and what the encoder makes of it.
 
     Attributes:
-        feature_dim: bytes of a token's features, D of `TokenBatch`.
+        feature_dim: numbers of a token's features, D of `TokenBatch`.
         patches: patches of an image, each with a learned position; None: no grid.
         geometry: whether there are tokens with geometry: all but patches have it.
         predicates: vocabulary of the training shards; predicate id i is `predicates[i - 1]`, and
@@ -223,7 +223,11 @@ class TokenEmbedding(nn.Module):
         return torch.where(intangible[..., None], predicates, pixels)
 
     def pixels(self, features: Tensor) -> Tensor:
-        """Bytes 0..255, scaled to -1..1, embedded."""
+        """Bytes 0..255, scaled to -1..1, or a backbone's numbers, normalised, embedded."""
+        if features.is_floating_point():
+            numbers = features.to(self.kind.dtype)
+            # Backbones differ in scale by orders of magnitude, and within one by number.
+            return self.features(F.layer_norm(numbers, numbers.shape[-1:]))  # type: ignore[no-any-return]
         return self.features(features.to(self.kind.dtype) / 127.5 - 1)  # type: ignore[no-any-return]
 
     def flops(self, tokens: int, intangible: int) -> int:

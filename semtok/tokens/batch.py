@@ -21,7 +21,7 @@ class TokenBatch:
     Attributes:
         features: [B, N, D] uint8. A patch: its pixels, p x p x RGB or p x p x (RGB, mask map). A
             tangible token or a superpixel: the masked box, k x k x (RGB times coverage, coverage).
-            An intangible token: 0.
+            An intangible token: 0. Or float16, what a frozen backbone says of a tangible token.
         geometry: [B, N, G] float32. A superpixel: the histogram of its pixels' positions, G = 256
             (0..4; `superpixel.regions`). All others: G = 5, centre x, centre y, width, height,
             area, all relative to the image (0..1). A tangible token's area is its mask's; an

@@ -131,7 +131,7 @@ def _regions(rows: RegionRows, intangible: bool) -> TokenBatch:
     of_edge, edge = _places(rows.edge_counts)
     relation = rows.region_counts[of_edge] + edge
 
-    features = np.zeros((images, longest, rows.features.shape[1]), np.uint8)
+    features = np.zeros((images, longest, rows.features.shape[1]), rows.features.dtype)
     geometry = np.zeros((images, longest, 5), np.float32)
     neighbours = np.full((images, longest, rows.neighbours.shape[1]), -1, np.int64)
     kind = np.zeros((images, longest), np.int64)

@@ -76,7 +76,7 @@ def edges_of_patches(regions: RegionRows, side: int, own: Int | None) -> tuple[I
     Raises:
         SemtokError: as `patches_of_regions`.
     """
-    chosen = patches_of_regions(regions.features, side)
+    chosen = patches_of_regions(np.asarray(regions.features, np.uint8), side)
     image = np.repeat(np.arange(len(regions.image_ids)), regions.edge_counts)
     before = np.cumsum(regions.region_counts) - regions.region_counts
     subject, target = (before[image] + ends for ends in regions.edge_ends.T)

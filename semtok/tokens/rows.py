@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 UInt8: TypeAlias = NDArray[np.uint8]
+Features: TypeAlias = UInt8 | NDArray[np.float16]
 Int: TypeAlias = NDArray[np.int64]
 
 
@@ -18,14 +19,15 @@ class Regions:
     Attributes:
         features: [R, D] uint8. Where a region is a token, D = k*k*4: k x k pixels of RGB times
             coverage, and coverage. Where the tokens are patches, D = c*c: how much (0..255) of each
-            cell of the image the region covers, for c cells a side.
+            cell of the image the region covers, for c cells a side. Or [R, D] float16, what a
+            frozen backbone says of the region.
         geometry: [R, 5] float32, cx, cy, w, h, area, relative to the image (0..1).
         neighbours: [R, K] int16, indices of the regions with the nearest centroids, -1 = none.
         edge_ends: [E, 2] int16, indices of each relation's subject and object.
         edge_predicate: E names.
     """
 
-    features: UInt8
+    features: Features
     geometry: NDArray[np.float32]
     neighbours: NDArray[np.int16]
     edge_ends: NDArray[np.int16]
@@ -75,7 +77,7 @@ class RegionRows:
     Attributes:
         image_ids: [B] int64.
         region_counts: [B] int64, regions of each image (at least 1); they sum to R.
-        features: [R, D] uint8.
+        features: [R, D] uint8 or float16.
         geometry: [R, 5] float32.
         neighbours: [R, K] int16, indices within the image.
         edge_counts: [B] int64, relations of each image; they sum to E.
@@ -85,7 +87,7 @@ class RegionRows:
 
     image_ids: Int
     region_counts: Int
-    features: UInt8
+    features: Features
     geometry: NDArray[np.float32]
     neighbours: NDArray[np.int16]
     edge_counts: Int

@@ -153,6 +153,13 @@ def regions_schema(crop_size: int, neighbours: int) -> TableSchema:
     return TableSchema("region token shard", 1, pa.schema(columns))
 
 
+def region_features_schema(dimension: int, neighbours: int) -> TableSchema:
+    """Shards of regions whose features are D = `dimension` float16 of a backbone."""
+    columns = _region_columns(dimension, neighbours, pa.float16())
+    schema = pa.schema([("image_id", pa.int64()), *columns])
+    return TableSchema("region feature token shard", 1, schema)
+
+
 def related_pixels_schema(image_size: int, cells: int) -> TableSchema:
     """Shards of whole images, RGB, and of the regions that relate their patches.
 
@@ -197,9 +204,11 @@ def _pixels_column(image_size: int, channels: int) -> tuple[str, pa.DataType]:
     return "pixels", pa.list_(pa.uint8(), image_size**2 * channels)
 
 
-def _region_columns(features: int, neighbours: int) -> list[tuple[str, pa.DataType]]:
+def _region_columns(
+    features: int, neighbours: int, number: pa.DataType | None = None
+) -> list[tuple[str, pa.DataType]]:
     return [
-        ("features", pa.list_(pa.list_(pa.uint8(), features))),
+        ("features", pa.list_(pa.list_(number or pa.uint8(), features))),
         ("geometry", pa.list_(pa.list_(pa.float32(), 5))),
         ("neighbours", pa.list_(pa.list_(pa.int16(), neighbours))),
         ("edge_ends", pa.list_(pa.list_(pa.int16(), 2))),
@@ -291,6 +300,8 @@ def _schema(path: Path) -> TableSchema:
     if has_pixels:
         return related_pixels_schema(pixels_shape(columns)[0], math.isqrt(features))
     neighbours = columns.field("neighbours").type.value_type.list_size
+    if pa.types.is_float16(columns.field("features").type.value_type.value_type):
+        return region_features_schema(features, neighbours)
     return regions_schema(math.isqrt(features // 4), neighbours)
 
 

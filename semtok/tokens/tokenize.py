@@ -4,7 +4,9 @@ A tokenizer is a module of this folder, named after its scheme, with
 - `READS_EXTRACTION`: whether it needs masks and relations beside the pixels;
 - `Settings`: a dataclass of its block in `params.yaml`, with an `image_size`;
 - `schema(settings)`: one of the families of `shards.py`;
-- `tokenize(images, extractions, settings)`: the token sets of some images.
+- `tokenize(images, extractions, settings)`: the token sets of some images;
+- `identity(settings)` and `cost(settings)`, if a frozen model has part in them: what identifies
+  it, and what it takes.
 
 Where severities are named, the folder `corrupted/KIND-SEVERITY` beside the shards has the same
 images once more, each tokenized anew from its corrupted pixels (`corruptions.py`). What was
@@ -93,6 +95,7 @@ def build(
     reads = extraction if module.READS_EXTRACTION and extraction else ()
     tokens = {"scheme": tokenizer["scheme"], "settings": dataclasses.asdict(settings)}
     schema = module.schema(settings)
+    identity = [module.identity(settings)] if hasattr(module, "identity") else []
     groups = {
         name: images.take(positions).select(["image_id", "path", "sha256"]).to_pylist()
         for name, positions in partition.assign(".arrow").items()
@@ -108,6 +111,7 @@ def build(
             schema.label,
             json.dumps([tokens, groups[clean], *([each] if each else [])]),
             partition.source,
+            *identity,
             *map(digest, inputs[clean]),
         )
         for name, (clean, each) in made.items()
@@ -145,6 +149,12 @@ def build(
     kept = images.num_rows - rejected.num_rows
     rejects.enforce(rejected, kept, data.rejected_share, "images", partition.root)
     return built
+
+
+def cost(tokenizer: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """What a frozen model takes that has part in the token sets, for `cost.hand_down`."""
+    module, settings = find(tokenizer, "params.yaml: tokenizers")
+    return {"features": module.cost(settings)} if hasattr(module, "cost") else {}
 
 
 def find(tokenizer: Mapping[str, Any], where: str) -> tuple[Tokenizer, Any]:

@@ -48,7 +48,8 @@ def targets(rows: RelatedPixelRows, patches: int) -> Targets:
     image = np.repeat(images, counts)
     place = np.arange(len(image)) - (np.cumsum(counts) - counts)[image]
     regions = np.zeros((len(images), counts.max(), patches), np.bool_)
-    regions[image, place] = patches_of_regions(found.features, math.isqrt(patches))
+    cells = np.asarray(found.features, np.uint8)
+    regions[image, place] = patches_of_regions(cells, math.isqrt(patches))
     relations = np.column_stack([np.repeat(images, found.edge_counts), found.edge_ends])
     return Targets(
         torch.from_numpy(regions),

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from semtok.models.encoder import VisionConfig, VisualTokenEncoder
 from semtok.params import ClusterOrder, EncoderSettings
-from semtok.tokens.batch import INTANGIBLE, TokenBatch
+from semtok.tokens.batch import INTANGIBLE, TANGIBLE, TokenBatch
 
 BLOCKS = EncoderSettings(width=16, depth=2, heads=2, mlp_ratio=4.0, embedding=12)
 GRID = VisionConfig(48, 4, False, (), False, False, False)
@@ -225,6 +225,19 @@ def test_every_parameter_learns(regions_of, patches_of, related_of) -> None:
         for name, each in model.named_parameters():
             assert each.grad is not None, name
             assert each.grad.any(), name
+
+
+def test_a_backbones_numbers_are_read_whatever_their_scale(regions_of) -> None:
+    batch = regions_of(0, [4, 2], [3, 1])
+    numbers = torch.randn(batch.features.shape, generator=torch.Generator().manual_seed(0))
+    told = replace(batch, features=(numbers * (batch.kind == TANGIBLE)[..., None]).half())
+    model = encoder(SEMANTIC)
+    found = model(told)
+    scaled = replace(told, features=told.features * 64)
+    torch.testing.assert_close(model(scaled), found, rtol=1e-4, atol=1e-4)
+    other = replace(told, features=told.features.flip(-1))
+    assert not torch.allclose(model(other), found, atol=1e-3)
+    torch.testing.assert_close(model(padded(told, 3, 2, 1)), found, rtol=1e-9, atol=1e-11)
 
 
 def test_all_variants_share_blocks_and_their_start() -> None:
