@@ -8,8 +8,7 @@ import polars as pl
 
 from semtok.checks.rules import Rule, Suite, at_least, beside, count, none
 from semtok.checks.subject import Subject
-from semtok.data.coco import REQUIRED
-from semtok.data.files import FILES
+from semtok.data.files import FILES, required
 from semtok.tables import read_table
 
 
@@ -17,7 +16,7 @@ from semtok.tables import read_table
 class Settings:
     """Limits of the gate."""
 
-    images_per_folder: int = 1  # at least, in train2017 and in val2017
+    images_per_folder: int = 1  # at least, of those to train and of those to score on
 
 
 _OF_A_FILE = (
@@ -47,7 +46,8 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     """Count the faults of the list of files, and the images of each folder."""
     files = pl.DataFrame(read_table(subject.artifact / "files.parquet", FILES))
     folder = pl.col("path").str.split("/").list.first()
-    images = [files.filter(folder == name).height for name in REQUIRED]
+    folders = required(subject.params["data"]["format"])
+    images = [files.filter(folder == name).height for name in folders]
     held = _held(subject.artifact)
     # A data root that lies elsewhere is not looked at again.
     both = files.head(len(files) if len(held) else 0)
@@ -57,7 +57,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
             count(files, _OF_A_FILE, ["path", "bytes"]),
             count(both, _OF_A_FILE_HELD, ["path", "bytes", "found"]),
         ),
-        "folders": pl.DataFrame({"folder": REQUIRED, "images_per_folder": images}),
+        "folders": pl.DataFrame({"folder": folders, "images_per_folder": images}),
     }
 
 

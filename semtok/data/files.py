@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pyarrow as pa
 
-from semtok.data import coco
+from semtok.data import class_folders, coco
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.params import DataSettings, Params
@@ -30,6 +30,9 @@ FILES = TableSchema(
     ),
 )
 
+#: Formats that are there already, in a layout of their own; all others are made in COCO's.
+_LAYOUTS = {"coco": coco, "class_folders": class_folders}
+
 #: Files that one thread hashes between two progress events.
 _BATCH = 64
 
@@ -37,9 +40,9 @@ _BATCH = 64
 def images(workspace: Workspace, params: Params, staging: Path, emit: Emit = ignore) -> None:
     """Make the data set, if its format does, and write `files.parquet`.
 
-    The format `coco` is a root in COCO's official layout, which is listed where it lies and not
-    copied. Any other is a module of semtok/data with a dataclass `Settings` and
-    `write(root, settings, emit)`, which makes such a root.
+    The format `coco` is a root in COCO's official layout, `class_folders` one of a folder a class;
+    both are listed where they lie and not copied. Any other is a module of semtok/data with a
+    dataclass `Settings` and `write(root, settings, emit)`, which makes a COCO root.
 
     Args:
         staging: empty folder to fill.
@@ -55,8 +58,8 @@ def images(workspace: Workspace, params: Params, staging: Path, emit: Emit = ign
         source = staging
     else:
         source = root(workspace, params.data)
-    coco.check_layout(source)
-    write_table(staging / "files.parquet", list_files(source, emit), FILES)
+    _LAYOUTS.get(params.data.format, coco).check_layout(source)
+    write_table(staging / "files.parquet", list_files(source, emit, params.data.format), FILES)
 
 
 def root(workspace: Workspace, settings: DataSettings) -> Path:
@@ -66,16 +69,23 @@ def root(workspace: Workspace, settings: DataSettings) -> Path:
     return workspace.root / settings.source
 
 
-def list_files(root: Path, emit: Emit = ignore) -> pa.Table:
+def required(layout: str) -> tuple[str, ...]:
+    """The folders of images that a data root of a format always has, by its name."""
+    return tuple(_LAYOUTS.get(layout, coco).REQUIRED)
+
+
+def list_files(root: Path, emit: Emit = ignore, layout: str = "coco") -> pa.Table:
     """Hash every file that the line may read.
 
     Args:
-        root: a data root in the official layout.
+        root: a data root.
+        emit: told of progress.
+        layout: the data's format; what makes its data makes a COCO root.
 
     Returns:
         Schema `FILES`, ordered by path.
     """
-    paths = coco.list_files(root)
+    paths = _LAYOUTS.get(layout, coco).list_files(root)
     batches = [paths[i : i + _BATCH] for i in range(0, len(paths), _BATCH)]
     sizes: list[int] = []
     digests: list[str] = []
@@ -100,7 +110,7 @@ def _hash(paths: list[Path]) -> list[tuple[int, str]]:
 
 def _maker(settings: DataSettings) -> ModuleType | None:
     """The module that makes the data, None where it is there already."""
-    if settings.format == "coco":
+    if settings.format in _LAYOUTS:
         return None
     name = f"semtok.data.{settings.format}"
     if settings.format.isidentifier() and importlib.util.find_spec(name):
@@ -108,6 +118,6 @@ def _maker(settings: DataSettings) -> ModuleType | None:
         if hasattr(module, "write"):
             return module
     raise SemtokError(
-        f"params.yaml: data.format: {settings.format!r} is neither coco nor a module of "
-        "semtok/data that writes data; use coco or scenes, or add it"
+        f"params.yaml: data.format: {settings.format!r} is neither coco nor a module "
+        "of semtok/data that writes data; use coco, class_folders or scenes, or add it"
     )

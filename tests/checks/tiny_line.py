@@ -78,7 +78,14 @@ INPUTS = {
     "outside_scores@own": ["images", "index"],
     "leaderboard": ["scores@grid", "scores@semantic", "outside_scores@own"],
 }
-_DATA = {"data": {"name": "tiny", "rejected_share": 0.1, "splits": ["train", "val", "test"]}}
+_DATA = {
+    "data": {
+        "name": "tiny",
+        "format": "coco",
+        "rejected_share": 0.1,
+        "splits": ["train", "val", "test"],
+    }
+}
 _CORRUPTION = {"corruption": {"splits": ["val"], "severities": [3]}}
 _TRAIN = {"train": {"seeds": [0, 1], "steps": 40}}
 _BENCH = {"bench": {"benchmarks": ["retrieval", "siblings"], "splits": ["val"], "baseline": "grid"}}

@@ -1,0 +1,165 @@
+"""Class folders: pictures to be classified, one folder a class, read where they lie.
+
+train/CLASS/*.jpg, val/CLASS/*.jpg    as of imagenette; any depth below CLASS (CLASS/images/*.JPEG)
+test/CLASS/*.jpg                      where there is one; else val is cut into val and test
+val/images/, val/val_annotations.txt  instead of val/CLASS, as of tiny-imagenet: FILE, tab, CLASS
+words.txt                             names for folders, where there is one: CLASS, tab, name, ...
+
+The caption of an image is the name of its class: what `words.txt` calls the folder, up to the first
+comma where that is no other class's name too, else the folder's own name.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from semtok.data.halves import half
+from semtok.data.index import SIBLINGS, TRUTH
+from semtok.data.listing import Listing
+from semtok.errors import SemtokError
+
+REQUIRED = ("train", "val")
+_FOLDERS = (*REQUIRED, "test")
+_ANNOTATIONS = "val/val_annotations.txt"
+_WORDS = "words.txt"
+_IMAGES = (".jpg", ".jpeg", ".png")
+
+#: Where the benchmark finds the classes.
+CLASSES = "classification/classes.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the folders do not tell."""
+
+    ordered: bool = False  # whether classes are grades: by number where folders are, else by name
+
+
+def check_layout(root: Path) -> None:
+    """Fail unless there are folders to train and to score on.
+
+    Raises:
+        SemtokError: names the first one missing.
+    """
+    for folder in REQUIRED:
+        if not (root / folder).is_dir():
+            raise SemtokError(
+                f"{root / folder}: missing; data.source must hold train/CLASS/ and val/CLASS/ with "
+                "the images of each class"
+            )
+
+
+def list_files(root: Path) -> list[Path]:
+    """Every file of the root that the line may read, in order of their names."""
+    found = [path for folder in _FOLDERS for path in _images(root / folder)]
+    found += [root / name for name in (_ANNOTATIONS, _WORDS) if (root / name).is_file()]
+    return sorted(found)
+
+
+def listing(root: Path, settings: Settings) -> Listing:
+    """Read the classes and the images of each.
+
+    Raises:
+        SemtokError: a class is empty, or one of val or test is none of train.
+    """
+    folders = sorted(each.name for each in (root / "train").iterdir() if each.is_dir())
+    if settings.ordered and all(name.isdecimal() for name in folders):
+        folders.sort(key=int)
+    if len(folders) < 2:
+        raise SemtokError(f"{root / 'train'}: holds {len(folders)} classes; make a folder for each")
+    names = _names(root, folders)
+    rows = [
+        (_image_id(file), file, folder, names[label])
+        for folder in _FOLDERS
+        for file, label in _labelled(root, folder, names)
+    ]
+    ids, files, places, captions = zip(*rows, strict=True)
+    whole = "test" not in places
+    nothing = pl.lit(None, pl.Int64)
+    images = pl.DataFrame(
+        {"image_id": ids, "file": files, "folder": places},
+        schema={"image_id": pl.Int64, "file": pl.String, "folder": pl.String},
+    )
+    splits = [
+        half(each) if whole and place == "val" else place
+        for each, place in zip(ids, places, strict=True)
+    ]
+    told = {"classes": [names[each] for each in folders], "ordered": settings.ordered}
+    return Listing(
+        images=images.with_columns(
+            source_id=nothing,
+            listed_width=nothing,
+            listed_height=nothing,
+            split=pl.Series(splits, dtype=pl.String),
+        ),
+        captions=images.select(
+            "image_id", "file", source_id="image_id", caption=pl.Series(captions, dtype=pl.String)
+        ),
+        truth=pl.DataFrame(TRUTH.columns.empty_table()),
+        siblings=pl.DataFrame(SIBLINGS.columns.empty_table()),
+        without_split="in no split",
+        official={CLASSES: json.dumps(told).encode()},
+    )
+
+
+def _labelled(root: Path, folder: str, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each image of train, val or test, relative to the root, and the folder of its class."""
+    if folder == "val" and (root / _ANNOTATIONS).is_file():
+        yield from _annotated(root, names)
+        return
+    if not (root / folder).is_dir():
+        return
+    for path in sorted(each for each in (root / folder).iterdir() if each.is_dir()):
+        found = sorted(_images(path))
+        if folder == "test" and path.name not in names:
+            continue  # as of tiny-imagenet, whose test/images has no labels
+        if path.name not in names:
+            raise SemtokError(
+                f"{path}: no class of train; add train/{path.name} or take this folder out"
+            )
+        if not found:
+            raise SemtokError(f"{path}: holds no image; add some, or take the class out")
+        for each in found:
+            yield each.relative_to(root).as_posix(), path.name
+
+
+def _annotated(root: Path, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The images of val that `val_annotations.txt` names."""
+    path = root / _ANNOTATIONS
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        file, _, rest = line.partition("\t")
+        label = rest.partition("\t")[0]
+        if label not in names:
+            raise SemtokError(
+                f"{path}: line {number}: {label!r} is no class of train; write FILE, a tab, and "
+                "the name of a folder in train/"
+            )
+        yield f"val/images/{file}", label
+
+
+def _names(root: Path, folders: list[str]) -> dict[str, str]:
+    """Folder of a class -> its name, no two alike."""
+    path, words = root / _WORDS, dict[str, str]()
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        words = dict(line.split("\t", 1) for line in lines if "\t" in line)
+    full = {folder: words.get(folder, folder).strip() or folder for folder in folders}
+    names = {folder: name.partition(",")[0].strip() for folder, name in full.items()}
+    for longer in (full, {folder: folder for folder in folders}):
+        counts = Counter(names.values())
+        names = {each: name if counts[name] == 1 else longer[each] for each, name in names.items()}
+    return names
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.suffix.lower() in _IMAGES)
+
+
+def _image_id(file: str) -> int:
+    """By the file's name alone, so that further images change no other's id."""
+    return int.from_bytes(hashlib.blake2b(file.encode(), digest_size=8).digest(), "little") >> 4

@@ -1,0 +1,116 @@
+"""What a COCO root lists: images, captions, what is true of what, siblings, and whose split."""
+
+from pathlib import Path
+
+import polars as pl
+
+from semtok.data import coco
+from semtok.data.halves import half
+from semtok.data.listing import Listing
+
+
+def listing(root: Path) -> Listing:
+    """Read the annotation files of a COCO root.
+
+    Raises:
+        SemtokError: one is damaged.
+    """
+    images, siblings = _listed_images(root), _listed_siblings(root)
+    return Listing(
+        images=images.hstack([_splits(root, images, siblings)]),
+        captions=_listed_captions(root),
+        truth=_listed_truth(root),
+        siblings=siblings,
+        without_split="in none of Karpathy's splits",
+        official={
+            path.relative_to(root).as_posix(): path.read_bytes()
+            for path in coco.list_files(root)
+            if coco.is_of_a_benchmark(path, root)
+        },
+    )
+
+
+def _listed_images(root: Path) -> pl.DataFrame:
+    """The images that the annotations name, file by file in their order."""
+    fields = {"id": int, "file_name": str, "width": int, "height": int}
+    frames = []
+    for folder in coco.folders(root):
+        path = root / f"annotations/captions_{folder}.json"
+        ids, names, widths, heights = coco.columns(path, coco.read_json(path), "images", fields)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "image_id": pl.Series(ids, dtype=pl.Int64),
+                    "source_id": pl.Series([None] * len(ids), dtype=pl.Int64),
+                    "file": pl.Series([f"{folder}/{name}" for name in names], dtype=pl.String),
+                    "folder": pl.Series([folder] * len(ids), dtype=pl.String),
+                    "listed_width": pl.Series(widths, dtype=pl.Int64),
+                    "listed_height": pl.Series(heights, dtype=pl.Int64),
+                }
+            )
+        )
+    return pl.concat(frames)
+
+
+def _listed_captions(root: Path) -> pl.DataFrame:
+    fields = {"id": int, "image_id": int, "caption": str}
+    frames = []
+    for folder in coco.folders(root):
+        name = f"annotations/captions_{folder}.json"
+        path = root / name
+        ids, images, texts = coco.columns(path, coco.read_json(path), "annotations", fields)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "image_id": pl.Series(images, dtype=pl.Int64),
+                    "source_id": pl.Series(ids, dtype=pl.Int64),
+                    "file": pl.Series([name] * len(ids), dtype=pl.String),
+                    "caption": pl.Series(texts, dtype=pl.String),
+                }
+            )
+        )
+    return pl.concat(frames)
+
+
+def _listed_truth(root: Path) -> pl.DataFrame:
+    """What is true of what, as the files say."""
+    frames = [pl.DataFrame(schema={"caption_id": pl.Int64, "image_id": pl.Int64})]
+    for folder in coco.folders(root):
+        path = root / f"annotations/truth_{folder}.json"
+        if path.exists():
+            pairs = coco.integers(path, coco.read_json(path), "pairs", 2)
+            frames.append(pl.DataFrame(pairs, schema=frames[0].schema, orient="row"))
+    return pl.concat(frames)
+
+
+def _listed_siblings(root: Path) -> pl.DataFrame:
+    ids = {"first_image_id": int, "second_image_id": int}
+    fields = {**ids, "kind": str, "first_caption": str, "second_caption": str}
+    schema = {name: pl.Int64 if kind is int else pl.String for name, kind in fields.items()}
+    frames = [pl.DataFrame(schema=schema)]
+    for folder in coco.folders(root):
+        path = root / f"annotations/siblings_{folder}.json"
+        if path.exists():
+            found = coco.columns(path, coco.read_json(path), "pairs", fields)
+            frames.append(pl.DataFrame(dict(zip(fields, found, strict=True)), schema=schema))
+    return pl.concat(frames)
+
+
+def _splits(root: Path, images: pl.DataFrame, siblings: pl.DataFrame) -> pl.Series:
+    """Karpathy's splits where the root has them, else those of the folders; siblings together.
+
+    What lies in novel2017 is novel, whatever else is said.
+    """
+    karpathy = coco.karpathy_splits(root)
+    ids = (siblings[f"{end}_image_id"].to_list() for end in ("second", "first"))
+    first_of = dict(zip(*ids, strict=True))
+
+    def split(folder: str, image_id: int) -> str | None:
+        if folder == "novel2017":
+            return "novel"
+        if karpathy:
+            return karpathy.splits.get(image_id, karpathy.others)
+        return "train" if folder == "train2017" else half(first_of.get(image_id, image_id))
+
+    found = [split(*each) for each in images.select("folder", "image_id").iter_rows()]
+    return pl.Series("split", found, dtype=pl.String)

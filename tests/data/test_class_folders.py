@@ -1,0 +1,168 @@
+"""Class folders: imagenette's layout and tiny-imagenet's, sound and broken."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semtok.data import class_folders, files, indexing
+from semtok.data.halves import half
+from semtok.data.index import CAPTIONS, IMAGES, SPLITS
+from semtok.errors import SemtokError
+from semtok.params import DataSettings
+from semtok.tables import REJECTED, read_table
+
+
+def write_folders(root: Path, counts: dict[str, int], suffix: str = "jpg") -> None:
+    """So many pictures in each folder, no two alike."""
+    for folder, count in counts.items():
+        (root / folder).mkdir(parents=True)
+        for number in range(count):
+            path = root / folder / f"picture_{number}.{suffix}"
+            random = np.random.default_rng([*path.relative_to(root).as_posix().encode()])
+            Image.fromarray(random.integers(0, 256, (9, 12, 3), np.uint8)).save(path)
+
+
+@pytest.fixture
+def imagenette(tmp_path) -> Path:
+    root = tmp_path / "root"
+    write_folders(root, {"train/n2": 4, "train/n1": 3, "val/n1": 8, "val/n2": 5})
+    return root
+
+
+@pytest.fixture
+def tiny_imagenet(tmp_path) -> Path:
+    root = tmp_path / "root"
+    folders = {"train/n07/images": 2, "train/n10/images": 2, "train/n9/images": 2}
+    write_folders(root, {**folders, "val/images": 6, "test/images": 3}, "JPEG")
+    labels = ["n10", "n9", "n07", "n07", "n9", "n10"]
+    lines = [f"picture_{n}.JPEG\t{label}\t0\t0\t5\t5\n" for n, label in enumerate(labels)]
+    (root / "val/val_annotations.txt").write_text("".join(lines))
+    words = "n07\tcrane\nn08\tunused\nn10\tcrane, a bird\nn9\tox, oxen\n"
+    (root / "words.txt").write_text(words)
+    (root / "wnids.txt").write_text("n07\nn10\nn9\n")
+    return root
+
+
+def index(root: Path, target: Path, share: float = 0.0, **settings: object) -> dict:
+    """Build the index; its tables as rows, and the classes."""
+    data = DataSettings("own", "class_folders", ".", 2, share, {"class_folders": settings})
+    indexing.build(root, files.list_files(root, layout="class_folders"), data, target)
+    schemas = {"images": IMAGES, "captions": CAPTIONS, "splits": SPLITS, "rejected": REJECTED}
+    tables = {
+        name: read_table(target / f"{name}.parquet", schema).to_pylist()
+        for name, schema in schemas.items()
+    }
+    return tables | {
+        "classes": json.loads((target / f"benchmarks/{class_folders.CLASSES}").read_text())
+    }
+
+
+def by_path(found: dict) -> dict[str, tuple[str, str]]:
+    """Path -> class and split."""
+    captions = {row["image_id"]: row["caption"] for row in found["captions"]}
+    splits = {row["image_id"]: row["split"] for row in found["splits"]}
+    return {
+        row["path"]: (captions[row["image_id"]], splits[row["image_id"]]) for row in found["images"]
+    }
+
+
+def test_the_caption_of_an_image_is_its_folder(imagenette, tmp_path) -> None:
+    found = index(imagenette, tmp_path / "index")
+    classes = by_path(found)
+    assert len(classes) == 20
+    for path, (name, split) in classes.items():
+        folder, own, _ = path.split("/")
+        assert name == own
+        assert split in (("train",) if folder == "train" else ("val", "test"))
+    ids = {row["path"]: row["image_id"] for row in found["images"]}
+    assert all(half(ids[path]) == split for path, (_, split) in classes.items() if split != "train")
+    assert {split for _, split in classes.values()} == {"train", "val", "test"}
+    assert found["classes"] == {"classes": ["n1", "n2"], "ordered": False}
+
+
+def test_further_images_change_no_other(imagenette, tmp_path) -> None:
+    before = index(imagenette, tmp_path / "before")
+    write_folders(imagenette, {"train/n3": 2, "val/n3": 2})
+    after = index(imagenette, tmp_path / "after")
+    ids = {row["path"]: row["image_id"] for row in after["images"]}
+    assert {row["path"]: row["image_id"] for row in before["images"]}.items() <= ids.items()
+    assert len(set(ids.values())) == len(ids) == 24
+    assert by_path(before).items() <= by_path(after).items()
+
+
+def test_a_folder_test_keeps_val_whole(imagenette, tmp_path) -> None:
+    write_folders(imagenette, {"test/n1": 2})
+    found = by_path(index(imagenette, tmp_path / "index"))
+    assert {path.split("/")[0] == split for path, (_, split) in found.items()} == {True}
+
+
+def test_the_layout_of_tiny_imagenet(tiny_imagenet, tmp_path) -> None:
+    found = index(tiny_imagenet, tmp_path / "index")
+    classes = by_path(found)
+    # Two share a first name: each is called by all that it has.
+    assert found["classes"]["classes"] == ["crane", "crane, a bird", "ox"]
+    assert classes["val/images/picture_4.JPEG"][0] == "ox"
+    assert classes["train/n10/images/picture_1.JPEG"] == ("crane, a bird", "train")
+    assert not [path for path in classes if path.startswith("test")]
+    listed = files.list_files(tiny_imagenet, layout="class_folders")["path"].to_pylist()
+    assert {"words.txt", "val/val_annotations.txt"} <= set(listed)
+
+
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [(["10", "9", "0"], ["0", "9", "10"]), (["mild", "severe"], ["mild", "severe"])],
+)
+def test_grades_are_ordered_by_number_or_by_name(tmp_path, names, order) -> None:
+    root = tmp_path / "root"
+    write_folders(root, {f"{folder}/{name}": 2 for folder in ("train", "val") for name in names})
+    found = index(root, tmp_path / "index", ordered=True)
+    assert found["classes"] == {"classes": order, "ordered": True}
+
+
+def test_an_unreadable_image_is_set_aside(imagenette, tmp_path) -> None:
+    (imagenette / "train/n1/picture_0.jpg").write_bytes(b"no picture")
+    found = index(imagenette, tmp_path / "index", share=0.1)
+    assert "train/n1/picture_0.jpg" not in by_path(found)
+    image, _caption = sorted(found["rejected"], key=lambda row: row["source_id"] is not None)
+    assert image["file"] == "train/n1/picture_0.jpg"
+    assert image["reason"].startswith("unreadable")
+    with pytest.raises(SemtokError, match=r"picture_0\.jpg.*unreadable.*1 of 20 images"):
+        index(imagenette, tmp_path / "strict")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda root: write_folders(root, {"val/n3": 1}),
+            r"val/n3: no class of train; add train/n3 or take",
+        ),
+        (lambda root: (root / "train/n3").mkdir(), r"train/n3: holds no image; add some"),
+        (
+            lambda root: (root / "val/val_annotations.txt").write_text("a.jpg\tn1\nb.jpg\tn7\n"),
+            r"val_annotations\.txt: line 2: 'n7' is no class of train",
+        ),
+        (
+            lambda root: (root / "train/n1").rename(root.parent / "n1"),
+            r"train: holds 1 classes; make a folder for each",
+        ),
+    ],
+)
+def test_folders_that_do_not_fit_are_named(imagenette, tmp_path, change, message) -> None:
+    change(imagenette)
+    with pytest.raises(SemtokError, match=message):
+        index(imagenette, tmp_path / "index")
+
+
+def test_a_root_without_folders_is_named(tmp_path) -> None:
+    (tmp_path / "train").mkdir()
+    with pytest.raises(SemtokError, match=r"val: missing; data\.source must hold train/CLASS/"):
+        class_folders.check_layout(tmp_path)
+
+
+def test_an_unknown_setting_is_named(imagenette, tmp_path) -> None:
+    with pytest.raises(SemtokError, match=r"data\.settings\.class_folders: order: unknown key"):
+        index(imagenette, tmp_path / "index", order=True)
