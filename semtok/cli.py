@@ -21,6 +21,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+_LIKELIEST = 5  # classes that `predict` prints of an image
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -133,24 +135,34 @@ def study(
 def predict(
     context: typer.Context,
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
-    text: Annotated[list[str], typer.Option("--text", "-t", help="A caption; may be repeated.")],
     variant: Annotated[str, typer.Option(help="A trained variant.")],
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--text", "-t", help="A caption; may be repeated. Classifiers name classes without."
+        ),
+    ] = None,
     masks: Annotated[
         Path | None, typer.Option(help="JSON: per image its masks and relations (semantic).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Embed images and captions and print how well they fit."""
+    """Print how well images and captions fit, or of what class images are."""
     from semtok import commands
 
-    result = commands.predict(context.obj, variant, seed, images, text, masks)
+    result = commands.predict(context.obj, variant, seed, images, text or [], masks)
     if as_json:
         _print_json(result)
-        return
-    for image, row in zip(images, result["similarities"], strict=True):
-        for caption, similarity in zip(text, row, strict=True):
-            typer.echo(f"{similarity:+.3f}  {image.name}  {caption}")
+    elif text:
+        for image, row in zip(images, result["similarities"], strict=True):
+            for caption, similarity in zip(text, row, strict=True):
+                typer.echo(f"{similarity:+.3f}  {image.name}  {caption}")
+    else:
+        for image, row in zip(images, result["probabilities"], strict=True):
+            likeliest = sorted(zip(row, result["classes"], strict=True), reverse=True)
+            for probability, name in likeliest[:_LIKELIEST]:
+                typer.echo(f"{100 * probability:5.1f} %  {image.name}  {name}")
 
 
 @app.command()

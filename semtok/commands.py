@@ -73,18 +73,19 @@ def predict(
     texts: Sequence[str],
     found: Path | None,
 ) -> dict[str, Any]:
-    """Embed images and captions with a trained variant.
+    """Embed images and captions with a trained variant, or let a classifier name classes.
 
     Args:
         root: the project's folder.
         variant: a trained one.
         seed: which of its trainings.
         images: I files.
-        texts: T captions.
+        texts: T captions; none, and a classifier says how likely its classes are.
         found: JSON file of the masks and relations of each image, for variants that need them.
 
     Returns:
-        images [I, P], texts [T, P] and similarities [I, T], as lists.
+        images [I, P], texts [T, P] and similarities [I, T], as lists; without captions the names
+        of classes [C] and their probabilities [I, C].
 
     Raises:
         SemtokError: no such training, an input cannot be read, or masks are needed and missing.
@@ -95,8 +96,11 @@ def predict(
     _check_variant(params, variant)
     folder = _training(params, workspace, variant, seed)
     masks, relations = prediction.read_found(found) if found else (None, None)
-    result = prediction.predict(folder, images, texts, masks, relations)
-    return {name: values.tolist() for name, values in vars(result).items()}
+    if texts:
+        result = prediction.predict(folder, images, texts, masks, relations)
+        return {name: values.tolist() for name, values in vars(result).items()}
+    named = prediction.classify(folder, images, masks, relations)
+    return {"classes": list(named.classes), "probabilities": named.probabilities.tolist()}
 
 
 def artifacts(

@@ -74,6 +74,44 @@ def predict(
     return Prediction(found, captions, found @ captions.T)
 
 
+@dataclass(frozen=True)
+class Classification:
+    """What a classifier makes of I images.
+
+    Attributes:
+        classes: C names.
+        probabilities: [I, C] float32, each row sums to 1.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+
+
+def classify(
+    folder: Path,
+    images: Sequence[Path | bytes],
+    masks: Sequence[Sequence[Mask] | None] | None = None,
+    relations: Sequence[Sequence[Relation] | None] | None = None,
+) -> Classification:
+    """Say how likely each class is of each image.
+
+    Args:
+        folder, images, masks, relations: as `predict`.
+
+    Raises:
+        SemtokError: as `predict`, or the training was of captions and knows no classes.
+    """
+    predictor = Predictor(folder)
+    if not predictor.classes:
+        raise SemtokError(
+            f"{folder}: was trained on captions and knows no classes; name captions (--text)"
+        )
+    found = predictor.embed_images(images, masks, relations)
+    vectors = predictor.embed_texts(predictor.classes)
+    logits = predictor.logit_scale * torch.from_numpy(found @ vectors.T)
+    return Classification(predictor.classes, logits.softmax(dim=1).numpy())
+
+
 class Predictor:
     """A checkpoint that stays in memory."""
 
@@ -89,6 +127,16 @@ class Predictor:
         self._tokenizer, self._settings = tokenize.find(
             {"scheme": tokens["scheme"], **tokens["settings"]}, f"{folder}/config.json: tokens"
         )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of a classifier's classes; of other models none."""
+        return self._checkpoint.text_tokenizer.classes
+
+    @property
+    def logit_scale(self) -> float:
+        """The factor on cosine similarities that it was trained with."""
+        return self._checkpoint.model.logit_scale.item()
 
     @property
     def needs_masks(self) -> bool:

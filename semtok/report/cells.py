@@ -26,7 +26,7 @@ COSTS_MEAN = (
     "Rate: the learning rate at its highest. What a training took is empty of outside models."
 )
 SPEED_MEANS = "Images/s: in training, by the clock."
-_SHORT = {"median_rank": "MedR"}
+_SHORT = {"median_rank": "MedR", "quadratic_kappa": "quadratic kappa"}
 
 
 def notes(board: Leaderboard) -> list[str]:
