@@ -13,7 +13,7 @@ from pycocotools import mask as pycocotools_mask
 from semtok.errors import SemtokError
 from semtok.extract import rle
 from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
-from semtok.predict import Predictor, predict, read_found
+from semtok.predict import Predictor, classify, predict, read_found
 from semtok.tokens import grid, grid_relations, semantic, shards
 from semtok.tokens.extraction import Extraction
 from semtok.tokens.pixels import decode
@@ -85,7 +85,9 @@ def models(tmp_path_factory, images, masks) -> dict[str, Path]:
         ),
     }
     schemes["auxiliary"] = schemes["key_mask"] = schemes["grid_relations"]
+    schemes["classes"] = schemes["grid"]
     variants = {
+        "classes": VariantSettings("grid", patch_size=4),
         "grid": VariantSettings("grid", patch_size=8),
         "grid_relations": VariantSettings(
             "grid_relations", patch_size=8, intangible=True, relation_bias=True
@@ -113,7 +115,7 @@ def models(tmp_path_factory, images, masks) -> dict[str, Path]:
             captions,
             variants[name],
             EncoderSettings(width=8, depth=1, heads=2, mlp_ratio=2.0, embedding=4),
-            TextSettings("scratch", vocabulary=270, context=12, width=8, depth=1, heads=2),
+            TextSettings(tower(name), vocabulary=270, context=12, width=8, depth=1, heads=2),
             TrainSettings(1, 2, 1e-3, 0.0, 1, 1.0, (0,), 1, 1),
             0,
             root / name,
@@ -122,6 +124,10 @@ def models(tmp_path_factory, images, masks) -> dict[str, Path]:
             {},
         )
     return {name: root / name for name in schemes}
+
+
+def tower(name: str) -> str:
+    return "classes" if name == "classes" else "scratch"
 
 
 def expected(folder, token_sets) -> np.ndarray:
@@ -235,6 +241,19 @@ def test_no_images_or_no_texts(models, images):
     result = predict(models["grid"], [], TEXTS)
     assert result.similarities.shape == (0, 2)
     assert predict(models["grid"], images, []).similarities.shape == (2, 0)
+
+
+def test_a_classifier_says_how_likely_its_classes_are(models, images):
+    named = classify(models["classes"], images)
+    assert named.classes == ("a blue box", "a red box")
+    cosines = predict(models["classes"], images, named.classes).similarities.astype(np.float64)
+    scale = checkpoint.load(models["classes"]).model.logit_scale.item()
+    wanted = np.exp(scale * cosines) / np.exp(scale * cosines).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(named.probabilities, wanted, atol=1e-5)
+    with pytest.raises(SemtokError, match=r"knows no classes; name captions \(--text\)"):
+        classify(models["grid"], images)
+    with pytest.raises(SemtokError, match="'a green box': is no class"):
+        predict(models["classes"], images, ["a green box"])
 
 
 def test_many_are_the_same_as_one_by_one(models, images):

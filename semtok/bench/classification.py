@@ -3,7 +3,9 @@
 The data set lists its classes in `classification/classes.json`, `{"classes": [NAME, ...],
 "ordered": BOOL}`, and the caption of an image is the name of its class. What is chosen is the class
 whose name is embedded most similarly to the image: of a classifier (`text.tower: classes`) by a
-table of class vectors, of any other image-text model by its text side.
+table of class vectors, of any other image-text model by its text side (zero-shot). The latter is
+shown each name in the sentences of `classification/templates.json`, `["a photo of a {}.", ...]`,
+where there are such, and a class is the mean of its sentences' vectors (Radford et al. 2021).
 
 R@1 is the accuracy, by the strict rule: a tie is a miss. Guessing: 1 in as many as there are
 classes. Beside it stands Cohen's kappa, agreement beyond chance, with quadratic weights where the
@@ -34,7 +36,7 @@ CLEARS_CHANCE = True
 NEEDS_TOKENS = False
 
 TASK = "class"
-FILE = "classification/classes.json"
+FILE, TEMPLATES = "classification/classes.json", "classification/templates.json"
 
 
 class Classes(NamedTuple):
@@ -54,8 +56,7 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     classes = read(data.index)
     own = labels(data, classes)
     images = model.embed_images(data.images, emit).double().cpu().numpy()
-    names = model.embed_texts(classes.names, emit).double().cpu().numpy()
-    ranks, chosen = choose(images @ names.T, own)
+    ranks, chosen = choose(images @ class_vectors(model, data.index, classes, emit).T, own)
     image_ids = data.images.image_ids
     ones = np.ones(len(image_ids), np.int32)
     return pa.table(
@@ -82,6 +83,32 @@ def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Qu
         row["image_id"]: Question((row["image_id"],), ((row["caption"],),))
         for row in asked.to_pylist()
     }
+
+
+def class_vectors(
+    model: Embedder, index: Path | None, classes: Classes, emit: Emit = ignore
+) -> npt.NDArray[np.float64]:
+    """What a model makes of the classes: [C, P], unit length.
+
+    Args:
+        model: a classifier, which knows their names, or one that reads sentences.
+        index: the artifact, with templates where there are some.
+        classes: C of them.
+        emit: told of progress.
+
+    Raises:
+        SemtokError: the file of templates is no list of sentences with a gap.
+    """
+    templates = ["{}"]
+    if not model.classes and official.has(index, TEMPLATES):
+        path = official.find(index, TEMPLATES, "your own")
+        templates = coco.read_json(path, list)
+        if not templates or not all(isinstance(each, str) and "{}" in each for each in templates):
+            raise SemtokError(f"{path}: must be a list of sentences, each with {{}} for the class")
+    texts = [each.replace("{}", name) for each in templates for name in classes.names]
+    vectors = model.embed_texts(texts, emit).double().cpu().numpy()
+    means = vectors.reshape(len(templates), len(classes.names), -1).mean(axis=0)
+    return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float64)
 
 
 def choose(
@@ -112,7 +139,7 @@ def read(index: Path | None) -> Classes:
     Raises:
         SemtokError: it lists none, or not as it should.
     """
-    path = official.find(index, FILE, "a data set of the format scene_classes")
+    path = official.find(index, FILE, "a data set of the format scene_classes or class_folders")
     document = coco.read_json(path)
     (names,), (ordered,) = coco.check_rows(path, "", [document], {"classes": list, "ordered": bool})
     if not all(isinstance(name, str) and name.strip() for name in names):

@@ -35,6 +35,11 @@ class Images(Protocol):
 class Embedder(Protocol):
     """An image-text model: a training of a variant (`Model`), or one that was trained elsewhere."""
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names that are all it reads, of a classifier; of a model that reads captions none."""
+        ...
+
     def embed_images(self, images: Images, emit: Emit = ignore) -> torch.Tensor:
         """Encode all images: [I, P] float32 of unit length, in their order, on its device."""
         ...
@@ -74,6 +79,11 @@ class Model:
         other = copy.copy(self)
         other._selection, other._embedded = selection, None
         return other
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """As of `Embedder`."""
+        return self._checkpoint.text_tokenizer.classes
 
     def open_shards(self, folder: Path) -> TokenShards:
         """Open token shards, if they come from the tokenizer that the model was trained with."""

@@ -41,6 +41,9 @@ _TOKENIZERS = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model"
 class OutsideModel:
     """One model, on a GPU where there is one."""
 
+    #: It reads captions, as all of its kinds.
+    classes: tuple[str, ...] = ()
+
     def __init__(self, folder: Path) -> None:
         """Read a model as `save_pretrained` writes it, with its image processor and tokenizer.
 

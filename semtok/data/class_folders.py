@@ -4,6 +4,7 @@ train/CLASS/*.jpg, val/CLASS/*.jpg    as of imagenette; any depth below CLASS (C
 test/CLASS/*.jpg                      where there is one; else val is cut into val and test
 val/images/, val/val_annotations.txt  instead of val/CLASS, as of tiny-imagenet: FILE, tab, CLASS
 words.txt                             names for folders, where there is one: CLASS, tab, name, ...
+classification/templates.json         sentences for zero-shot models, where there are some
 
 The caption of an image is the name of its class: what `words.txt` calls the folder, up to the first
 comma where that is no other class's name too, else the folder's own name.
@@ -29,8 +30,8 @@ _ANNOTATIONS = "val/val_annotations.txt"
 _WORDS = "words.txt"
 _IMAGES = (".jpg", ".jpeg", ".png")
 
-#: Where the benchmark finds the classes.
-CLASSES = "classification/classes.json"
+#: Where the benchmark finds the classes, and sentences to put them into.
+CLASSES, _TEMPLATES = "classification/classes.json", "classification/templates.json"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def check_layout(root: Path) -> None:
 def list_files(root: Path) -> list[Path]:
     """Every file of the root that the line may read, in order of their names."""
     found = [path for folder in _FOLDERS for path in _images(root / folder)]
-    found += [root / name for name in (_ANNOTATIONS, _WORDS) if (root / name).is_file()]
+    others = (_ANNOTATIONS, _WORDS, _TEMPLATES)
+    found += [root / name for name in others if (root / name).is_file()]
     return sorted(found)
 
 
@@ -103,7 +105,8 @@ def listing(root: Path, settings: Settings) -> Listing:
         truth=pl.DataFrame(TRUTH.columns.empty_table()),
         siblings=pl.DataFrame(SIBLINGS.columns.empty_table()),
         without_split="in no split",
-        official={CLASSES: json.dumps(told).encode()},
+        official={CLASSES: json.dumps(told).encode()}
+        | {name: (root / name).read_bytes() for name in (_TEMPLATES,) if (root / name).is_file()},
     )
 
 

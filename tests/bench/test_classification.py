@@ -30,6 +30,8 @@ class Images:
 class Scorer:
     """Unit vectors such that the cosine of image and class is what it is told."""
 
+    classes = NAMES
+
     def __init__(self, cosines):
         self.cosines = torch.tensor(cosines, dtype=torch.float64)
 
@@ -100,6 +102,33 @@ def test_ranks_and_choices_are_those_of_a_plain_loop(index):
 def test_known_answers(index, cosines, right):
     found = classification.score(Scorer(cosines), data(index))
     assert sum(rank == 1 for rank in found["rank"].to_pylist()) == right
+
+
+class Reader:
+    """Reads sentences: a fixed random unit vector for each."""
+
+    classes = ()
+
+    def embed_texts(self, captions, emit=None):
+        rows = [np.random.default_rng([*text.encode()]).normal(size=5) for text in captions]
+        return torch.nn.functional.normalize(torch.tensor(np.array(rows)), dim=1)
+
+
+def test_a_class_is_the_mean_of_its_sentences_where_a_model_reads_some(index):
+    classes = classification.read(index)
+    plain = classification.class_vectors(Reader(), index, classes)
+    np.testing.assert_allclose(plain, Reader().embed_texts(NAMES))
+    path = index / "benchmarks/classification/templates.json"
+    path.write_text(json.dumps(["a photo of a {}.", "{}, drawn"]))
+    found = classification.class_vectors(Reader(), index, classes)
+    for row, name in zip(found, NAMES, strict=True):
+        one, other = Reader().embed_texts([f"a photo of a {name}.", f"{name}, drawn"]).numpy()
+        np.testing.assert_allclose(row, (one + other) / np.linalg.norm(one + other))
+    known = classification.class_vectors(Scorer(np.eye(3)), index, classes)
+    np.testing.assert_array_equal(known, np.eye(3))  # a classifier has no use for sentences
+    path.write_text(json.dumps(["a photo"]))
+    with pytest.raises(SemtokError, match=r"templates\.json: must be a list of sentences"):
+        classification.class_vectors(Reader(), index, classes)
 
 
 def test_a_case_shows_its_image_and_class(index):
