@@ -264,6 +264,13 @@ def test_the_projects_own_settings_are_right():
             "variants.semantic.bias_value: must be stated where bias_mode is fixed",
         ),
         (
+            lambda p: (
+                p["tokenizers"]["semantic"].update(scheme="semantic_features"),
+                p["variants"]["semantic"].update(features="shape"),
+            ),
+            "variants.semantic.features: shape is the coverage of pixels, which semantic (sem",
+        ),
+        (
             lambda p: p["variants"]["semantic"].update(predicate_embedding="text"),
             "variants.semantic.predicate_embedding: text needs a frozen tower that reads; name a",
         ),
