@@ -52,10 +52,19 @@ def join(batch_size: int) -> torch.device:
 
 
 def replicated(objective: nn.Module) -> nn.Module:
-    """What to call in each process: its gradients become the mean of all processes' gradients."""
+    """What to call in each process: its gradients become the mean of all processes' gradients.
+
+    Raises:
+        SemtokError: there are several processes, and batch norms, which would see a part each.
+    """
     if processes.count() == 1:
         return objective
-    # Buffers are constants, the same everywhere.
+    if any(isinstance(each, nn.BatchNorm2d) for each in objective.modules()):
+        raise SemtokError(
+            "torchrun: this variant's encoder has batch norms, each of which has to see the whole "
+            "batch; train it in one process"
+        )
+    # All other buffers are constants, the same everywhere.
     return DistributedDataParallel(objective, broadcast_buffers=False)
 
 

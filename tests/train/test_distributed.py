@@ -143,3 +143,12 @@ def curve(folder) -> dict[tuple[int, str], float]:
         for row in rows
         if row["name"] != "images_per_second"
     }
+
+
+def test_batch_norms_are_refused_where_processes_would_see_a_part_each(monkeypatch) -> None:
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
+    assert distributed.replicated(model) is model
+    for name, value in {"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": "2", "RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SemtokError, match=r"has batch norms.*train it in one process"):
+        distributed.replicated(model)
