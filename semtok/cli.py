@@ -282,7 +282,7 @@ def clusters(
     context: typer.Context,
     variant: Annotated[str, typer.Argument(help="A trained one with clusters.")],
     png: Annotated[Path, typer.Argument(metavar="FILE", help="The picture.")],
-    split: Annotated[str, typer.Option(help="Whose first images they are.")] = "val",
+    split: Annotated[str, typer.Option(help="Whose images they are.")] = "val",
     seed: Annotated[int, typer.Option(help="Which training.")] = 0,
 ) -> None:
     """Draw the clusters that attention stays within, block by block, over four images."""

@@ -249,7 +249,7 @@ def rollback(root: Path) -> dict[str, Any]:
 
 
 def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None:
-    """Draw the clusters of the first images of a split, those of each block's first head.
+    """Draw the clusters of some images of a split, those of each block's first head.
 
     Args:
         root: the project's folder.
@@ -280,7 +280,8 @@ def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None
     trained = checkpoint.load(_training(params, workspace, variant, seed))
     tokenizer = params.variants[variant].tokenizer
     shards = trained.open_shards(workspace.input("token_shards", f"{tokenizer}-{split}"))
-    rows = shards.rows(np.arange(min(_DRAWN, len(shards))))
+    # Spread out, as siblings lie side by side.
+    rows = shards.rows(np.linspace(0, len(shards) - 1, min(_DRAWN, len(shards))).astype(np.int64))
     assert isinstance(rows, PixelRows | RelatedPixelRows), "clusters are of patches"
     assert isinstance(trained.model.vision, VisualTokenEncoder), "others have no such clusters"
     maps = cluster_maps(trained.model.vision, trained.collate(rows))[:, :, 0]
