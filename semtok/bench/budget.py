@@ -1,9 +1,9 @@
 """How a model does when the middle of its encoder sends on some of its tokens, through noise.
 
-Asked is what `retrieval` asks, text to image alone, by any true answer where the data set knows
-what is true. The parts of the task are the selections: who chooses, how many tokens may be sent,
-and with how much noise they arrive (arXiv 2405.02330). The recall of the whole task, their mean,
-tells little.
+Asked is what `classification` asks where the data set lists classes, else what `retrieval` asks,
+text to image alone, by any true answer where the data set knows what is true. The parts of the task
+are the selections: who chooses, how many tokens may be sent, and with how much noise they arrive
+(arXiv 2405.02330). The recall of the whole task, their mean, tells little.
 """
 
 import numpy as np
@@ -11,12 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from semtok.bench import retrieval
+from semtok.bench import classification, official, retrieval
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.embedding import Model
 from semtok.bench.selection import Policy, Selection
 from semtok.events import Emit, ignore
+
+_TO_IMAGE = "text_to_image"
 
 #: A tenth of the tokens may tell nothing.
 CLEARS_CHANCE = False
@@ -38,7 +40,7 @@ SELECTIONS = (
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     """A case a caption and selection."""
     task = _task(data)
-    ids = retrieval.case_ids(data)[task]
+    ids = (classification if task == classification.TASK else retrieval).case_ids(data)[task]
     found = {
         part(task, selection): ids * len(SELECTIONS) + number
         for number, selection in enumerate(SELECTIONS)
@@ -47,14 +49,19 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
 
 
 def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
-    """Score a model on one split: as `retrieval.score` does, once a selection."""
+    """Score a model on one split: as `classification` or `retrieval` does, once a selection."""
     task, parts = _task(data), []
-    way = task.removeprefix("text_to_image")
-    texts = model.embed_texts(data.captions["caption"].to_pylist(), emit)
+    texts = None
     for number, selection in enumerate(SELECTIONS):
-        images = model.sending(selection).embed_images(data.images, emit)
-        cases = retrieval.of_way(data, way, images, texts, emit)
-        cases = cases.filter(pc.equal(cases["task"], task))
+        sending = model.sending(selection)
+        if task == classification.TASK:
+            cases = classification.score(sending, data, emit)
+        else:
+            if texts is None:
+                texts = model.embed_texts(data.captions["caption"].to_pylist(), emit)
+            way, images = task.removeprefix(_TO_IMAGE), sending.embed_images(data.images, emit)
+            cases = retrieval.of_way(data, way, images, texts, emit)
+            cases = cases.filter(pc.equal(cases["task"], task))
         ids = pc.add(pc.multiply(cases["case_id"], len(SELECTIONS)), number)
         cases = cases.set_column(cases.column_names.index("case_id"), "case_id", ids)
         names = pa.repeat(part(task, selection), len(cases))
@@ -69,4 +76,6 @@ def part(task: str, selection: Selection) -> str:
 
 
 def _task(data: SplitData) -> str:
-    return "text_to_image" + retrieval.ways(data)[-1]
+    if official.has(data.index, classification.FILE):
+        return classification.TASK
+    return _TO_IMAGE + retrieval.ways(data)[-1]

@@ -1,4 +1,4 @@
-"""What a smaller budget and a noisier channel cost: recall over tokens sent, and over noise."""
+"""What a smaller budget and a noisier channel cost: R@1 over tokens sent, and over noise."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,7 +46,7 @@ def draw(cases: Mapping[str, pa.Table], costs: Mapping[str, Costs], path: Path) 
                 noisy.plot(budget.SNRS, heard, style, **line)
         clean.set_title("without noise")
         clean.set_xlabel("tokens sent, %")
-        clean.set_ylabel("R@1 text to image, %")
+        clean.set_ylabel("R@1, %")
         clean.set_ylim(bottom=0)
         noisy.set_title(f"at a budget of {100 * budget.NOISY_BUDGET:g} %")
         noisy.set_xlabel("SNR of a token, dB")

@@ -1,5 +1,6 @@
 """What a model sends on: the tokens of the best merit, and scores that are those of retrieval."""
 
+import json
 import math
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semtok.bench import budget, costs
+from semtok.bench import budget, classification, costs
 from semtok.bench.cases import CASES, Task, by_task
 from semtok.bench.scoring import score
 from semtok.bench.selection import Selection
@@ -122,7 +123,8 @@ def test_gates_keep_less_of_a_smaller_budget_and_others_cut_what_they_leave(sent
     assert not (cut & ~many).any()
 
 
-def scored(folder: Path, gates: GateSettings | None, benchmarks: list[str]) -> pa.Table:
+def scored(folder: Path, gates: GateSettings | None, classes: bool = False) -> pa.Table:
+    """The cases of a model, and of what it sends, on images with captions or with classes."""
     text = learn(["a caption of a thing"], 300, 12)
     made = checkpoint.Checkpoint(model(gates), text, TOKENS, COLLATE)
     spent = [{"budget": b, "weight": b / 3, "share": b / 2, "flops": 9.0} for b in BUDGETS]
@@ -139,7 +141,15 @@ def scored(folder: Path, gates: GateSettings | None, benchmarks: list[str]) -> p
     shards.write(path, shards.pixels_schema(2 * SIDE), pictures(0, IMAGES), (), TOKENS, "f")
     ids = np.arange(IMAGES)
     captions = ["abcdefghij"[n % 10] + "klmnopqrst"[3 * n // 10 % 10] for n in range(IMAGES)]
+    names = ["a thing", "two things", "many things"]
+    if classes:
+        captions = [names[n % 3] for n in range(IMAGES)]
+        path_of_classes = folder / "benchmarks" / classification.FILE
+        path_of_classes.parent.mkdir(parents=True)
+        path_of_classes.write_text(json.dumps({"classes": names, "ordered": False}))
+    benchmarks = ["classification" if classes else "retrieval", "budget"]
     annotations = Annotations(
+        folder=folder,
         captions=pa.table({"caption_id": ids, "image_id": ids, "caption": captions}),
         truth=TRUTH.columns.empty_table(),
         siblings=SIBLINGS.columns.empty_table(),
@@ -153,7 +163,7 @@ def scored(folder: Path, gates: GateSettings | None, benchmarks: list[str]) -> p
 def test_scores_and_their_curves(tmp_path) -> None:
     cases, spent = {}, {}
     for name, gates in (("vit", None), ("gates", GateSettings(block=1))):
-        cases[name] = scored(tmp_path / name, gates, ["retrieval", "budget"])
+        cases[name] = scored(tmp_path / name, gates)
         spent[name] = costs.read(tmp_path / name / "scores")
         found = by_task(cases[name])
         plain = found[Task("retrieval", "test", "text_to_image")]
@@ -168,3 +178,12 @@ def test_scores_and_their_curves(tmp_path) -> None:
     budget_curves.draw(cases, spent, one)
     budget_curves.draw(cases, spent, other)
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_classes_are_asked_where_there_are_some(tmp_path) -> None:
+    cases = scored(tmp_path, None, classes=True)
+    found = by_task(cases)
+    plain = found[Task("classification", "test", "class")]
+    whole = found[Task("budget", "test", "class/own 1")]
+    np.testing.assert_array_equal(whole.ranks, plain.ranks)
+    assert len([each for each in found if each.benchmark == "budget"]) == 43
