@@ -46,6 +46,9 @@ KeyMask = Literal["foreground"]
 #: a frozen text tower reads.
 PredicateEmbedding = Literal["table", "text"]
 
+#: What a budget limits: the mean weight that gates give tokens, or the share of tokens left.
+GateCount = Literal["weights", "tokens"]
+
 #: What a patch model can be trained to predict besides: which patches share a mask, and the
 #: predicates of relations.
 Auxiliary = Literal["masks", "relations"]
@@ -209,6 +212,7 @@ class GateSettings:
     bias: float = 2.0  # of a token's logit; the larger, the more is kept at first
     temperature: Positive = 1.0  # of that logit
     weight: Annotated[float, Ge(0)] = 0.01  # of the budget loss
+    count: GateCount = "weights"  # what that loss holds to the budget
     budgets: tuple[Budget, Budget] = (0.05, 1.0)  # each image of a step draws its own, between
 
 

@@ -15,6 +15,7 @@ from semtok.models.transformer import blocks
 
 #: Which patches are sent: those that [CLS] pays most attention to, random ones, or evenly spread.
 Choice = Literal["attention", "random", "uniform"]
+CHOICES: tuple[Choice, ...] = ("attention", "random", "uniform")
 
 _HEADS, _MLP_RATIO = 4, 4.0
 

@@ -41,8 +41,18 @@ def test_the_loss_is_what_exceeds_the_budget(seed, images, tokens) -> None:
         alpha = budget[image].item()
         kept = sum(own) / len(own) if own else 0.0
         terms.append(max(kept - alpha, 0) ** 2 * (2 - alpha))
-    found = budget_loss(weights, gated, budget).item()
+    found = budget_loss(weights, gated, budget, "weights").item()
     assert found == pytest.approx(sum(terms) / images, abs=1e-12)
+
+
+def test_a_loss_of_tokens_counts_them_and_lightens_those_that_are_left() -> None:
+    weights = torch.tensor([[0.1, 0.2, 0.0, 0.9]], dtype=torch.float64, requires_grad=True)
+    gated, budget = torch.ones(1, 4, dtype=torch.bool), torch.tensor([0.5], dtype=torch.float64)
+    loss = budget_loss(weights, gated, budget, "tokens")
+    assert loss.item() == pytest.approx((3 / 4 - 0.5) ** 2 * 1.5)
+    loss.backward()
+    # By each weight as of a mean of four: 2 (k - a) (2 - a) / 4.
+    assert weights.grad.tolist() == [pytest.approx([2 * 0.25 * 1.5 / 4] * 4)]
 
 
 def test_a_variant_with_gates_trains_and_tells_what_it_keeps(arguments, tmp_path) -> None:
