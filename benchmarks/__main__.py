@@ -18,6 +18,7 @@ MODULES = (
     "loading",
     "memory",
     "clustering",
+    "budget",
     "reference",
     "training",
 )

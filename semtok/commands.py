@@ -238,7 +238,7 @@ def transmit(root: Path, variant: str, seed: int, steps: int, folder: Path) -> d
             workspace.input("token_shards", f"{tokenizer}-train"),
             workspace.input("token_shards", f"{tokenizer}-test"),
             workspace.input("index"),
-            Recipe(steps, seed=seed),
+            Recipe(steps, params.train.batch_size, seed=seed),
             folder,
             emit,
         )
