@@ -66,6 +66,7 @@ class Drawn:
     fitting: float = 1.0
 
 
+@torch.inference_mode()
 def measure(
     links: Mapping[Choice, Link],
     ranker: Checkpoint,
