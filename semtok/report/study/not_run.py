@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from semtok.report.study.published import Published
-from semtok.report.study.questions import QUESTIONS, SQUARE_QUESTIONS
+from semtok.report.study.systems import questions, square_questions
 
 
 def section(published: Published) -> Iterator[str]:
@@ -24,7 +24,8 @@ def _variants(published: Published) -> Iterator[str]:
     scored = set(published.scores)
     for name in published.missing:
         yield f"The variant `{name}`, by these settings."
-    for question in (*QUESTIONS, *SQUARE_QUESTIONS):
+    params = published.params
+    for question in (*questions(params), *square_questions(params)):
         lacking = [each.name for each in question.contrasts if not set(each.weights) <= scored]
         if lacking:
             yield f"{question.title}: {', '.join(lacking)}."

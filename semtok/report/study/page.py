@@ -10,21 +10,27 @@ from typing import TypeAlias
 from semtok.bench import protocol
 from semtok.bench.cases import Task
 from semtok.bench.contrasts import between
+from semtok.params import CLASSES
 from semtok.report import markdown
 from semtok.report.headlines import headlines
-from semtok.report.study import breaks, macro_averages, not_run, paper, pictures, tables
+from semtok.report.study import breaks, kappas, macro_averages, not_run, paper, pictures, tables
 from semtok.report.study.published import Published
 from semtok.report.study.questions import (
     LADDER,
-    QUESTIONS,
     REGIONS,
-    SQUARE_QUESTIONS,
     Question,
 )
+from semtok.report.study.systems import questions, square_questions
 from semtok.report.study.tables import Found
 
 #: The name of each picture that there is, and its address as the page gives it.
 Drawn: TypeAlias = Mapping[str, str]
+
+#: What R@1 is, of captions and of classes.
+_COUNTS = (
+    "Retrieval counts every image that a caption is true of, where the data set knows them.",
+    "R@1 is the accuracy: of all classes the image's own comes first, and a tie is a miss.",
+)
 
 #: Of fewer images to learn from, a page warns.
 _FEW_IMAGES = 1000
@@ -107,11 +113,12 @@ def _head(published: Published, tasks: list[Task]) -> Iterator[str]:
         f"In brackets: {100 * bench.confidence:g} % intervals of {bench.bootstrap:,} paired "
         "resamples of images (siblings together) and seeds. Differences are in points. **Bold**: "
         "told apart from 0 by Holm's correction for the rows of a table, column by column. "
-        "Retrieval counts every image that a caption is true of, where the data set knows them."
+        f"{_COUNTS[params.text.tower == CLASSES]}"
     )
     yield (
         "*oracle*: annotated masks or relations, which nobody has of a new picture, are an input "
-        "of a variant of that row. No headline rests on it; the first question below does without."
+        "of a variant of that row. No headline rests on it."
+        + ("" if params.text.tower == CLASSES else " The first question below does without.")
     )
 
 
@@ -151,12 +158,13 @@ def _hours(published: Published) -> str:
 
 
 def _answers(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
-    if short := tables.in_short(published, QUESTIONS, found):
+    asked = questions(published.params)
+    if short := tables.in_short(published, asked, found):
         yield "## In short"
         yield "The first comparison of each question below."
         yield short
     yield "## What earned the gain"
-    for question in QUESTIONS:
+    for question in asked:
         if question.title == "Equal token count":
             question = _with_tokens(published, question)
         yield from _section(published, question, found)
@@ -164,7 +172,11 @@ def _answers(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
             yield from breaks.permuted_at_test(published, found)
         if question.title == "Equal token count" and "tokens" in drawn:
             yield f"![R@1 by tokens per image]({drawn['tokens']})"
-    squares = [part for each in SQUARE_QUESTIONS for part in _section(published, each, found, 4)]
+    squares = [
+        part
+        for each in square_questions(published.params)
+        for part in _section(published, each, found, 4)
+    ]
     if squares:
         yield "### {patches, regions} x {relations off, on}"
         yield (
@@ -230,6 +242,7 @@ def _everything(published: Published, found: Found, drawn: Drawn) -> Iterator[st
     if "variants" in drawn:
         yield f"![R@1 of all variants]({drawn['variants']})"
     yield tables.of_values(published, found)
+    yield from kappas.section(published, found)
     yield from _at_the_edge(published)
     if "curves" in drawn:
         yield f"![Validation recall of all variants]({drawn['curves']})"

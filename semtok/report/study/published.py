@@ -85,17 +85,18 @@ class Published:
         """What the study has to be called: empty where claims may rest on it."""
         return protocol.label(min(self.seeds.values()))
 
-    def resampled(self, task: Task, test: int = 0) -> dict[str, Resampled]:
-        """`METRIC` of each variant on a task, resampled together.
+    def resampled(self, task: Task, test: int = 0, metric: str = METRIC) -> dict[str, Resampled]:
+        """A metric of each variant on a task, resampled together.
 
         Args:
             task: one of `tasks`.
             test: as of `intervals.resample`.
+            metric: which one.
         """
         drawn = resample(
             [tasks[task] for tasks in self.scores.values()], self.params.bench.bootstrap, test=test
         )
-        return {name: each[METRIC] for name, each in zip(self.scores, drawn, strict=True)}
+        return {name: each[metric] for name, each in zip(self.scores, drawn, strict=True)}
 
     def resampled_again(self, task: Task, plain: Task) -> dict[str, Resampled]:
         """The same trainings put to another test: `resampled`, paired with that of a plain task.

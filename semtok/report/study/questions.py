@@ -21,7 +21,7 @@ class Question:
     contrasts: Sequence[Contrast]
 
 
-def _pairs(*pairs: str) -> list[Contrast]:
+def pairs(*pairs: str) -> list[Contrast]:
     """Each `ours theirs`."""
     return [difference(*pair.split()) for pair in pairs]
 
@@ -40,7 +40,7 @@ QUESTIONS = (
         "What do regions and relations earn that models find? The models learned from the labels "
         "of train, which `vit` never saw; `vit_auxiliary` learned from the same ones as a task, at "
         "weight 1, which was not tuned. Superpixels are computed and need no labels.",
-        _pairs(
+        pairs(
             "regions_relations_predicted vit",
             "regions_predicted vit",
             "regions_superpixels vit",
@@ -56,7 +56,7 @@ QUESTIONS = (
     Question(
         "Regions",
         "What do mask regions earn in place of patches, told the same of relations?",
-        _pairs(
+        pairs(
             "regions vit",
             "regions_intangible vit_intangible",
             "regions_bias vit_bias",
@@ -66,12 +66,12 @@ QUESTIONS = (
     Question(
         "Relations as tokens",
         "What do intangible tokens earn?",
-        _pairs("regions_intangible regions", "vit_intangible vit"),
+        pairs("regions_intangible regions", "vit_intangible vit"),
     ),
     Question(
         "Relations as bias",
         "What does additive attention between what is related earn, alone and on top of tokens?",
-        _pairs(
+        pairs(
             "regions_bias regions",
             "vit_bias vit",
             "regions_relations regions_intangible",
@@ -81,7 +81,7 @@ QUESTIONS = (
     Question(
         "Permuted in training",
         "Do true relations help, or would as many wrong ones? Above 0: it is the truth that helps.",
-        _pairs(
+        pairs(
             "regions_relations regions_permuted",
             "vit_relations vit_permuted",
             "semantic semantic_permuted",
@@ -92,7 +92,7 @@ QUESTIONS = (
         "Do regions win because of where masks lie, whoever is told? As a channel, patches see the "
         "mask map; as auxiliary losses, of weight 1 (not tuned), they learn to predict masks and "
         "relations.",
-        _pairs(
+        pairs(
             "regions vit_mask_map",
             "vit_mask_map vit",
             "regions_relations vit_auxiliary",
@@ -104,7 +104,7 @@ QUESTIONS = (
     Question(
         "Without pixels",
         "How far do the graph alone, the masks' shapes alone and the mask map alone go?",
-        _pairs(
+        pairs(
             "graph_only vit",
             "graph_only regions_relations",
             "shapes_only vit",
@@ -118,19 +118,19 @@ QUESTIONS = (
         "Regions against as many patches, as nearly as a square can be tiled. The largest masks "
         "are kept; an image with fewer masks has fewer tokens, so the means that were counted "
         "stand beside each row.",
-        _pairs("regions vit_9", "regions_8 vit_9", "regions_4 vit_4", "regions_predicted vit_9"),
+        pairs("regions vit_9", "regions_8 vit_9", "regions_4 vit_4", "regions_predicted vit_9"),
     ),
     Question(
         "Spatial neighbours",
         "What does a bias to each mask's nearest neighbours earn?",
-        _pairs("regions_neighbours regions", "semantic regions_relations"),
+        pairs("regions_neighbours regions", "semantic regions_relations"),
     ),
     Question(
         "An outside check",
         "`CLIPVisionModel` of transformers, in the shape and the loop of `vit`. Where the two are "
         "told apart, doubt the encoder or the loop before any other row. Where they are not, they "
         "are not the same for that: the interval says how far apart they may be.",
-        _pairs("vit vit_reference"),
+        pairs("vit vit_reference"),
     ),
 )
 

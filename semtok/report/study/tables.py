@@ -122,7 +122,7 @@ def of_condition_values(published: Published, under: Found) -> str:
     confidence = published.params.bench.confidence
     rows = [
         [variant_name(published, variant)]
-        + [_value(values[variant].interval(confidence)) for values in under.values()]
+        + [value(values[variant].interval(confidence)) for values in under.values()]
         for variant in published.scores
     ]
     return markdown.table(["R@1, %", *map(name, under)], rows)
@@ -173,7 +173,7 @@ def of_values(published: Published, found: Found) -> str:
     rows = []
     for variant in sorted(first, key=lambda each: -first[each].estimate):
         cost = published.costs[variant]
-        values = [_value(found[task][variant].interval(confidence)) for task in found]
+        values = [value(found[task][variant].interval(confidence)) for task in found]
         numbers = [f"{cost.tokens_per_image:.1f}", f"{cost.flops_per_image / 1e6:,.1f}"]
         numbers += [f"{cost.extraction.flops_per_image / 1e6:,.1f}" if cost.extraction else ""]
         numbers += [f"{cost.training_seconds:,.0f}", f"{cost.learning_rate:g}"]
@@ -209,7 +209,8 @@ def plain(interval: Interval) -> str:
     return _ends(interval, "{:+.1f}")
 
 
-def _value(interval: Interval) -> str:
+def value(interval: Interval) -> str:
+    """A value with its interval."""
     return _ends(interval, "{:.1f}")
 
 
