@@ -179,10 +179,10 @@ def artifacts(
     as_json: Json = False,
 ) -> None:
     """Find patch tokens of outlying norm, where they are, and what they tell."""
-    from semtok import commands
+    from semtok import inside
     from semtok.report.artifacts import lines
 
-    found = commands.artifacts(context.obj, model, split, seed, png)
+    found = inside.artifacts(context.obj, model, split, seed, png)
     if as_json:
         _print_json(found.as_dict())
     else:
@@ -212,9 +212,9 @@ def lost(
     as_json: Json = False,
 ) -> None:
     """Find one object in each image by LOST, and say how many boxes are right (CorLoc)."""
-    from semtok import commands
+    from semtok import inside
 
-    found = commands.discover(context.obj, model, voc, features.value, bias, seed)
+    found = inside.discover(context.obj, model, voc, features.value, bias, seed)
     if as_json:
         _print_json(asdict(found))
     else:
@@ -233,9 +233,9 @@ def attention(
     as_json: Json = False,
 ) -> None:
     """Say how much attention falls on patches that no mask covers, and draw heat maps."""
-    from semtok import commands
+    from semtok import inside
 
-    found = commands.attention(context.obj, variants, split, seed, png)
+    found = inside.attention(context.obj, variants, split, seed, png)
     if as_json:
         _print_json(found)
         return

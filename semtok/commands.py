@@ -12,15 +12,10 @@ from semtok.params import Params
 from semtok.workspace import Workspace
 
 if TYPE_CHECKING:
-    from semtok.bench.artifacts import Artifacts
-    from semtok.bench.discovery import Discovered, Features
     from semtok.comparing import Compared
 
 #: Exit status of `semtok promote` where a rule held the candidate back: no error, and no success.
 HELD_BACK = 3
-
-#: Images of an artifact report: enough for 16,384 tokens of 64 patches each.
-_EXAMINED = 256
 
 #: Images of a picture of clusters.
 _DRAWN = 4
@@ -40,7 +35,7 @@ def compare(
     """
     from semtok import comparing
 
-    params, workspace = _open(root)
+    params, workspace = open_project(root)
     return comparing.compare(workspace, params, names, page, publish)
 
 
@@ -92,122 +87,15 @@ def predict(
     """
     from semtok import predict as prediction
 
-    params, workspace = _open(root)
-    _check_variant(params, variant)
-    folder = _training(params, workspace, variant, seed)
+    params, workspace = open_project(root)
+    check_variant(params, variant)
+    folder = training_of(params, workspace, variant, seed)
     masks, relations = prediction.read_found(found) if found else (None, None)
     if texts:
         result = prediction.predict(folder, images, texts, masks, relations)
         return {name: values.tolist() for name, values in vars(result).items()}
     named = prediction.classify(folder, images, masks, relations)
     return {"classes": list(named.classes), "probabilities": named.probabilities.tolist()}
-
-
-def artifacts(
-    root: Path, model: str, split: str, seed: int, picture: Path | None = None
-) -> "Artifacts":
-    """Report on the patch tokens of a model, on the first 256 images of a split.
-
-    Args:
-        root: the project's folder.
-        model: a trained variant; or a vision transformer of transformers, by its folder (absolute
-            or in the project) or its id on the hub.
-        split: train, val, test or novel.
-        seed: which training of a variant.
-        picture: the `.png` file to draw besides; None: none.
-
-    Raises:
-        SemtokError: there is no such model, training or split, or an image cannot be read.
-    """
-    from semtok.bench import artifacts as bench
-    from semtok.bench import patch_models
-
-    params, workspace = _open(root)
-    _check_split(params, split)
-    if model in params.variants:
-        shards = workspace.input("token_shards", f"{params.variants[model].tokenizer}-{split}")
-        folder = _training(params, workspace, model, seed)
-        batches = patch_models.of_variant(folder, shards, _EXAMINED)
-    else:
-        from semtok.bench.image_files import ImageFiles
-        from semtok.data import files
-
-        indexed = workspace.input("index")
-        shown = ImageFiles(files.root(workspace, params.data), indexed, split)
-        batches = patch_models.HubModel(_named(root, model)).read(shown, _EXAMINED)
-    found = bench.examine(batches)
-    if picture:
-        from semtok.report import artifacts as report
-
-        report.draw(found, model, picture)
-    return found
-
-
-def discover(
-    root: Path, model: str, voc: Path, features: "Features", bias: str, seed: int
-) -> "Discovered":
-    """Find an object in each image of a VOC folder by LOST, and score the boxes.
-
-    Args:
-        root, model, seed: as of `artifacts`; a variant of the tokenizer grid.
-        voc: the folder, with Annotations and JPEGImages.
-        features: of the last block: keys, queries or values.
-        bias: none, centre or a percentile (`semtok.bench.lost.gram_bias`).
-
-    Raises:
-        SemtokError: there is no such model or rule, or a file cannot be read.
-    """
-    from semtok.bench import discovery, patch_models
-    from semtok.data.voc import read
-
-    params, workspace = _open(root)
-    images = read(voc)
-    if model in params.variants:
-        reader = discovery.reader_of_variant(_training(params, workspace, model, seed))
-    else:
-        reader = discovery.reader_of_hub(patch_models.HubModel(_named(root, model)))
-    return discovery.discover(reader, images, features, bias)
-
-
-def attention(
-    root: Path, variants: Sequence[str], split: str, seed: int, picture: Path | None = None
-) -> dict[str, dict[str, float]]:
-    """How much of their attention variants spend on patches that no mask covers.
-
-    Args:
-        root: the project's folder.
-        variants: trained ones, whose tokens are those of one tokenizer where they are drawn.
-        split, seed: as of `artifacts`.
-        picture: the `.png` file of the first images' heat maps; None: none.
-
-    Returns:
-        For each variant the means of `semtok.bench.background.BACKGROUND`.
-
-    Raises:
-        SemtokError: as `artifacts`, or a variant's tokens tell no foreground.
-    """
-    from semtok.bench import background
-
-    params, workspace = _open(root)
-    _check_split(params, split)
-    found, looks = {}, {}
-    for name in variants:
-        _check_variant(params, name)
-        folder = _training(params, workspace, name, seed)
-        shards = workspace.input("token_shards", f"{params.variants[name].tokenizer}-{split}")
-        table = background.measure({seed: folder}, {split: shards})
-        if table is None:
-            raise SemtokError(
-                f"{name}: tells no foreground; name variants of a tokenizer of the scheme "
-                "grid_relations, with encoder: tokens and without gates"
-            )
-        found[name] = background.means(table)
-        looks[name] = background.heat_maps(folder, shards, images=4)
-    if picture:
-        from semtok.report import heat_maps
-
-        heat_maps.draw(looks, picture)
-    return found
 
 
 def transmit(root: Path, variant: str, seed: int, steps: int, folder: Path) -> dict[str, Any]:
@@ -229,12 +117,12 @@ def transmit(root: Path, variant: str, seed: int, steps: int, folder: Path) -> d
     from semtok import transmit as sending
     from semtok.train.transmission import Recipe
 
-    params, workspace = _open(root)
-    _check_variant(params, variant)
+    params, workspace = open_project(root)
+    check_variant(params, variant)
     tokenizer = params.variants[variant].tokenizer
     with progress.bars("transmit") as emit:
         table = sending.transmit(
-            _training(params, workspace, variant, seed),
+            training_of(params, workspace, variant, seed),
             workspace.input("token_shards", f"{tokenizer}-train"),
             workspace.input("token_shards", f"{tokenizer}-test"),
             workspace.input("index"),
@@ -253,7 +141,7 @@ def sync(root: Path) -> dict[str, Any]:
     """
     from semtok.tracking import sync as tracking
 
-    _, workspace = _open(root)
+    _, workspace = open_project(root)
     with progress.bars("sync") as emit:
         return tracking.sync(workspace, emit).as_dict()
 
@@ -266,8 +154,8 @@ def promote(root: Path, variant: str) -> dict[str, Any]:
     """
     from semtok.tracking import promotion
 
-    params, workspace = _open(root)
-    _check_variant(params, variant)
+    params, workspace = open_project(root)
+    check_variant(params, variant)
     return promotion.promote(workspace.data, variant, params.bench, params.promotion).as_dict()
 
 
@@ -279,7 +167,7 @@ def rollback(root: Path) -> dict[str, Any]:
     """
     from semtok.tracking import rollback as tracking
 
-    params, workspace = _open(root)
+    params, workspace = open_project(root)
     return tracking.rollback(workspace.data, params.promotion).as_dict()
 
 
@@ -304,15 +192,15 @@ def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None
     from semtok.tokens.rows import PixelRows, RelatedPixelRows
     from semtok.train import checkpoint
 
-    params, workspace = _open(root)
-    _check_variant(params, variant)
+    params, workspace = open_project(root)
+    check_variant(params, variant)
     if params.variants[variant].clusters is None:
         with_some = [name for name, each in params.variants.items() if each.clusters]
         raise SemtokError(
             f"{variant}: has no clusters; those that have: {', '.join(with_some) or 'none'}"
         )
-    _check_split(params, split)
-    trained = checkpoint.load(_training(params, workspace, variant, seed))
+    check_split(params, split)
+    trained = checkpoint.load(training_of(params, workspace, variant, seed))
     tokenizer = params.variants[variant].tokenizer
     shards = trained.open_shards(workspace.input("token_shards", f"{tokenizer}-{split}"))
     # Spread out, as siblings lie side by side.
@@ -331,7 +219,7 @@ def card(root: Path, version: str) -> dict[str, Any]:
     """
     from semtok.tracking import card as tracking
 
-    _, workspace = _open(root)
+    _, workspace = open_project(root)
     return asdict(tracking.write(workspace.data, version))
 
 
@@ -344,35 +232,38 @@ def lineage(root: Path, version: str) -> dict[str, Any]:
     from semtok.tracking import lineage as tracking
     from semtok.tracking import registry
 
-    params, workspace = _open(root)
+    params, workspace = open_project(root)
     if version.isdecimal() or version == registry.CHAMPION:
         return registry.lineage(workspace.data, version)
     pipeline.parse_key(version, params)
     return tracking.trace(workspace, version).as_dict()
 
 
-def _open(root: Path) -> tuple[Params, Workspace]:
+def open_project(root: Path) -> tuple[Params, Workspace]:
+    """The settings of a project, and where its artifacts are."""
     params = settings.load(root / "params.yaml")
     return params, Workspace(root, params.data.name)
 
 
-def _training(params: Params, workspace: Workspace, variant: str, seed: int) -> Path:
+def training_of(params: Params, workspace: Workspace, variant: str, seed: int) -> Path:
+    """The folder of one training of a variant.
+
+    Raises:
+        SemtokError: there is none.
+    """
     folder = workspace.input("checkpoint", variant) / f"seed-{seed}"
     if not folder.exists():
         raise SemtokError(f"{folder}: no such training; train.seeds has {params.train.seeds}")
     return folder
 
 
-def _named(root: Path, model: str) -> str:
-    """A folder in the project, or what is named as it stands."""
-    return str(root / model) if (root / model).exists() else model
-
-
-def _check_split(params: Params, name: str) -> None:
+def check_split(params: Params, name: str) -> None:
+    """Refuse what is no split, by a SemtokError."""
     if name not in params.data.splits:
         raise SemtokError(f"{name}: no such split; there are {', '.join(params.data.splits)}")
 
 
-def _check_variant(params: Params, name: str) -> None:
+def check_variant(params: Params, name: str) -> None:
+    """Refuse what is no variant, by a SemtokError."""
     if name not in params.variants:
         raise SemtokError(f"{name}: no such variant; there are {', '.join(params.variants)}")

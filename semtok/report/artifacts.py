@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from semtok.bench.artifacts import Artifacts
 from semtok.report.style import BASELINE, FAINT, PALETTE, picture
@@ -29,12 +30,17 @@ def draw(found: Artifacts, name: str, path: Path) -> None:
             norms.axvline(found.cutoff, color=_OUTLIER, linestyle="--")
         norms.set_xscale("log")
         norms.set_yscale("symlog", linthresh=1)
+        # The scales' own labels are formulas, which pictures of ours do not parse.
+        plain = FuncFormatter(lambda value, _: f"{value:g}")
+        norms.xaxis.set_major_formatter(plain)
+        norms.xaxis.set_minor_formatter(plain if edges[-1] < 10 * edges[0] else NullFormatter())
+        norms.yaxis.set_major_formatter(plain)
         norms.set_xlabel("norm of an output token")
         norms.set_ylabel("tokens")
         norms.set_title("Norms")
         shares = 100 * np.array(found.where)
         image = where.imshow(shares, cmap="magma", vmin=0, vmax=max(shares.max(), 1.0))
-        where.set_title("Outliers at each place, % of images")
+        where.set_title("Outliers there, % of images")
         where.set_xticks([])
         where.set_yticks([])
         where.grid(False)

@@ -1,0 +1,127 @@
+"""What the commands do that look inside models: `semtok artifacts`, `attention` and `lost`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from semtok.commands import check_split, check_variant, open_project, training_of
+from semtok.errors import SemtokError
+
+if TYPE_CHECKING:
+    from semtok.bench.artifacts import Artifacts
+    from semtok.bench.discovery import Discovered, Features
+
+#: Images of an artifact report: enough for 16,384 tokens of 64 patches each.
+_EXAMINED = 256
+
+
+def artifacts(
+    root: Path, model: str, split: str, seed: int, picture: Path | None = None
+) -> "Artifacts":
+    """Report on the patch tokens of a model, on the first 256 images of a split.
+
+    Args:
+        root: the project's folder.
+        model: a trained variant; or a vision transformer of transformers, by its folder (absolute
+            or in the project) or its id on the hub.
+        split: train, val, test or novel.
+        seed: which training of a variant.
+        picture: the `.png` file to draw besides; None: none.
+
+    Raises:
+        SemtokError: there is no such model, training or split, or an image cannot be read.
+    """
+    from semtok.bench import artifacts as bench
+    from semtok.bench import patch_models
+
+    params, workspace = open_project(root)
+    check_split(params, split)
+    if model in params.variants:
+        shards = workspace.input("token_shards", f"{params.variants[model].tokenizer}-{split}")
+        folder = training_of(params, workspace, model, seed)
+        batches = patch_models.of_variant(folder, shards, _EXAMINED)
+    else:
+        from semtok.bench.image_files import ImageFiles
+        from semtok.data import files
+
+        indexed = workspace.input("index")
+        shown = ImageFiles(files.root(workspace, params.data), indexed, split)
+        batches = patch_models.HubModel(_named(root, model)).read(shown, _EXAMINED)
+    found = bench.examine(batches)
+    if picture:
+        from semtok.report import artifacts as report
+
+        report.draw(found, model, picture)
+    return found
+
+
+def attention(
+    root: Path, variants: Sequence[str], split: str, seed: int, picture: Path | None = None
+) -> dict[str, dict[str, float]]:
+    """How much of their attention variants spend on patches that no mask covers.
+
+    Args:
+        root: the project's folder.
+        variants: trained ones, whose tokens are those of one tokenizer where they are drawn.
+        split, seed: as of `artifacts`.
+        picture: the `.png` file of the first images' heat maps; None: none.
+
+    Returns:
+        For each variant the means of `semtok.bench.background.BACKGROUND`.
+
+    Raises:
+        SemtokError: as `artifacts`, or a variant's tokens tell no foreground.
+    """
+    from semtok.bench import background
+
+    params, workspace = open_project(root)
+    check_split(params, split)
+    found, looks = {}, {}
+    for name in variants:
+        check_variant(params, name)
+        folder = training_of(params, workspace, name, seed)
+        shards = workspace.input("token_shards", f"{params.variants[name].tokenizer}-{split}")
+        table = background.measure({seed: folder}, {split: shards})
+        if table is None:
+            raise SemtokError(
+                f"{name}: tells no foreground; name variants of a tokenizer of the scheme "
+                "grid_relations, with encoder: tokens and without gates"
+            )
+        found[name] = background.means(table)
+        looks[name] = background.heat_maps(folder, shards, images=4)
+    if picture:
+        from semtok.report import heat_maps
+
+        heat_maps.draw(looks, picture)
+    return found
+
+
+def discover(
+    root: Path, model: str, voc: Path, features: "Features", bias: str, seed: int
+) -> "Discovered":
+    """Find an object in each image of a VOC folder by LOST, and score the boxes.
+
+    Args:
+        root, model, seed: as of `artifacts`; a variant of the tokenizer grid.
+        voc: the folder, with Annotations and JPEGImages.
+        features: of the last block: keys, queries or values.
+        bias: none, centre or a percentile (`semtok.bench.lost.gram_bias`).
+
+    Raises:
+        SemtokError: there is no such model or rule, or a file cannot be read.
+    """
+    from semtok.bench import discovery, patch_models
+    from semtok.data.voc import read
+
+    params, workspace = open_project(root)
+    images = read(voc)
+    if model in params.variants:
+        reader = discovery.reader_of_variant(training_of(params, workspace, model, seed))
+    else:
+        reader = discovery.reader_of_hub(patch_models.HubModel(_named(root, model)))
+    return discovery.discover(reader, images, features, bias)
+
+
+def _named(root: Path, model: str) -> str:
+    """A folder in the project, or what is named as it stands."""
+    return str(root / model) if (root / model).exists() else model
