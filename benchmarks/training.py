@@ -32,6 +32,7 @@ from semtok.tables import read_table
 from semtok.tokens.collate import Collate
 from semtok.tokens.loader import batches
 from semtok.tokens.shards import TokenShards
+from semtok.tokens.sizes import by_size
 from semtok.train.train import train
 from semtok.workspace import Workspace
 
@@ -173,6 +174,7 @@ def _padding(workspace: Workspace, params: Params) -> float:
     size = params.train.batch_size
     computed = used = 0
     for _, rows in islice(batches(shards, size, seed=0), len(shards) // size):
-        valid = Collate(intangible=True)(rows).valid
-        computed, used = computed + valid.numel(), used + int(valid.sum())
+        for part in by_size(Collate(intangible=True)(rows)):
+            valid = part.tokens.valid
+            computed, used = computed + valid.numel(), used + int(valid.sum())
     return 100 * (1 - used / computed)

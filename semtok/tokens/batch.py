@@ -53,3 +53,11 @@ class TokenBatch:
         """The same batch on another device."""
         told = {name: each for name, each in vars(self).items() if each is not None}
         return replace(self, **{name: each.to(device) for name, each in told.items()})
+
+    def part(self, rows: Tensor) -> "TokenBatch":
+        """Some images alone, [images] int64, with no more padding than these need."""
+        told = {name: each[rows] for name, each in vars(self).items() if each is not None}
+        tokens = int(told["valid"].sum(1).max())
+        edges = int((told["edges"] >= 0).any(-1).sum(1).max()) if told["edges"].numel() else 0
+        lengths = {name: edges if name == "edges" else tokens for name in told}
+        return replace(self, **{name: each[:, : lengths[name]] for name, each in told.items()})

@@ -10,7 +10,8 @@ from semtok.models.adaptive import AdaptiveEncoder, run
 from semtok.models.class_table import ClassTable
 from semtok.models.image_text import ImageTextModel
 from semtok.params import GateSettings
-from semtok.tokens.batch import INTANGIBLE
+from semtok.tokens.batch import INTANGIBLE, TokenBatch
+from semtok.tokens.sizes import by_size
 from semtok.train import distributed
 from semtok.train.batches import Batch
 from semtok.train.budget import budget_loss
@@ -47,13 +48,12 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> list[Tensor]:
         """The losses of a batch, 0-d each, in the order of `names`."""
         model, device = self.model, self.model.log_scale.device
-        tokens = batch.tokens.to(device)
         with mixed_precision(device):
             if batch.budget is None:
-                x, padding = model.vision.contextualise(tokens)
-                images = model.vision.summarise(x, padding)
+                x, images = _encoded(model, batch.tokens)
             else:
                 assert isinstance(model.vision, AdaptiveEncoder)
+                tokens = batch.tokens.to(device)
                 passage = run(model.vision, tokens, batch.budget.to(device))
                 images = passage.embedding
             ids = batch.ids.to(device)
@@ -61,6 +61,7 @@ class Objective(nn.Module):
         contrastive = distributed.contrastive
         losses = [image_text_loss(model, images.float(), texts.float(), ids, contrastive)]
         if batch.targets is not None:
+            # Patches, of which all images have as many: the first part is the whole batch.
             targets, patches = batch.targets.to(device), x[:, model.vision.leading :]
             with mixed_precision(device):
                 losses += [
@@ -96,6 +97,18 @@ def image_text_loss(
     if isinstance(model.text, ClassTable):
         return over_classes(images, model.text.vectors.float(), ids[:, 0], model.logit_scale)
     return contrastive(images, texts, model.logit_scale)
+
+
+def _encoded(model: ImageTextModel, tokens: TokenBatch) -> tuple[Tensor, Tensor]:
+    """What the last block reads of the first part of a batch, and the embeddings of all of it."""
+    device = model.log_scale.device
+    parts = by_size(tokens)
+    contexts = [model.vision.contextualise(each.tokens.to(device)) for each in parts]
+    images = torch.cat([model.vision.summarise(*each) for each in contexts])
+    if len(parts) > 1:
+        back = torch.cat([each.rows for each in parts]).argsort()
+        images = images[back.to(device)]
+    return contexts[0][0], images
 
 
 def mask_loss(head: nn.Module, patches: Tensor, targets: Targets) -> Tensor:

@@ -6,10 +6,18 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from semtok.models.auxiliary import auxiliary_heads
+from semtok.models.encoder import VisionConfig
+from semtok.models.image_text import ImageTextModel, ModelConfig
+from semtok.models.text import ScratchText
+from semtok.params import EncoderSettings
+from semtok.tokens.collate import Collate
 from semtok.tokens.rows import RegionRows, RelatedPixelRows
-from semtok.train.objective import mask_loss, relation_loss
+from semtok.train.batches import Batch
+from semtok.train.loss import info_nce
+from semtok.train.objective import Objective, mask_loss, relation_loss
 from semtok.train.targets import targets
 
 WIDTH, PREDICATES = 6, 4
@@ -87,3 +95,25 @@ def test_only_what_is_wanted_is_predicted() -> None:
     assert list(auxiliary_heads(["relations"], WIDTH, PREDICATES)) == ["relations"]
     assert list(auxiliary_heads(["masks"], WIDTH, PREDICATES)) == ["masks"]
     assert not auxiliary_heads([], WIDTH, PREDICATES)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 999), images=IMAGES)
+def test_batches_are_encoded_in_parts_of_similar_size_and_contrasted_as_one(seed, images) -> None:
+    rows = random_rows(seed, *map(list, zip(*images, strict=True))).regions
+    tokens = Collate(intangible=True)(rows)
+    torch.manual_seed(seed)
+    vision = VisionConfig(4, None, True, ("on", "under", "by"), True, True, False)
+    encoder = EncoderSettings(width=8, depth=2, heads=2, mlp_ratio=2.0, embedding=6)
+    text = ScratchText(vocabulary=9, context=4, end=2, width=8, depth=1, heads=2)
+    model = ImageTextModel(ModelConfig(encoder, vision, text)).double()
+    ids = torch.randint(3, 9, (len(images), 4))
+    ids[:, -1] = text.end
+    [found] = Objective(model, nn.ModuleDict())(Batch(tokens, ids))
+    embedded = model.encode_image(tokens), model.encode_text(ids)
+    expected = info_nce(embedded[0].float(), embedded[1].float(), model.logit_scale)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    gradients = torch.autograd.grad(found, [*model.vision.parameters()])
+    plain = torch.autograd.grad(expected, [*model.vision.parameters()])
+    for one, other in zip(gradients, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
