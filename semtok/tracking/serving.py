@@ -65,7 +65,7 @@ def log_model(server: str, run_id: str, checkpoint: Path, name: str) -> str:
             artifacts={"checkpoint": str(checkpoint)},
             code_paths=[str(Path(semtok.__file__).parent)],
             signature=signature(),
-            input_example=example(),
+            input_example=example(checkpoint),
             pip_requirements=[f"{package}=={version(package)}" for package in needs(checkpoint)],
         )
     return str(logged.model_id)
@@ -99,16 +99,23 @@ def signature() -> "ModelSignature":
     return made
 
 
-def example() -> Any:
-    """A request that every variant answers: one grey image, its one mask, two captions."""
+def example(checkpoint: Path) -> Any:
+    """A request that every variant answers: one grey image, its one mask, two captions.
+
+    Args:
+        checkpoint: `seed-S` of a checkpoint artifact; of a classifier captions are its classes.
+    """
     import cv2
     import numpy as np
     import pandas as pd  # type: ignore[import-untyped]
 
+    from semtok.train.text_tokenizer import TextTokenizer
+
+    classes = TextTokenizer.load(checkpoint / "text_tokenizer.json").classes
     _, png = cv2.imencode(".png", np.full((32, 32, 3), 128, np.uint8))
     row = {
         "image": base64.b64encode(png.tobytes()).decode(),
-        "texts": ["a grey square", "a cat on a mat"],
+        "texts": [*classes[:2]] or ["a grey square", "a cat on a mat"],
         "masks": [{"size": [32, 32], "counts": [0, 32 * 32]}],
         "relations": [],
     }
