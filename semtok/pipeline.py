@@ -87,6 +87,7 @@ _READ_TOKENS = (
     "semtok/tokens/permutation.py",
     "semtok/tokens/rows.py",
     "semtok/tokens/shards.py",
+    "semtok/tokens/sizes.py",
 )
 _SCORING = (
     "semtok/bench",
@@ -97,6 +98,13 @@ _SCORING = (
     *_READ_TOKENS,
     _JSON,
     *_TABLES,
+)
+
+_DATA_ROOT = (
+    "semtok/data/class_folders.py",
+    "semtok/data/files.py",
+    "semtok/data/halves.py",
+    "semtok/data/listing.py",
 )
 
 _STAGES = (
@@ -258,7 +266,7 @@ _STAGES = (
             f"models.{partition}",
             "checks.outside_scores",
         ],
-        source=("semtok/data/files.py", *_SCORING),
+        source=(*_DATA_ROOT, *_SCORING),
         modules=lambda params, partition: [
             "semtok.bench.outside_scoring",
             *(f"semtok.bench.{name}" for name in params.bench.benchmarks),

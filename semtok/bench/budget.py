@@ -13,9 +13,8 @@ import pyarrow.compute as pc
 
 from semtok.bench import classification, official, retrieval
 from semtok.bench.benchmark import SplitData
-from semtok.bench.cases import PART
 from semtok.bench.embedding import Model
-from semtok.bench.selection import Policy, Selection
+from semtok.bench.selections import SELECTIONS, part
 from semtok.events import Emit, ignore
 
 _TO_IMAGE = "text_to_image"
@@ -23,18 +22,6 @@ _TO_IMAGE = "text_to_image"
 #: A tenth of the tokens may tell nothing.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = True
-
-BUDGETS = tuple(round(0.1 * tenth, 1) for tenth in range(1, 11))
-POLICIES: tuple[Policy, ...] = ("own", "random", "centre")
-
-#: In dB, at half the budget.
-SNRS = (-10.0, 0.0, 10.0, 20.0)
-NOISY_BUDGET = 0.5
-
-SELECTIONS = (
-    *(Selection(policy, budget) for policy in POLICIES for budget in BUDGETS),
-    *(Selection(policy, NOISY_BUDGET, snr) for policy in POLICIES for snr in SNRS),
-)
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
@@ -67,12 +54,6 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
         names = pa.repeat(part(task, selection), len(cases))
         parts += [cases, cases.set_column(cases.column_names.index("task"), "task", names)]
     return pa.concat_tables(parts)
-
-
-def part(task: str, selection: Selection) -> str:
-    """The name of the part of a task that makes a selection, e.g. `TASK/own 0.5 10 dB`."""
-    noise = "" if selection.snr is None else f" {selection.snr:g} dB"
-    return f"{task}{PART}{selection.policy} {selection.budget:g}{noise}"
 
 
 def _task(data: SplitData) -> str:

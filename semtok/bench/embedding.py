@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from semtok.bench.selection import Selection
+from semtok.bench import sending
+from semtok.bench.selections import Selection
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.tokens.loader import in_order
@@ -113,7 +114,7 @@ class Model:
                 found = (
                     model.encode_image(batch)
                     if self._selection is None
-                    else self._selection.encode(model, batch, number)
+                    else sending.encode(model, batch, self._selection, number)
                 )
                 parts.append(found.float())
         emit(Progress("embedding images", len(images), len(images)))

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.lines import Line2D
 
-from semtok.bench import budget
+from semtok.bench import selections
 from semtok.bench.cases import PART
 from semtok.bench.costs import Costs
-from semtok.bench.selection import Policy, Selection
+from semtok.bench.selections import Policy, Selection, part
 from semtok.report.style import colours, picture
 
 _STYLES: dict[Policy, str] = {"own": "o-", "random": "^:", "centre": "s--"}
@@ -35,20 +35,21 @@ def draw(cases: Mapping[str, pa.Table], costs: Mapping[str, Costs], path: Path) 
         for name, table in cases.items():
             recalls = _recalls(table)
             for policy, style in _STYLES.items():
-                kept = [recalls[Selection(policy, each)] for each in budget.BUDGETS]
+                kept = [recalls[Selection(policy, each)] for each in selections.BUDGETS]
                 spending = costs[name].spending if policy == "own" else None
-                shares = [each.share for each in spending] if spending else budget.BUDGETS
+                shares = [each.share for each in spending] if spending else selections.BUDGETS
                 line = {"color": palette[name], "markersize": 4}
                 clean.plot([100 * share for share in shares], kept, style, **line)
                 heard = [
-                    recalls[Selection(policy, budget.NOISY_BUDGET, snr)] for snr in budget.SNRS
+                    recalls[Selection(policy, selections.NOISY_BUDGET, snr)]
+                    for snr in selections.SNRS
                 ]
-                noisy.plot(budget.SNRS, heard, style, **line)
+                noisy.plot(selections.SNRS, heard, style, **line)
         clean.set_title("without noise")
         clean.set_xlabel("tokens sent, %")
         clean.set_ylabel("R@1, %")
         clean.set_ylim(bottom=0)
-        noisy.set_title(f"at a budget of {100 * budget.NOISY_BUDGET:g} %")
+        noisy.set_title(f"at a budget of {100 * selections.NOISY_BUDGET:g} %")
         noisy.set_xlabel("SNR of a token, dB")
         handles = [Line2D([], [], color=colour, label=name) for name, colour in palette.items()]
         handles += [
@@ -67,4 +68,4 @@ def _recalls(cases: pa.Table) -> dict[Selection, float]:
     means = cases.append_column("right", right).group_by("task").aggregate([("right", "mean")])
     found = dict(zip(means["task"].to_pylist(), means["right_mean"].to_pylist(), strict=True))
     task = next(each for each in found if PART not in each)
-    return {each: 100 * found[budget.part(task, each)] for each in budget.SELECTIONS}
+    return {each: 100 * found[part(task, each)] for each in selections.SELECTIONS}

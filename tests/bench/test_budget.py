@@ -11,10 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semtok.bench import budget, classification, costs
+from semtok.bench import classification, costs, selections, sending
 from semtok.bench.cases import CASES, Task, by_task
 from semtok.bench.scoring import score
-from semtok.bench.selection import Selection
+from semtok.bench.selections import Selection
 from semtok.data.index import SIBLINGS, TRUTH, Annotations
 from semtok.models.adaptive import Passage, run
 from semtok.models.attention_maps import attention_maps
@@ -67,11 +67,11 @@ def sent(monkeypatch):
         found.append(run(*args, **kwargs))
         return found[-1]
 
-    monkeypatch.setattr("semtok.bench.selection.run", spied)
+    monkeypatch.setattr("semtok.bench.sending.run", spied)
 
     def send(selection: Selection, of: ImageTextModel, batch: TokenBatch) -> torch.Tensor:
         with torch.inference_mode():
-            selection.encode(of, batch, 3)
+            sending.encode(of, batch, selection, 3)
         return found[-1].sent
 
     return send
@@ -100,12 +100,12 @@ def test_the_tokens_of_the_best_merit_are_sent(sent, share) -> None:
 
 
 @settings(max_examples=4, deadline=None)
-@given(st.integers(0, 99), st.sampled_from(budget.SELECTIONS))
+@given(st.integers(0, 99), st.sampled_from(selections.SELECTIONS))
 def test_whatever_is_sent_makes_a_vector(seed, selection) -> None:
     gated, batch = model(GateSettings(block=1)), COLLATE(pictures(seed, 2))
     with torch.inference_mode():
         for each in (model(), gated):
-            found = selection.encode(each, batch, seed)
+            found = sending.encode(each, batch, selection, seed)
             torch.testing.assert_close(found.norm(dim=1), torch.ones(2))
 
 
@@ -168,8 +168,8 @@ def test_scores_and_their_curves(tmp_path) -> None:
         found = by_task(cases[name])
         plain = found[Task("retrieval", "test", "text_to_image")]
         parts = [each for each in found if each.benchmark == "budget"]
-        assert len(parts) == 1 + len(budget.SELECTIONS)
-        for policy in budget.POLICIES if name == "vit" else budget.POLICIES[:1]:
+        assert len(parts) == 1 + len(selections.SELECTIONS)
+        for policy in selections.POLICIES if name == "vit" else selections.POLICIES[:1]:
             whole = found[Task("budget", "test", f"text_to_image/{policy} 1")]
             np.testing.assert_array_equal(whole.ranks, plain.ranks)
     assert spent["vit"].spending is None
