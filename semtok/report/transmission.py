@@ -72,4 +72,3 @@ def _draw(panel: Axes, table: pa.Table, name: str) -> None:
         rows = table.filter(pc.equal(table["choice"], choice))
         bits, values = rows["bits"].to_numpy(), rows[name].to_numpy()
         panel.plot(bits, values, "o-", color=colour, markersize=3.5, linewidth=1.4, label=choice)
-    panel.set_xscale("log")
