@@ -30,6 +30,22 @@ SYSTEMS = (
         ),
     ),
     Question(
+        "Registers (S4)",
+        "What do tokens earn that stand for nothing and are thrown away?",
+        pairs("vit_registers vit"),
+    ),
+    Question(
+        "Adaptive selection (S5)",
+        "What does it cost to have learned to drop tokens, where all of them may be kept?",
+        pairs("vit_gates vit"),
+    ),
+    Question(
+        "Masked attention (S6)",
+        "What does it cost or earn to read objects alone, beside a model of the same tokens that "
+        "reads all?",
+        pairs("vit_foreground vit_objects", "vit_objects vit"),
+    ),
+    Question(
         "Semantic equitable clustering (S7)",
         "What does attention within clusters cost or earn, and is it what the clusters are cut by?",
         pairs(
