@@ -3,14 +3,14 @@
 import json
 import os
 import sys
-from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from semtok import cli_inside
 from semtok.errors import SemtokError
+from semtok.printing import Json, print_json
 
 app = typer.Typer(
     name="semtok",
@@ -21,9 +21,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_LIKELIEST = 5  # classes that `predict` prints of an image
+app.add_typer(cli_inside.app)  # at the end of the list of commands
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+_LIKELIEST = 5  # classes that `predict` prints of an image
 
 
 @app.callback()
@@ -50,7 +50,7 @@ def run(
     by_dvc = os.environ.get("DVC_STAGE", "").rpartition(":")[2] == key
     folder = runner.run(key, context.obj, scratch=not by_dvc)
     if as_json:
-        _print_json({"stage": key, "folder": str(folder)})
+        print_json({"stage": key, "folder": str(folder)})
     elif not by_dvc:
         typer.echo(f"{key}: {folder}")
 
@@ -85,7 +85,7 @@ def compare(
     compared = commands.compare(context.obj, variants or [], html, publish)
     board = compared.board
     if as_json:
-        _print_json({**board.as_dict(), "link": compared.link, "published": compared.published})
+        print_json({**board.as_dict(), "link": compared.link, "published": compared.published})
     elif as_markdown:
         from semtok.report.leaderboard import in_markdown
 
@@ -153,7 +153,7 @@ def predict(
 
     result = commands.predict(context.obj, variant, seed, images, text or [], masks)
     if as_json:
-        _print_json(result)
+        print_json(result)
     elif text:
         for image, row in zip(images, result["similarities"], strict=True):
             for caption, similarity in zip(text, row, strict=True):
@@ -166,107 +166,12 @@ def predict(
 
 
 @app.command()
-def artifacts(
-    context: typer.Context,
-    model: Annotated[
-        str, typer.Argument(help="A trained variant, or a model of transformers: folder or hub id.")
-    ],
-    split: Annotated[str, typer.Option(help="Whose images it is shown.")] = "val",
-    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
-    png: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the norms and the map of outliers.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Find patch tokens of outlying norm, where they are, and what they tell."""
-    from semtok import inside
-    from semtok.report.artifacts import lines
-
-    found = inside.artifacts(context.obj, model, split, seed, png)
-    if as_json:
-        _print_json(found.as_dict())
-    else:
-        typer.echo("\n".join(lines(found)))
-
-
-class Part(StrEnum):
-    """Of the last block's attention."""
-
-    KEYS = "keys"
-    QUERIES = "queries"
-    VALUES = "values"
-
-
-@app.command()
-def lost(
-    context: typer.Context,
-    model: Annotated[
-        str, typer.Argument(help="A trained variant, or a model of transformers: folder or hub id.")
-    ],
-    voc: Annotated[Path, typer.Argument(help="Folder with VOC's Annotations and JPEGImages.")],
-    features: Annotated[Part, typer.Option(help="What patches are compared by.")] = Part.KEYS,
-    bias: Annotated[
-        str, typer.Option(help="Of their products: none, centre, or a percentile.")
-    ] = "centre",
-    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Find one object in each image by LOST, and say how many boxes are right (CorLoc)."""
-    from semtok import inside
-
-    found = inside.discover(context.obj, model, voc, features.value, bias, seed)
-    if as_json:
-        _print_json(asdict(found))
-    else:
-        typer.echo(f"CorLoc {100 * found.corloc:.1f} %, {found.images} images, bias {found.bias:g}")
-
-
-@app.command()
-def attention(
-    context: typer.Context,
-    variants: Annotated[list[str], typer.Argument(help="Trained ones, whose patches tell masks.")],
-    split: Annotated[str, typer.Option(help="Whose images they are shown.")] = "val",
-    seed: Annotated[int, typer.Option(help="Which training of each.")] = 0,
-    png: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw heat maps side by side.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Say how much attention falls on patches that no mask covers, and draw heat maps."""
-    from semtok import inside
-
-    found = inside.attention(context.obj, variants, split, seed, png)
-    if as_json:
-        _print_json(found)
-        return
-    for name, shares in found.items():
-        told = ", ".join(f"{each.replace('_', ' ')} {share:.4f}" for each, share in shares.items())
-        typer.echo(f"{name}: {told or 'no image has any background'}")
-
-
-@app.command()
-def transmit(
-    context: typer.Context,
-    variant: Annotated[str, typer.Argument(help="A trained variant of patches.")],
-    out: Annotated[Path, typer.Option(help="Folder for the table and its pictures.")],
-    steps: Annotated[int, typer.Option(min=1, help="Of training each of the links.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Send patches over a noisy channel, ranked by a variant's attention; rate and distortion."""
-    from semtok import commands
-
-    result = commands.transmit(context.obj, variant, seed, steps, out.absolute())
-    _print_json(result) if as_json else typer.echo(result["folder"])
-
-
-@app.command()
 def sync(context: typer.Context, as_json: Json = False) -> None:
     """Create the MLflow runs and registered versions that are missing."""
     from semtok import commands
 
     result = commands.sync(context.obj)
-    _print_json(result) if as_json else _print_fields(result)
+    print_json(result) if as_json else _print_fields(result)
 
 
 @app.command()
@@ -279,7 +184,7 @@ def promote(
     from semtok import commands
 
     result = commands.promote(context.obj, variant)
-    _print_json(result) if as_json else _print_decision(result)
+    print_json(result) if as_json else _print_decision(result)
     if result["held_back_by"]:
         raise typer.Exit(commands.HELD_BACK)
 
@@ -290,22 +195,7 @@ def rollback(context: typer.Context, as_json: Json = False) -> None:
     from semtok import commands
 
     result = commands.rollback(context.obj)
-    _print_json(result) if as_json else _print_decision(result)
-
-
-@app.command()
-def clusters(
-    context: typer.Context,
-    variant: Annotated[str, typer.Argument(help="A trained one with clusters.")],
-    png: Annotated[Path, typer.Argument(metavar="FILE", help="The picture.")],
-    split: Annotated[str, typer.Option(help="Whose images they are.")] = "val",
-    seed: Annotated[int, typer.Option(help="Which training.")] = 0,
-) -> None:
-    """Draw the clusters that attention stays within, block by block, over four images."""
-    from semtok import commands
-
-    commands.clusters(context.obj, variant, split, seed, png)
-    typer.echo(f"written to {png}")
+    print_json(result) if as_json else _print_decision(result)
 
 
 @app.command()
@@ -320,7 +210,7 @@ def card(
     from semtok import commands
 
     result = commands.card(context.obj, version)
-    _print_json(result) if as_json else typer.echo(result["text"], nl=False)
+    print_json(result) if as_json else typer.echo(result["text"], nl=False)
 
 
 @app.command()
@@ -336,7 +226,7 @@ def lineage(
 
     result = commands.lineage(context.obj, version)
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
         from rich import print as rich_print
 
@@ -359,10 +249,6 @@ def main() -> None:
             raise
         typer.echo(f"error: {error.filename or 'input or output'}: {error.strerror}", err=True)
         sys.exit(1)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, sort_keys=True))
 
 
 def _print_decision(value: dict[str, Any]) -> None:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 #: Exit status of `semtok promote` where a rule held the candidate back: no error, and no success.
 HELD_BACK = 3
 
-#: Images of a picture of clusters.
-_DRAWN = 4
-
 
 def compare(
     root: Path, names: Sequence[str], page: Path | None = None, publish: bool = False
@@ -169,46 +166,6 @@ def rollback(root: Path) -> dict[str, Any]:
 
     params, workspace = open_project(root)
     return tracking.rollback(workspace.data, params.promotion).as_dict()
-
-
-def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None:
-    """Draw the clusters of some images of a split, those of each block's first head.
-
-    Args:
-        root: the project's folder.
-        variant: a trained one with clusters.
-        split: whose token shards are there.
-        seed: which training.
-        png: the picture.
-
-    Raises:
-        SemtokError: the variant is unknown, has no clusters, or was not trained with that seed.
-    """
-    import numpy as np
-
-    from semtok.models.cluster_maps import cluster_maps
-    from semtok.models.encoder import VisualTokenEncoder
-    from semtok.report import clusters as report
-    from semtok.tokens.rows import PixelRows, RelatedPixelRows
-    from semtok.train import checkpoint
-
-    params, workspace = open_project(root)
-    check_variant(params, variant)
-    if params.variants[variant].clusters is None:
-        with_some = [name for name, each in params.variants.items() if each.clusters]
-        raise SemtokError(
-            f"{variant}: has no clusters; those that have: {', '.join(with_some) or 'none'}"
-        )
-    check_split(params, split)
-    trained = checkpoint.load(training_of(params, workspace, variant, seed))
-    tokenizer = params.variants[variant].tokenizer
-    shards = trained.open_shards(workspace.input("token_shards", f"{tokenizer}-{split}"))
-    # Spread out, as siblings lie side by side.
-    rows = shards.rows(np.linspace(0, len(shards) - 1, min(_DRAWN, len(shards))).astype(np.int64))
-    assert isinstance(rows, PixelRows | RelatedPixelRows), "clusters are of patches"
-    assert isinstance(trained.model.vision, VisualTokenEncoder), "others have no such clusters"
-    maps = cluster_maps(trained.model.vision, trained.collate(rows))[:, :, 0]
-    report.draw(rows.pixels[..., :3], rows.image_ids.tolist(), maps.numpy(), png)
 
 
 def card(root: Path, version: str) -> dict[str, Any]:

@@ -1,0 +1,122 @@
+"""The commands that look inside trained models: argument handling, as in `cli.py`."""
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semtok.printing import Json, print_json
+
+app = typer.Typer()
+
+
+@app.command()
+def artifacts(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Argument(help="A trained variant, or a model of transformers: folder or hub id.")
+    ],
+    split: Annotated[str, typer.Option(help="Whose images it is shown.")] = "val",
+    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the norms and the map of outliers.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find patch tokens of outlying norm, where they are, and what they tell."""
+    from semtok import inside
+    from semtok.report.artifacts import lines
+
+    found = inside.artifacts(context.obj, model, split, seed, png)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        typer.echo("\n".join(lines(found)))
+
+
+class Part(StrEnum):
+    """Of the last block's attention."""
+
+    KEYS = "keys"
+    QUERIES = "queries"
+    VALUES = "values"
+
+
+@app.command()
+def lost(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Argument(help="A trained variant, or a model of transformers: folder or hub id.")
+    ],
+    voc: Annotated[Path, typer.Argument(help="Folder with VOC's Annotations and JPEGImages.")],
+    features: Annotated[Part, typer.Option(help="What patches are compared by.")] = Part.KEYS,
+    bias: Annotated[
+        str, typer.Option(help="Of their products: none, centre, or a percentile.")
+    ] = "centre",
+    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Find one object in each image by LOST, and say how many boxes are right (CorLoc)."""
+    from semtok import inside
+
+    found = inside.discover(context.obj, model, voc, features.value, bias, seed)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        typer.echo(f"CorLoc {100 * found.corloc:.1f} %, {found.images} images, bias {found.bias:g}")
+
+
+@app.command()
+def attention(
+    context: typer.Context,
+    variants: Annotated[list[str], typer.Argument(help="Trained ones, whose patches tell masks.")],
+    split: Annotated[str, typer.Option(help="Whose images they are shown.")] = "val",
+    seed: Annotated[int, typer.Option(help="Which training of each.")] = 0,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw heat maps side by side.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how much attention falls on patches that no mask covers, and draw heat maps."""
+    from semtok import inside
+
+    found = inside.attention(context.obj, variants, split, seed, png)
+    if as_json:
+        print_json(found)
+        return
+    for name, shares in found.items():
+        told = ", ".join(f"{each.replace('_', ' ')} {share:.4f}" for each, share in shares.items())
+        typer.echo(f"{name}: {told or 'no image has any background'}")
+
+
+@app.command()
+def transmit(
+    context: typer.Context,
+    variant: Annotated[str, typer.Argument(help="A trained variant of patches.")],
+    out: Annotated[Path, typer.Option(help="Folder for the table and its pictures.")],
+    steps: Annotated[int, typer.Option(min=1, help="Of training each of the links.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Send patches over a noisy channel, ranked by a variant's attention; rate and distortion."""
+    from semtok import commands
+
+    result = commands.transmit(context.obj, variant, seed, steps, out.absolute())
+    print_json(result) if as_json else typer.echo(result["folder"])
+
+
+@app.command()
+def clusters(
+    context: typer.Context,
+    variant: Annotated[str, typer.Argument(help="A trained one with clusters.")],
+    png: Annotated[Path, typer.Argument(metavar="FILE", help="The picture.")],
+    split: Annotated[str, typer.Option(help="Whose images they are.")] = "val",
+    seed: Annotated[int, typer.Option(help="Which training.")] = 0,
+) -> None:
+    """Draw the clusters that attention stays within, block by block, over four images."""
+    from semtok import inside
+
+    inside.clusters(context.obj, variant, split, seed, png)
+    typer.echo(f"written to {png}")
