@@ -7,11 +7,13 @@ words.txt                             names for folders, where there is one: CLA
 classification/templates.json         sentences for zero-shot models, where there are some
 
 The caption of an image is the name of its class: what `words.txt` calls the folder, up to the first
-comma where that is no other class's name too, else the folder's own name.
+comma where that is no other class's name too, else the folder's own name. Names that begin with a
+dot are other programs' (.ipynb_checkpoints, ._picture.jpg), and are passed over.
 """
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +30,11 @@ REQUIRED = ("train", "val")
 _FOLDERS = (*REQUIRED, "test")
 _ANNOTATIONS = "val/val_annotations.txt"
 _WORDS = "words.txt"
+_UNLABELLED = "images"  # tiny-imagenet's test/images
 _IMAGES = (".jpg", ".jpeg", ".png")
+
+#: Pictures all the same, which are set aside; other files, as tiny-imagenet's boxes, are no inputs.
+_OTHER_IMAGES = (".avif", ".bmp", ".gif", ".heic", ".jfif", ".jp2", ".tif", ".tiff", ".webp")
 
 #: Where the benchmark finds the classes, and sentences to put them into.
 CLASSES, _TEMPLATES = "classification/classes.json", "classification/templates.json"
@@ -57,7 +63,12 @@ def check_layout(root: Path) -> None:
 
 def list_files(root: Path) -> list[Path]:
     """Every file of the root that the line may read, in order of their names."""
-    found = [path for folder in _FOLDERS for path in _images(root / folder)]
+    found = [
+        root / file
+        for folder in _FOLDERS
+        for each in _folders(root / folder)
+        for file in _pictures(root, each)
+    ]
     others = (_ANNOTATIONS, _WORDS, _TEMPLATES)
     found += [root / name for name in others if (root / name).is_file()]
     return sorted(found)
@@ -67,9 +78,10 @@ def listing(root: Path, settings: Settings) -> Listing:
     """Read the classes and the images of each.
 
     Raises:
-        SemtokError: a class is empty, or one of val or test is none of train.
+        SemtokError: a class is empty, one of val or test is none of train, or a name or a file is
+            not UTF-8.
     """
-    folders = sorted(each.name for each in (root / "train").iterdir() if each.is_dir())
+    folders = [each.name for each in _folders(root / "train")]
     if settings.ordered and all(name.isdecimal() for name in folders):
         folders.sort(key=int)
     if len(folders) < 2:
@@ -88,8 +100,8 @@ def listing(root: Path, settings: Settings) -> Listing:
         schema={"image_id": pl.Int64, "file": pl.String, "folder": pl.String},
     )
     splits = [
-        half(each) if whole and place == "val" else place
-        for each, place in zip(ids, places, strict=True)
+        None if not _is_read(file) else half(each) if whole and place == "val" else place
+        for each, file, place in zip(ids, files, places, strict=True)
     ]
     told = {"classes": [names[each] for each in folders], "ordered": settings.ordered}
     return Listing(
@@ -104,7 +116,7 @@ def listing(root: Path, settings: Settings) -> Listing:
         ),
         truth=pl.DataFrame(TRUTH.columns.empty_table()),
         siblings=pl.DataFrame(SIBLINGS.columns.empty_table()),
-        without_split="in no split",
+        without_split=f"read are {', '.join(_IMAGES)} alone: convert it, or take it out",
         official={CLASSES: json.dumps(told).encode()}
         | {name: (root / name).read_bytes() for name in (_TEMPLATES,) if (root / name).is_file()},
     )
@@ -115,26 +127,24 @@ def _labelled(root: Path, folder: str, names: Mapping[str, str]) -> Iterator[tup
     if folder == "val" and (root / _ANNOTATIONS).is_file():
         yield from _annotated(root, names)
         return
-    if not (root / folder).is_dir():
-        return
-    for path in sorted(each for each in (root / folder).iterdir() if each.is_dir()):
-        found = sorted(_images(path))
-        if folder == "test" and path.name not in names:
-            continue  # as of tiny-imagenet, whose test/images has no labels
+    for path in _folders(root / folder):
         if path.name not in names:
+            if (folder, path.name) == ("test", _UNLABELLED):
+                continue
             raise SemtokError(
                 f"{path}: no class of train; add train/{path.name} or take this folder out"
             )
-        if not found:
+        found = sorted(_pictures(root, path))
+        if not any(map(_is_read, found)):
             raise SemtokError(f"{path}: holds no image; add some, or take the class out")
         for each in found:
-            yield each.relative_to(root).as_posix(), path.name
+            yield each, path.name
 
 
 def _annotated(root: Path, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The images of val that `val_annotations.txt` names."""
     path = root / _ANNOTATIONS
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_lines(path), 1):
         file, _, rest = line.partition("\t")
         label = rest.partition("\t")[0]
         if label not in names:
@@ -149,18 +159,49 @@ def _names(root: Path, folders: list[str]) -> dict[str, str]:
     """Folder of a class -> its name, no two alike."""
     path, words = root / _WORDS, dict[str, str]()
     if path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        words = dict(line.split("\t", 1) for line in lines if "\t" in line)
+        words = dict(line.split("\t", 1) for line in _lines(path) if "\t" in line)
     full = {folder: words.get(folder, folder).strip() or folder for folder in folders}
-    names = {folder: name.partition(",")[0].strip() for folder, name in full.items()}
-    for longer in (full, {folder: folder for folder in folders}):
-        counts = Counter(names.values())
-        names = {each: name if counts[name] == 1 else longer[each] for each, name in names.items()}
+    names = {folder: name.partition(",")[0].strip() or folder for folder, name in full.items()}
+    counts = Counter(names.values())
+    names = {each: name if counts[name] == 1 else full[each] for each, name in names.items()}
+    # Whoever goes back to its folder's name may meet another that `words.txt` calls so.
+    while len(counts := Counter(names.values())) < len(names):
+        names = {each: name if counts[name] == 1 else each for each, name in names.items()}
     return names
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.suffix.lower() in _IMAGES)
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise SemtokError(f"{path}: is not UTF-8; save it as UTF-8") from None
+
+
+def _folders(place: Path) -> list[Path]:
+    """The folders of train, val or test, in order; none where there is no such place."""
+    if not place.is_dir():
+        return []
+    return sorted(each for each in place.iterdir() if each.is_dir() and each.name[0] != ".")
+
+
+def _pictures(root: Path, folder: Path) -> Iterator[str]:
+    """The pictures of a class, at any depth, relative to the root."""
+    for place, inner, files in os.walk(folder):
+        inner[:] = [name for name in inner if name[0] != "."]
+        for name in files:
+            path = Path(place, name)
+            if name[0] == "." or path.suffix.lower() not in (*_IMAGES, *_OTHER_IMAGES):
+                continue
+            file = path.relative_to(root).as_posix()
+            try:
+                file.encode()
+            except UnicodeEncodeError:
+                raise SemtokError(f"{root}: {file!r}: the name is not UTF-8; rename it") from None
+            yield file
+
+
+def _is_read(file: str) -> bool:
+    return file.lower().endswith(_IMAGES)
 
 
 def _image_id(file: str) -> int:

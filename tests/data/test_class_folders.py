@@ -1,6 +1,8 @@
 """Class folders: imagenette's layout and tiny-imagenet's, sound and broken."""
 
+import codecs
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -133,12 +135,78 @@ def test_an_unreadable_image_is_set_aside(imagenette, tmp_path) -> None:
         index(imagenette, tmp_path / "strict")
 
 
+def test_a_picture_of_another_format_is_set_aside(imagenette, tmp_path) -> None:
+    before = by_path(index(imagenette, tmp_path / "before"))
+    Image.new("RGB", (4, 4)).save(imagenette / "val/n2/other.WebP")
+    (imagenette / "val/n2/n2_boxes.txt").write_text("no picture, and no input\n")
+    found = index(imagenette, tmp_path / "index", share=0.1)
+    assert by_path(found) == before
+    image, _caption = sorted(found["rejected"], key=lambda row: row["source_id"] is not None)
+    assert image["file"] == "val/n2/other.WebP"
+    assert image["reason"] == "read are .jpg, .jpeg, .png alone: convert it, or take it out"
+
+
+def test_hidden_folders_and_files_are_passed_over(imagenette, tmp_path) -> None:
+    before = index(imagenette, tmp_path / "before")
+    hidden = {"train/.ipynb_checkpoints": 1, "val/.cache": 1, "train/n1/.thumbnails": 1}
+    write_folders(imagenette, hidden)
+    (imagenette / "val/n1/._picture_0.jpg").write_bytes(b"no picture")
+    listed = files.list_files(imagenette, layout="class_folders")["path"].to_pylist()
+    assert not [path for path in listed if "/." in path]
+    assert index(imagenette, tmp_path / "index") == before
+
+
+def test_the_folder_of_a_class_may_be_a_link(imagenette, tmp_path) -> None:
+    before = by_path(index(imagenette, tmp_path / "before"))
+    (imagenette / "train/n1").rename(tmp_path / "elsewhere")
+    (imagenette / "train/n1").symlink_to(tmp_path / "elsewhere")
+    assert by_path(index(imagenette, tmp_path / "index")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "classes"),
+    [
+        ({"a": "x", "b": "x", "c": "a"}, ["a", "b", "c"]),
+        ({"a": "y, z", "b": ", of no name"}, ["y", "b", "c"]),
+        ({"a": "b", "b": "a"}, ["b", "a", "c"]),
+        ({"a": "x, 1", "b": "x, 2", "c": "x, 1"}, ["a", "x, 2", "c"]),
+    ],
+)
+def test_no_two_classes_are_called_alike(tmp_path, words, classes) -> None:
+    root = tmp_path / "root"
+    write_folders(root, {f"{folder}/{name}": 2 for folder in ("train", "val") for name in "abc"})
+    lines = [f"{folder}\t{name}\n" for folder, name in words.items()]
+    # As some editors save it, with a mark before the first line.
+    (root / "words.txt").write_bytes(codecs.BOM_UTF8 + "".join(lines).encode())
+    assert index(root, tmp_path / "index")["classes"]["classes"] == classes
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (
             lambda root: write_folders(root, {"val/n3": 1}),
             r"val/n3: no class of train; add train/n3 or take",
+        ),
+        (
+            lambda root: write_folders(root, {"test/N1": 1}),
+            r"test/N1: no class of train; add train/N1 or take",
+        ),
+        (
+            lambda root: write_folders(root, {"train/n3": 2}, "webp"),
+            r"train/n3: holds no image; add some",
+        ),
+        (
+            lambda root: (root / "words.txt").write_bytes("n1\tBär\n".encode("latin-1")),
+            r"words\.txt: is not UTF-8; save it as UTF-8$",
+        ),
+        (
+            lambda root: (root / "val/val_annotations.txt").write_bytes(b"\xe4.jpg\tn1\n"),
+            r"val_annotations\.txt: is not UTF-8; save it as UTF-8$",
+        ),
+        (
+            lambda root: (root / "train/n1" / os.fsdecode(b"B\xe4r.jpg")).touch(),
+            r"'train/n1/B\\udce4r\.jpg': the name is not UTF-8; rename it$",
         ),
         (lambda root: (root / "train/n3").mkdir(), r"train/n3: holds no image; add some"),
         (
