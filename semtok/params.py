@@ -17,6 +17,7 @@ from semtok.parsing import parse, read
 #: Ranges that `parse` holds the numbers to.
 Count = Annotated[int, Gt(0)]
 Positive = Annotated[float, Gt(0)]
+Finite = Annotated[float, Interval(gt=float("-inf"), lt=float("inf"))]
 Share = Annotated[float, Interval(ge=0, le=1)]
 Budget = Annotated[float, Interval(gt=0, le=1)]
 Severity = Annotated[int, Interval(ge=0, le=5)]
@@ -230,7 +231,7 @@ class VariantSettings:
     auxiliary: tuple[Auxiliary, ...] = ()  # control: predicted in training, not an input
     encoder: VisionEncoder = "tokens"  # the others read patches alone
     bias_mode: BiasMode = "layer_head"  # how the weights of both biases are shared
-    bias_value: float | None = None  # fixed: what a relation or neighbourhood adds to a score
+    bias_value: Finite | None = None  # fixed: what a relation or neighbourhood adds
     predicate_embedding: PredicateEmbedding = "table"  # of intangible tokens
     clusters: Count | None = None  # patches attend within one of so many equal clusters (and [CLS])
     cluster_order: ClusterOrder = "semantic"  # what the clusters are cut from; others are controls

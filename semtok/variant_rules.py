@@ -21,9 +21,14 @@ def _variants(params: Params) -> Faults:
 
 
 def _biases(params: Params) -> Faults:
-    """A way of sharing weights of a bias needs a bias."""
+    """A way of sharing weights of a bias needs a bias, and permuted relations need to be told."""
     for name, variant in params.variants.items():
         where = f"variants.{name}"
+        if variant.permute_relations and not (variant.intangible or variant.relation_bias):
+            yield (
+                f"{where}.permute_relations",
+                "the variant is told no relations; switch on intangible or relation_bias",
+            )
         if variant.bias_mode != "layer_head" and not (
             variant.relation_bias or variant.neighbour_bias
         ):
@@ -43,13 +48,21 @@ def _biases(params: Params) -> Faults:
 def _untold(params: Params) -> Faults:
     """A setting that speaks of relations, neighbours or masks needs tokens that tell them."""
     for name, variant in params.variants.items():
-        scheme = params.tokenizers.get(variant.tokenizer, {}).get("scheme")
+        tokenizer = params.tokenizers[variant.tokenizer]
+        scheme = tokenizer.get("scheme")
         if variant.features == "shape" and scheme == "semantic_features":
             yield (
                 f"variants.{name}.features",
                 f"shape is the coverage of pixels, which {variant.tokenizer} ({scheme}) does not "
                 "keep; remove it, or give the variant another tokenizer",
             )
+        for setting, cap, what in _CAPPED:
+            if getattr(variant, setting) and tokenizer.get(cap) == 0:
+                yield (
+                    f"variants.{name}.{setting}",
+                    f"{cap} of the tokenizer {variant.tokenizer} is 0, which leaves no {what}; "
+                    "raise it, or take the setting off the variant",
+                )
         for setting, schemes, what in _UNTOLD:
             if getattr(variant, setting) and scheme in schemes:
                 yield (
@@ -72,10 +85,18 @@ def _predicates(params: Params) -> Faults:
 
 
 _GRIDS = ("grid", "grid_mask_map", "grid_relations")
+_REGIONS = ("semantic", "semantic_features", "superpixel")
+
+#: A setting of a variant, the tokenizer's cap that can leave it nothing, and of what.
+_CAPPED = (
+    ("intangible", "max_relations", "relations"),
+    ("relation_bias", "max_relations", "relations"),
+    ("neighbour_bias", "neighbours", "nearest neighbours"),
+)
 
 #: A setting of a variant, the tokenizers of ours for which it means nothing, and what these lack.
 #: Those that are not named here are refused by what their shards hold, when a training starts.
-_WITHOUT_PATCHES_OF_MASKS = ("grid", "grid_mask_map", "semantic", "semantic_features", "superpixel")
+_WITHOUT_PATCHES_OF_MASKS = ("grid", "grid_mask_map", *_REGIONS)
 _UNTOLD = (
     ("intangible", ("grid", "grid_mask_map", "superpixel"), "relations"),
     ("relation_bias", ("grid", "grid_mask_map", "superpixel"), "relations"),
@@ -182,6 +203,32 @@ def _budget(params: Params) -> Faults:
             )
 
 
+def _patches(params: Params) -> Faults:
+    """Patches cut a grid evenly, and nothing else."""
+    for name, variant in params.variants.items():
+        tokenizer = params.tokenizers[variant.tokenizer]
+        where, size = f"variants.{name}.patch_size", tokenizer.get("image_size")
+        if tokenizer.get("scheme") in _GRIDS:
+            if variant.patch_size is None:
+                yield where, "missing; say how many pixels a side a patch has"
+            elif isinstance(size, int) and size % variant.patch_size:
+                yield where, f"must divide the {size} pixels of an image's side"
+        elif tokenizer.get("scheme") in _REGIONS and variant.patch_size is not None:
+            yield where, f"the tokenizer {variant.tokenizer} has no patches; remove it"
+
+
+def _depth(params: Params) -> Faults:
+    """All blocks but the last have a bias."""
+    for name, variant in params.variants.items():
+        where = f"variants.{name}"
+        for setting in ("relation_bias", "neighbour_bias"):
+            if getattr(variant, setting) and params.encoder.depth == 1:
+                yield (
+                    f"{where}.{setting}",
+                    "the last block has none; set encoder.depth to 2 or more",
+                )
+
+
 def _classes(params: Params) -> Faults:
     """A classifier knows the names of classes, and no sentence that a benchmark may ask."""
     if params.text.tower != CLASSES:
@@ -213,6 +260,8 @@ RULES = (
     _gates,
     _budget,
     _classes,
+    _patches,
+    _depth,
 )
 
 

@@ -248,6 +248,36 @@ def test_the_projects_own_settings_are_right():
             "variants.vit.neighbour_bias: the tokenizer grid (grid) knows no nearest neighbours",
         ),
         (
+            lambda p: p["variants"]["vit"].pop("patch_size"),
+            "variants.vit.patch_size: missing",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(patch_size=17),
+            "variants.vit.patch_size: must divide the 128 pixels",
+        ),
+        (
+            lambda p: p["variants"]["semantic"].update(patch_size=16),
+            "variants.semantic.patch_size: the tokenizer semantic has no patches",
+        ),
+        (
+            lambda p: p["variants"]["semantic_permuted"].update(
+                intangible=False, relation_bias=False
+            ),
+            "variants.semantic_permuted.permute_relations: the variant is told no relations",
+        ),
+        (
+            lambda p: p["tokenizers"]["semantic"].update(neighbours=0),
+            "variants.semantic.neighbour_bias: neighbours of the tokenizer semantic is 0",
+        ),
+        (
+            lambda p: p["encoder"].update(depth=1),
+            "variants.semantic.relation_bias: the last block has none; set encoder.depth",
+        ),
+        (
+            lambda p: p["variants"]["semantic"].update(bias_mode="fixed", bias_value=float("inf")),
+            "variants.semantic.bias_value: input should be less than inf",
+        ),
+        (
             lambda p: p["variants"]["vit"].update(bias_mode="head"),
             "variants.vit.bias_mode: the variant has no bias; switch on relation_bias",
         ),
