@@ -32,13 +32,15 @@ def artifacts(
         picture: the `.png` file to draw besides; None: none.
 
     Raises:
-        SemtokError: there is no such model, training or split, or an image cannot be read.
+        SemtokError: there is no such model, training or split, an image cannot be read, or the
+            picture is to be no PNG.
     """
     from semtok.bench import artifacts as bench
     from semtok.bench import patch_models
 
     params, workspace = open_project(root)
     check_split(params, split)
+    _check_picture(picture)
     if model in params.variants:
         shards = workspace.input("token_shards", f"{params.variants[model].tokenizer}-{split}")
         folder = training_of(params, workspace, model, seed)
@@ -79,6 +81,7 @@ def attention(
 
     params, workspace = open_project(root)
     check_split(params, split)
+    _check_picture(picture)
     found, looks = {}, {}
     for name in variants:
         check_variant(params, name)
@@ -141,7 +144,8 @@ def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None
         png: the picture.
 
     Raises:
-        SemtokError: the variant is unknown, has no clusters, or was not trained with that seed.
+        SemtokError: the variant is unknown, has no clusters, or was not trained with that seed, or
+            the picture is to be no PNG.
     """
     import numpy as np
 
@@ -159,6 +163,7 @@ def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None
             f"{variant}: has no clusters; those that have: {', '.join(with_some) or 'none'}"
         )
     check_split(params, split)
+    _check_picture(png)
     trained = checkpoint.load(training_of(params, workspace, variant, seed))
     tokenizer = params.variants[variant].tokenizer
     shards = trained.open_shards(workspace.input("token_shards", f"{tokenizer}-{split}"))
@@ -168,3 +173,9 @@ def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None
     assert isinstance(trained.model.vision, VisualTokenEncoder), "others have no such clusters"
     maps = cluster_maps(trained.model.vision, trained.collate(rows))[:, :, 0]
     report.draw(rows.pixels[..., :3], rows.image_ids.tolist(), maps.numpy(), png)
+
+
+def _check_picture(path: Path | None) -> None:
+    """Refuse what pictures cannot be written as, before work starts."""
+    if path and path.suffix.lower() != ".png":
+        raise SemtokError(f"{path}: pictures are PNGs; give it a name that ends in .png")

@@ -33,3 +33,6 @@ def test_it_draws_clusters_and_names_the_variants_that_have_some(tmp_path, monke
     assert picture.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(SemtokError, match="vit: has no clusters; those that have: clustered"):
         CliRunner().invoke(app, ["clusters", "vit", str(picture)], catch_exceptions=False)
+    with pytest.raises(SemtokError, match=r"clusters: pictures are PNGs; give it a name that ends"):
+        arguments = ["clusters", "clustered", str(picture.with_suffix(""))]
+        CliRunner().invoke(app, arguments, catch_exceptions=False)

@@ -75,6 +75,20 @@ def test_artifacts_of_a_variant_and_of_a_models_folder(project, tmp_path):
     assert theirs.splitlines()[0] == "8 images of 3 x 3 patches"
 
 
+def test_a_picture_of_another_suffix_is_refused_before_anything_is_computed(
+    project, tmp_path, monkeypatch
+):
+    from semtok.train import checkpoint
+
+    monkeypatch.delattr(checkpoint, "load")  # no model is read
+    for words in (("artifacts", "vit", "--png"), ("attention", "masked", "--png")):
+        for name in ("a.pdf", "picture"):
+            told = rf"{name}: pictures are PNGs; give it a name that ends in \.png$"
+            with pytest.raises(SemtokError, match=told):
+                run(project, *words, str(tmp_path / name))
+    assert not list(tmp_path.iterdir())
+
+
 def test_attention_on_background_of_a_masked_variant(project, tmp_path):
     picture = tmp_path / "heat.png"
     found = json.loads(run(project, "attention", "masked", "--json", "--png", str(picture)))
