@@ -1,13 +1,15 @@
 """The line on class folders by the commands that people type: index, train, score, predict."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from semtok.data import scene_classes
-from tests.e2e.conftest import new_project
+from tests.e2e.conftest import REPO, new_project
 
 pytestmark = pytest.mark.slow
 
@@ -36,19 +38,17 @@ def test_class_folders_go_through_the_line(pictures, tmp_path) -> None:
     project = new_project(tmp_path / "project")
 
     def change(params: dict) -> None:
-        settings = {"class_folders": {"ordered": True}}
-        params["data"] |= {"name": "own", "format": "class_folders", "source": str(pictures)}
-        params["data"] |= {"settings": settings}
-        params["text"] |= {"tower": "classes"}
+        page = (REPO / "docs/classification.md").read_text(encoding="utf-8")
+        lines = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
+        for block, own in lines.items():
+            params[block] = (params[block] | own) if block in ("data", "text", "bench") else own
+        params["data"] |= {"name": "own", "source": str(pictures)}
+        params["data"]["settings"]["class_folders"]["ordered"] = True
+        params["tokenizers"]["grid"]["image_size"] = 64
         params["train"] |= TRAIN
-        params["variants"] = {"vit": params["variants"]["vit"]}
-        params["bench"] |= {"benchmarks": ["classification"]}
-        params["promotion"] = {
-            "metric": ["classification/class/R@1"], "minimum_gain": 0.0, "guards": {}
-        }  # fmt: skip
 
     project.set_params(change)
-    project.repro("scores@vit")
+    project.repro()
     metrics = json.loads((project.root / "metrics/own/vit.json").read_text())
     assert set(metrics["classification"]["test"]["class"]) == {"R@1", "kappa", "quadratic_kappa"}
     table = project.run("semtok", "compare").stdout
@@ -64,7 +64,7 @@ def test_class_folders_go_through_the_line(pictures, tmp_path) -> None:
     assert {line.split()[-1] for line in told} == set("34567")
     # Pictures of third parties are listed where they lie.
     assert not list((project.root / "artifacts/own/images").rglob("*.jpg"))
-    status = project.run("dvc", "status", "images", "index", "scores@vit").stdout
+    status = project.run("dvc", "status").stdout
     assert status.strip() == "Data and pipelines are up to date."
 
     (pictures / "val/8").mkdir()
