@@ -32,7 +32,7 @@ def test_it_fits_into_100_columns(board):
 def test_it_starts_with_what_it_is(board):
     lines = shown(board).splitlines()
     assert lines[0] == "Smoke run (1 seed; a claim needs 5)."
-    assert lines[1].startswith("Protocol 0.3.")
+    assert lines[1].startswith("Protocol 0.4.")
 
 
 def test_it_says_what_verdicts_rest_on(board):
