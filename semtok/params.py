@@ -70,8 +70,10 @@ class DataSettings:
     """Which images and annotations the line starts from."""
 
     name: str  # the data set's name; part of every artifact's path
-    format: str  # module of semtok/data that reads or writes it: scenes, coco
-    source: str  # scenes: its generator's folder; coco: a root in the official layout
+    format: (
+        str  # module of semtok/data that makes or reads it; docs/classification.md, docs/coco.md
+    )
+    source: str  # coco, class_folders: the root; scenes, scene_classes: their generator's folder
     shards: Count  # files per partition; an image's shard depends on its id and this number alone
     rejected_share: Share  # share of bad inputs above which a stage fails
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by format
