@@ -183,15 +183,19 @@ def card(root: Path, version: str) -> dict[str, Any]:
 def lineage(root: Path, version: str) -> dict[str, Any]:
     """Trace a registered version, or an artifact by its key, back to the source images.
 
+    Args:
+        root: the project's folder.
+        version: as of `registered.is_version`, else `STAGE@PARTITION`.
+
     Raises:
         SemtokError: there is no such version or artifact, or the server does not answer.
     """
     from semtok.tracking import lineage as tracking
-    from semtok.tracking import registry
+    from semtok.tracking import registered
 
     params, workspace = open_project(root)
-    if version.isdecimal() or version == registry.CHAMPION:
-        return registry.lineage(workspace.data, version)
+    if registered.is_version(version):
+        return registered.lineage(workspace.data, version)
     pipeline.parse_key(version, params)
     return tracking.trace(workspace, version).as_dict()
 

@@ -66,7 +66,7 @@ def write(data: str, version: str, address: str | None = None) -> Card:
 
     Args:
         data: name of the data set.
-        version: its number, an alias, or an address as of `registered.fetch`.
+        version: as of `registered.address_of`.
         address: of the tracking server; default: `server.address()`.
 
     Raises:
@@ -74,9 +74,7 @@ def write(data: str, version: str, address: str | None = None) -> Card:
     """
     address = address or server.address()
     client = server.client(address)
-    name = version
-    if not registered.is_address(version):
-        name = f"{registry.model_name(data)}{'/' if version.isdecimal() else '@'}{version}"
+    name = registered.address_of(data, version)
     with server.talking_to(address), TemporaryDirectory() as folder:
         found = registered.fetch([name], Path(folder) / "scores", address)[name]
         item = client.get_model_version(found.place.model, found.place.version)

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from semtok.bench import costs, leaderboard, protocol
 from semtok.errors import SemtokError
 from semtok.tracking import registry, server
+from semtok.tracking.lineage import read_json
 from semtok.tracking.links import Place
 from semtok.tracking.training import DATA_HASH, SEED, VARIANT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
 Found = TypeVar("Found")
@@ -42,6 +45,47 @@ def is_address(name: str) -> bool:
     return "/" in name or "@" in name
 
 
+def is_version(name: str) -> bool:
+    """Whether a name is that of a version: its number, alias or address, and no artifact's key."""
+    aliases = (registry.CHAMPION, registry.CHALLENGER)
+    addresses = ("@", _RUNS, _MODELS, registry.model_name(""))
+    return name.isdecimal() or name in aliases or name.startswith(addresses)
+
+
+def address_of(data: str, name: str) -> str:
+    """The address of a version that is named by its number, by its alias, or by its address.
+
+    Args:
+        data: name of the data set, whose model a number or an alias is of.
+        name: `3`, `champion`, `@champion`, or as of `fetch`.
+    """
+    if is_address(name) and not name.startswith("@"):
+        return name
+    return registry.model_name(data) + (f"/{name}" if name.isdecimal() else f"@{name.lstrip('@')}")
+
+
+def lineage(data: str, version: str, address: str | None = None) -> dict[str, Any]:
+    """What a registered version was made from, as recorded when it was uploaded.
+
+    Args:
+        data: name of the data set.
+        version: as of `address_of`.
+        address: of the tracking server; default: `server.address()`.
+
+    Returns:
+        As `lineage.Lineage.as_dict`.
+
+    Raises:
+        SemtokError: the server does not answer, or has no such version.
+    """
+    address = address or server.address()
+    client = server.client(address)
+    name = address_of(data, version)
+    with server.talking_to(address), TemporaryDirectory() as folder:
+        _, run = _found(client, address, name)
+        return read_json(Path(client.download_artifacts(run.info.run_id, registry.LINEAGE, folder)))
+
+
 def fetch(names: Sequence[str], folder: Path, address: str | None = None) -> dict[str, Registered]:
     """Find trainings in MLflow and bring their scores.
 
@@ -64,9 +108,8 @@ def fetch(names: Sequence[str], folder: Path, address: str | None = None) -> dic
 
 
 def _fetch(client: "MlflowClient", address: str, name: str, folder: Path) -> Registered:
-    version = None if name.startswith(_RUNS) else _version(client, address, name)
-    run_id = str(version.run_id) if version else name.removeprefix(_RUNS)
-    run = _known(lambda: client.get_run(run_id), f"{address}: there is no run {run_id}")
+    version, run = _found(client, address, name)
+    run_id = run.info.run_id
     if version is None:
         found = client.search_model_versions(f"run_id = '{run_id}'")
         version = max(found, key=lambda each: int(each.version), default=None)
@@ -102,9 +145,17 @@ def _fetch(client: "MlflowClient", address: str, name: str, folder: Path) -> Reg
     )
 
 
+def _found(client: "MlflowClient", address: str, name: str) -> "tuple[ModelVersion | None, Run]":
+    """The version of an address, None where it names a run, and its run."""
+    version = None if name.startswith(_RUNS) else _version(client, address, name)
+    run_id = str(version.run_id) if version else name.removeprefix(_RUNS)
+    return version, _known(lambda: client.get_run(run_id), f"{address}: there is no run {run_id}")
+
+
 def _version(client: "MlflowClient", address: str, name: str) -> "ModelVersion":
     plain = name.removeprefix(_MODELS)
-    fault = f"{address}: there is no {plain}; `semtok sync` lists what there is"
+    hint = "`semtok promote` sets it" if "@" in plain else "`semtok sync` lists what there is"
+    fault = f"{address}: there is no {plain}; {hint}"
     if "@" in plain:
         model, _, alias = plain.rpartition("@")
         return _known(lambda: client.get_model_version_by_alias(model, alias), fault)

@@ -2,15 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from semtok.bench import protocol
-from semtok.errors import SemtokError
-from semtok.tracking import server
-from semtok.tracking.lineage import read_json
 from semtok.tracking.published import Published
 from semtok.tracking.training import CHECKPOINT
 
@@ -114,29 +109,3 @@ def runs_page(address: str, runs: Sequence[str], experiments: Sequence[str]) -> 
 def numbered(client: "MlflowClient", data: str, version: str) -> "ModelVersion | None":
     """The version of a number, if there is one."""
     return next((each for each in versions(client, data, {}) if each.version == version), None)
-
-
-def lineage(data: str, version: str, address: str | None = None) -> dict[str, Any]:
-    """What a registered version was made from, as recorded when it was uploaded.
-
-    Args:
-        data: name of the data set.
-        version: its number, or `champion`.
-        address: of the tracking server; default: `server.address()`.
-
-    Returns:
-        As `lineage.Lineage.as_dict`.
-
-    Raises:
-        SemtokError: the server does not answer, or has no such version.
-    """
-    address = address or server.address()
-    client = server.client(address)
-    with server.talking_to(address), TemporaryDirectory() as folder:
-        found = champion(client, data) if version == CHAMPION else numbered(client, data, version)
-        if found is None:
-            hint = "promote` sets it" if version == CHAMPION else "sync` lists what there is"
-            raise SemtokError(
-                f"{address}: {model_name(data)} has no version {version}; `semtok {hint}"
-            )
-        return read_json(Path(client.download_artifacts(str(found.run_id), LINEAGE, folder)))

@@ -10,7 +10,7 @@ from semtok.bench import cases
 from semtok.errors import SemtokError
 from semtok.events import Message, Metrics
 from semtok.tables import read_table
-from semtok.tracking import registry, server
+from semtok.tracking import registered, registry, server
 from semtok.tracking.lineage import trace
 from semtok.tracking.live import LiveRun
 from semtok.tracking.published import published
@@ -145,8 +145,18 @@ def test_every_training_gets_a_run_and_a_version_with_all_that_belongs_to_it(
         client = server.client(mlflow_server)
         path = client.download_artifacts(run.info.run_id, "cases.parquet", str(tmp_path))
         assert read_table(Path(path), cases.CASES).equals(own)
-        traced = registry.lineage(workspace.data, version.version, mlflow_server)
-        assert traced == json.loads(json.dumps(lineage.as_dict()))
+        recorded = json.loads(json.dumps(lineage.as_dict()))
+        model = registry.model_name(workspace.data)
+        client.set_registered_model_alias(model, registry.CHALLENGER, version.version)
+        names = [registry.CHALLENGER, f"@{registry.CHALLENGER}", f"{model}@{registry.CHALLENGER}"]
+        names += [
+            version.version,
+            f"{model}/{version.version}",
+            f"models:/{model}/{version.version}",
+        ]
+        for name in (*names, f"runs:/{run.info.run_id}"):
+            assert registered.is_version(name)
+            assert registered.lineage(workspace.data, name, mlflow_server) == recorded
 
 
 def test_a_second_call_creates_nothing(vit, mlflow_server):
@@ -276,7 +286,15 @@ def test_nothing_trained_is_nothing_to_do(tmp_path, mlflow_server):
 
 
 def test_lineage_of_a_version_that_is_not_there(vit, mlflow_server):
-    with pytest.raises(SemtokError, match=f"semtok-{vit.data} has no version 7"):
-        registry.lineage(vit.data, "7", mlflow_server)
-    with pytest.raises(SemtokError, match=f"semtok-{vit.data} has no version champion"):
-        registry.lineage(vit.data, "champion", mlflow_server)
+    for name, told in (
+        ("7", f"there is no semtok-{vit.data}/7; `semtok sync` lists"),
+        ("champion", f"there is no semtok-{vit.data}@champion; `semtok promote` sets it"),
+        ("runs:/nowhere", "there is no run nowhere"),
+    ):
+        with pytest.raises(SemtokError, match=told):
+            registered.lineage(vit.data, name, mlflow_server)
+
+
+def test_keys_of_artifacts_are_no_versions():
+    for key in ("index", "leaderboard", "checkpoint@vit", "token_shards@grid-train"):
+        assert not registered.is_version(key)
