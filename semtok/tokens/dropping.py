@@ -1,27 +1,38 @@
 """Fewer tokens in training: some of each image's, drawn at random (SPiT, arXiv 2408.07680)."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from semtok.tokens.batch import TokenBatch
 
 
-def drop(batch: TokenBatch, most: int, seed: int, step: int) -> TokenBatch:
-    """Keep at most so many tokens of each image, in their order.
+def drop(
+    batch: TokenBatch, image_ids: NDArray[np.int64], most: int, seed: int, step: int
+) -> TokenBatch:
+    """Keep at most so many tokens of each image, by the seed, the step and the image alone.
+
+    What is kept stays in its order.
 
     Args:
-        batch: token sets without edges and neighbours, on the CPU.
+        batch: B token sets without edges and neighbours, on the CPU.
+        image_ids: [B], whose they are.
         most: tokens that an image keeps; one that has fewer keeps all.
-        seed, step: of the draw.
+        seed: of the training.
+        step: counted from 0.
     """
     images, tokens = batch.valid.shape
     if tokens <= most:
         return batch
-    drawn = torch.from_numpy(np.random.default_rng([seed, step]).random((images, tokens)))
     # Padding, which lies behind, is kept last and stays there.
-    order = drawn.masked_fill(~batch.valid, torch.inf).argsort(dim=1, stable=True)
+    drawn = np.full((images, tokens), np.inf)
+    counts = batch.valid.sum(dim=1).tolist()
+    for row, image_id, count in zip(drawn, image_ids, counts, strict=True):
+        row[:count] = _stream(seed, step, image_id).random(count)
+    order = torch.from_numpy(drawn).argsort(dim=1, stable=True)
     kept = order[:, :most].sort(dim=1).values
     row = torch.arange(images)[:, None]
     return replace(
@@ -32,3 +43,9 @@ def drop(batch: TokenBatch, most: int, seed: int, step: int) -> TokenBatch:
         valid=batch.valid[row, kept],
         neighbours=batch.neighbours[:, :most],
     )
+
+
+def _stream(seed: int, step: int, image_id: int) -> np.random.Generator:
+    """Random numbers of an image in a step, which nothing else draws from."""
+    content = hashlib.blake2b(f"tokens {seed} {step} {image_id}".encode(), digest_size=8).digest()
+    return np.random.default_rng(int.from_bytes(content, "little"))

@@ -65,7 +65,7 @@ class Data:
             captions = self.captions.draw(rows.image_ids, seed, step)
             tokens, ids = self.collate(rows), self.text_tokenizer.encode(captions)
             if self.keep is not None:
-                tokens = drop(tokens, self.keep, seed, step)
+                tokens = drop(tokens, rows.image_ids, self.keep, seed, step)
             budget = self.budgets and draw(rows.image_ids, seed, step, self.budgets)
             yield Batch(tokens, ids, self._targets(rows, tokens), budget)
 

@@ -90,8 +90,7 @@ def tokens(counts: list[int]) -> TokenBatch:
 )
 def test_some_tokens_of_each_image_stay_in_order(counts, most, seed, step) -> None:
     batch = tokens(counts)
-    left, again = drop(batch, most, seed, step), drop(batch, most, seed, step)
-    assert torch.equal(left.features, again.features)
+    left = drop(batch, np.arange(len(counts)), most, seed, step)
     for image, count in enumerate(counts):
         numbers = left.features[image, left.valid[image], 0].tolist()
         assert len(numbers) == min(count, most)
@@ -101,8 +100,32 @@ def test_some_tokens_of_each_image_stay_in_order(counts, most, seed, step) -> No
         assert not left.kind[image, ~left.valid[image]].any()
 
 
+@given(
+    st.lists(st.integers(1, 12), min_size=1, max_size=6, unique=True), st.integers(1, 6), st.data()
+)
+def test_what_stays_of_an_image_depends_on_no_other(counts, most, data) -> None:
+    ids = np.array(counts) * 7
+    whole = drop(tokens(counts), ids, most, 3, 5)
+    part = data.draw(st.lists(st.sampled_from(range(len(counts))), min_size=1, unique=True))
+    alone = drop(tokens([counts[n] for n in part]), ids[part], most, 3, 5)
+    for row, n in enumerate(part):
+        one, other = alone.features[row, alone.valid[row]], whole.features[n, whole.valid[n]]
+        assert torch.equal(one, other)
+
+
+def test_every_image_step_and_seed_draws_its_own() -> None:
+    left = [
+        drop(tokens([40]), np.array([image]), 20, seed, step).features[0, :, 0].tolist()
+        for image, seed, step in ((1, 0, 0), (2, 0, 0), (1, 1, 0), (1, 0, 1))
+    ]
+    assert len(set(map(tuple, left))) == 4
+    # The order of an epoch's images is drawn from [seed, epoch].
+    shuffled = np.random.default_rng([0, 0]).random(40).argsort()[:20]
+    assert left[0] != sorted((1 + shuffled).tolist())
+
+
 def test_every_token_stays_as_often_as_any_other() -> None:
     batch, times = tokens([10]), torch.zeros(11)
     for step in range(2000):
-        times[drop(batch, 3, 0, step).features[0, :, 0].long()] += 1
+        times[drop(batch, np.zeros(1, np.int64), 3, 0, step).features[0, :, 0].long()] += 1
     assert times[1:].min() > 530 and times[1:].max() < 670
