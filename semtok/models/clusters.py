@@ -119,18 +119,22 @@ def cluster_order(k: Tensor, kind: ClusterOrder, seed: int) -> Tensor:
         random = torch.Generator().manual_seed(seed)
         drawn = torch.rand(heads, tokens, generator=random).argsort(dim=-1)
         return drawn.to(k.device).expand(images, heads, tokens)
-    # The order of almost equal numbers should not be that of bfloat16.
-    exact = k if k.dtype == torch.float64 else k.float()
-    mean = exact.mean(dim=2, keepdim=True)
-    if kind == "principal":
-        centred = exact - mean
-        # Eigenvalues ascend. An eigenvector's sign turns the order round and leaves the clusters.
-        towards = torch.linalg.eigh(centred.mT @ centred).eigenvectors[..., -1]
-        scores = (centred @ towards[..., None]).squeeze(-1)
-    else:
-        scores = F.cosine_similarity(exact, mean, dim=-1)
+    # The order of almost equal numbers should not be that of bfloat16, which eigh does not know.
+    with torch.autocast(k.device.type, enabled=False):
+        scores = _scores(k if k.dtype == torch.float64 else k.float(), kind)
     order: Tensor = scores.argsort(dim=-1, stable=True)
     return order
+
+
+def _scores(k: Tensor, kind: ClusterOrder) -> Tensor:
+    """What `semantic` and `principal` order the keys [B, H, L, d] by: [B, H, L]."""
+    mean = k.mean(dim=2, keepdim=True)
+    if kind == "semantic":
+        return F.cosine_similarity(k, mean, dim=-1)
+    centred = k - mean
+    # Eigenvalues ascend. An eigenvector's sign turns the order round and leaves the clusters.
+    towards = torch.linalg.eigh(centred.mT @ centred).eigenvectors[..., -1]
+    return (centred @ towards[..., None]).squeeze(-1)
 
 
 def _rows(order: Tensor) -> Tensor:

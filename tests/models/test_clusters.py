@@ -171,3 +171,13 @@ def test_clusters_that_would_not_be_equal_are_refused() -> None:
     q, k, v = drawn(8, 1, 1, 7, 4)
     with pytest.raises(SemtokError, match="clusters: 3 does not divide 7 tokens"):
         clustered_attention(q, k, v, 3, cluster_order(k, "semantic", 0))
+
+
+@pytest.mark.parametrize("kind", ["semantic", "principal"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_mixed_precision_leaves_the_order_alone(kind, dtype) -> None:
+    keys = drawn(3, 2, 2, 32, 8)[0].to(dtype)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = cluster_order(keys, kind, seed=0)
+    exact = keys if dtype == torch.float64 else keys.float()
+    assert torch.equal(found, cluster_order(exact, kind, seed=0))
