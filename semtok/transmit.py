@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from semtok.bench import benchmark, classification, official
+from semtok.bench.embedding import Model
+from semtok.bench.patch_models import encoder_of_patches
 from semtok.bench.transmission import RATE_DISTORTION, Drawn, measure, send
 from semtok.data import index as indexed
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
-from semtok.models.encoder import VisualTokenEncoder
 from semtok.models.transmission import CHOICES
 from semtok.report import transmission as report
 from semtok.tables import write_table
@@ -21,7 +22,6 @@ from semtok.tokens.batch import TokenBatch
 from semtok.tokens.rows import PixelRows
 from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint
-from semtok.train.checkpoint import Checkpoint
 from semtok.train.transmission import Recipe, train_link
 
 #: Images that the picture of what arrives shows.
@@ -53,22 +53,22 @@ def transmit(
         Schema `RATE_DISTORTION`.
 
     Raises:
-        SemtokError: the variant does not see patches of RGB alone, or a training diverged.
+        SemtokError: the variant is not one of our encoders, without gates, of patches of RGB
+            alone, or a training diverged.
     """
-    ranker = checkpoint.load(trained, "cuda" if torch.cuda.is_available() else "cpu")
+    ranker = checkpoint.load(trained, _device())
     train, test = ranker.open_shards(train_shards), ranker.open_shards(test_shards)
-    rows, vision = test.rows(np.arange(min(_SHOWN, len(test)))), ranker.model.vision
-    if (
-        not isinstance(rows, PixelRows)
-        or rows.pixels.shape[-1] != 3
-        or not isinstance(vision, VisualTokenEncoder)
-    ):
-        raise SemtokError(f"{trained}: sees more than patches; take a variant of the scheme grid")
+    rows, vision = test.rows(np.arange(min(_SHOWN, len(test)))), encoder_of_patches(ranker)
+    if vision is None or not isinstance(rows, PixelRows) or rows.pixels.shape[-1] != 3:
+        raise SemtokError(
+            f"{trained}: does not rank patches of RGB; name a variant with encoder: tokens, "
+            "without gates, and a tokenizer of the scheme grid"
+        )
     links = {
         choice: train_link(train, ranker.collate, vision, choice, recipe, emit)
         for choice in CHOICES
     }
-    table = measure(links, ranker, test, _classifier(ranker, test, index), emit)
+    table = measure(links, ranker, test, classifier(trained, test, index), emit)
     folder.mkdir(parents=True, exist_ok=True)
     write_table(folder / "rate_distortion.parquet", table, RATE_DISTORTION)
     report.draw(table, folder / "rate_distortion.png")
@@ -77,23 +77,35 @@ def transmit(
     return table
 
 
-def _classifier(
-    ranker: Checkpoint, shards: TokenShards, index: Path
+def classifier(
+    trained: Path, shards: TokenShards, index: Path
 ) -> Callable[[TokenBatch, slice], Tensor] | None:
-    """Which images the variant classifies rightly; None where the data set has no classes."""
+    """Which images a variant classifies rightly, as the benchmark `classification` does.
+
+    Args:
+        trained: `seed-S` of the variant's checkpoint.
+        shards: of a split.
+        index: of that split.
+
+    Returns:
+        Of a batch of images, and their places in the split, which are classified rightly, [B] bool;
+        None where the data set has no classes.
+    """
     if not official.has(index, classification.FILE):
         return None
     classes = classification.read(index)
     data = benchmark.split_data("test", shards, indexed.annotations(index))
     own = classification.labels(data, classes)
-    model = ranker.model
-    with torch.inference_mode():
-        ids = ranker.text_tokenizer.encode(list(classes.names))
-        names = model.encode_text(ids.to(model.log_scale.device)).double()
+    names = classification.class_vectors(Model(trained), index, classes)
+    model = checkpoint.load(trained, _device()).model
 
     def right(batch: TokenBatch, places: slice) -> Tensor:
-        similarities = (model.encode_image(batch).double() @ names.T).cpu().numpy()
+        similarities = model.encode_image(batch).double().cpu().numpy() @ names.T
         ranks, _ = classification.choose(similarities, own[places])
         return torch.from_numpy(ranks == 1)
 
     return right
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"

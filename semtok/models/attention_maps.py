@@ -5,6 +5,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from semtok.models.adaptive import AdaptiveEncoder
 from semtok.models.attention import Attention
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.tokens.batch import TokenBatch
@@ -18,14 +19,19 @@ def attention_maps(encoder: VisualTokenEncoder, batch: TokenBatch) -> Tensor:
     last block, of which a model reads [CLS] alone, is computed for all tokens.
 
     Args:
-        encoder: ours, of any variant.
+        encoder: ours, of any variant without gates.
         batch: B images of N tokens, on the encoder's device.
 
     Returns:
         [B, depth, heads, C+N, C+N] in the encoder's precision: from each token (a row, of sum 1)
         to each. Of the C = `encoder.leading` first tokens 0 is [CLS], the others are registers;
         padding has rows too, and columns of 0.
+
+    Raises:
+        ValueError: the encoder has gates, which take tokens out between blocks.
     """
+    if isinstance(encoder, AdaptiveEncoder):
+        raise ValueError("an encoder with gates has no maps of all tokens; take one without")
     found: list[Tensor] = []
 
     def keep(layer: nn.Module, given: tuple[Any, ...]) -> None:

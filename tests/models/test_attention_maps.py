@@ -5,9 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semtok.models.adaptive import AdaptiveEncoder
 from semtok.models.attention_maps import attention_maps, background, mass, rollout
 from semtok.models.encoder import VisionConfig, VisualTokenEncoder
-from semtok.params import EncoderSettings
+from semtok.params import EncoderSettings, GateSettings
 
 BLOCKS = EncoderSettings(width=16, depth=3, heads=2, mlp_ratio=2.0, embedding=12)
 NAMES = ("on", "under", "holding")
@@ -111,3 +112,9 @@ def test_mass_counts_cls_alone_and_leaves_registers_out() -> None:
 def test_tokens_that_tell_no_foreground_have_no_background(patches_of) -> None:
     with pytest.raises(ValueError, match="take the tokenizer grid_relations"):
         background(patches_of(0, 1))
+
+
+def test_gates_are_refused(related_of) -> None:
+    gated = AdaptiveEncoder(replace(VARIANTS["related"], gates=GateSettings(block=1)), BLOCKS)
+    with pytest.raises(ValueError, match="an encoder with gates has no maps of all tokens"):
+        attention_maps(gated, related_of(0, [2], [1]))
