@@ -134,7 +134,8 @@ def _scores(k: Tensor, kind: ClusterOrder) -> Tensor:
     centred = k - mean
     # Eigenvalues ascend. An eigenvector's sign turns the order round and leaves the clusters.
     towards = torch.linalg.eigh(centred.mT @ centred).eigenvectors[..., -1]
-    return (centred @ towards[..., None]).squeeze(-1)
+    scores: Tensor = (centred @ towards[..., None]).squeeze(-1)
+    return scores
 
 
 def _rows(order: Tensor) -> Tensor:

@@ -30,8 +30,8 @@ def drop(
     # Padding, which lies behind, is kept last and stays there.
     drawn = np.full((images, tokens), np.inf)
     counts = batch.valid.sum(dim=1).tolist()
-    for row, image_id, count in zip(drawn, image_ids, counts, strict=True):
-        row[:count] = _stream(seed, step, image_id).random(count)
+    for own, image_id, count in zip(drawn, image_ids, counts, strict=True):
+        own[:count] = _stream(seed, step, image_id).random(count)
     order = torch.from_numpy(drawn).argsort(dim=1, stable=True)
     kept = order[:, :most].sort(dim=1).values
     row = torch.arange(images)[:, None]
