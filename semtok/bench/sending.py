@@ -9,6 +9,7 @@ from torch import Tensor
 from semtok.bench.selections import Selection
 from semtok.models.adaptive import Sending, run
 from semtok.models.encoder import VisualTokenEncoder
+from semtok.models.geometry import centres
 from semtok.models.image_text import ImageTextModel
 from semtok.models.kept import Kept
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
@@ -30,7 +31,7 @@ def encode(model: ImageTextModel, batch: TokenBatch, selection: Selection, numbe
     assert isinstance(vision, VisualTokenEncoder), "params.yaml was checked for it"
     block = gates.block if gates else vision.settings.depth // 2
     by_gates = gates is not None and selection.policy == "own"
-    drop = None if by_gates else _drop(selection, batch, vision.leading, 2 * number)
+    drop = None if by_gates else _drop(selection, batch, vision, 2 * number)
     budget = torch.full((len(batch),), selection.budget if by_gates else 1.0)
     return run(
         vision,
@@ -41,13 +42,13 @@ def encode(model: ImageTextModel, batch: TokenBatch, selection: Selection, numbe
 
 
 def _drop(
-    selection: Selection, batch: TokenBatch, leading: int, seed: int
+    selection: Selection, batch: TokenBatch, encoder: VisualTokenEncoder, seed: int
 ) -> Callable[[Kept, Tensor], Tensor]:
-    free = batch.valid & (batch.kind != INTANGIBLE)
+    free, leading = encoder.keys(batch) & (batch.kind != INTANGIBLE), encoder.leading
     # A product such as 0.7 x 10 may lie a little above the whole number that it is.
     kept = (selection.budget * free.sum(dim=1).double() - 1e-9).ceil()
     random = torch.rand(free.shape, generator=torch.Generator().manual_seed(seed))
-    from_centre = (batch.geometry[..., :2] - 0.5).square().sum(dim=-1)
+    from_centre = (centres(batch.geometry) - 0.5).square().sum(dim=-1)
 
     def drop(tokens: Kept, attention: Tensor) -> Tensor:
         ends = (leading, tokens.length - leading - free.shape[1])

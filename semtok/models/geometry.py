@@ -1,5 +1,8 @@
 """Where tokens are, as vectors."""
 
+import math
+
+import torch
 from torch import Tensor, nn
 
 #: Numbers of a box: centre x, centre y, width, height, area.
@@ -21,6 +24,27 @@ def geometry_embedding(numbers: int, width: int) -> nn.Module:
     bins = nn.Linear(numbers, width, bias=False)
     nn.init.normal_(bins.weight, std=width**-0.5)
     return bins
+
+
+def centres(geometry: Tensor) -> Tensor:
+    """The middles of tokens, from their geometry.
+
+    Args:
+        geometry: [B, N, G] of `TokenBatch`: boxes, or histograms of square pictures, of which the
+            mean of the bins' middles is taken, weighted by what is in them.
+
+    Returns:
+        [B, N, 2] x and y, relative to the image (0..1); 0 where there is nothing.
+    """
+    if geometry.shape[-1] == BOX:
+        return geometry[..., :2]
+    side = math.isqrt(geometry.shape[-1])
+    middle = (torch.arange(side).to(geometry) + 0.5) / side
+    rows_first = geometry.unflatten(-1, (side, side))
+    columns, rows = rows_first.sum(dim=-2), rows_first.sum(dim=-1)
+    found = torch.stack([columns @ middle, rows @ middle], dim=-1)
+    smallest = torch.finfo(geometry.dtype).tiny
+    return found / geometry.sum(dim=-1, keepdim=True).clamp(min=smallest)
 
 
 def geometry_flops(embedding: nn.Module) -> int:

@@ -69,7 +69,7 @@ class Objective(nn.Module):
                 ]
         if self.gates is not None and batch.budget is not None:
             weights = passage.weights[self.gates.block - 1]
-            gated = tokens.valid & (tokens.kind != INTANGIBLE)
+            gated = model.vision.keys(tokens) & (tokens.kind != INTANGIBLE)
             kept = budget_loss(weights.float(), gated, batch.budget.to(device), self.gates.count)
             losses.append(self.gates.weight * kept)
         return losses

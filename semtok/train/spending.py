@@ -31,7 +31,7 @@ def spending(model: ImageTextModel, batches: Iterable[Batch]) -> list[dict[str, 
     for batch in batches:
         tokens = batch.tokens.to(model.log_scale.device)
         intangible = tokens.valid & (tokens.kind == INTANGIBLE)
-        free = (tokens.valid & ~intangible).sum(dim=1).clamp(min=1)
+        free = (vision.keys(tokens) & ~intangible).sum(dim=1).clamp(min=1)
         for budget, total in sums.items():
             weights = run(vision, tokens, free.new_full(free.shape, budget, dtype=torch.float32))
             sent = weights.weights[gates.block - 1].masked_fill(intangible, 0.0)

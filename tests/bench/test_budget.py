@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,11 @@ TOKENS = {"scheme": "grid", "settings": {"image_size": 2 * SIDE}}
 COLLATE = Collate(patch_size=2)
 
 
-def model(gates: GateSettings | None = None) -> ImageTextModel:
+def model(gates: GateSettings | None = None, key_mask: bool = False) -> ImageTextModel:
     torch.manual_seed(0)
-    vision = VisionConfig(12, SIDE**2, False, (), False, False, False, gates=gates)
+    vision = VisionConfig(
+        12, SIDE**2, False, (), False, False, False, gates=gates, key_mask=key_mask
+    )
     made = ImageTextModel(
         ModelConfig(
             encoder=EncoderSettings(width=8, depth=2, heads=2, mlp_ratio=2, embedding=6),
@@ -97,6 +100,16 @@ def test_the_tokens_of_the_best_merit_are_sent(sent, share) -> None:
     assert (random.sum(dim=1) == count).all()
     assert share == 1 or not torch.equal(random[0], random[1])
     assert torch.equal(random, sent(Selection("random", share), plain, batch))
+
+
+def test_a_budget_is_of_the_tokens_that_a_key_mask_leaves(sent) -> None:
+    masked, batch = model(key_mask=True), COLLATE(pictures(1, 3))
+    foreground = torch.rand(batch.kind.shape, generator=torch.Generator().manual_seed(0)) < 0.6
+    batch = replace(batch, foreground=foreground)
+    for policy in selections.POLICIES:
+        found = sent(Selection(policy, 0.5), masked, batch)
+        assert not (found & ~foreground).any()
+        assert found.sum(dim=1).tolist() == [math.ceil(n / 2) for n in foreground.sum(1).tolist()]
 
 
 @settings(max_examples=4, deadline=None)

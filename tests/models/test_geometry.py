@@ -8,7 +8,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from semtok.models.encoder import VisionConfig, VisualTokenEncoder
-from semtok.models.geometry import geometry_embedding
+from semtok.models.geometry import centres, geometry_embedding
 from semtok.params import EncoderSettings
 from semtok.tokens.batch import SUPERPIXEL, TokenBatch
 
@@ -84,3 +84,14 @@ def test_flops_are_what_torch_counts() -> None:
 @pytest.mark.parametrize("numbers", [5, 9])
 def test_an_embedding_of_geometry_is_as_wide_as_a_token(numbers) -> None:
     assert geometry_embedding(numbers, 16)(torch.rand(2, 3, numbers)).shape == (2, 3, 16)
+
+
+def test_the_middle_of_a_token_is_that_of_its_bins() -> None:
+    bins = torch.zeros(1, 5, 4, 4)  # rows first
+    bins[0, 0, 0, 0] = bins[0, 1, 3, 1] = 0.5
+    bins[0, 2, 1:3, 1:3] = 2.0
+    bins[0, 3, 0, 3], bins[0, 3, 0, 1] = 3.0, 1.0
+    wanted = [[0.125, 0.125], [0.375, 0.875], [0.5, 0.5], [0.75, 0.125], [0.0, 0.0]]
+    torch.testing.assert_close(centres(bins.flatten(2))[0], torch.tensor(wanted))
+    box = torch.tensor([[[0.3, 0.6, 0.1, 0.2, 0.02]]])
+    torch.testing.assert_close(centres(box), box[..., :2])

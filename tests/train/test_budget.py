@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from semtok.params import GateSettings
 from semtok.train import checkpoint
+from semtok.train.batches import Batch
 from semtok.train.budget import budget_loss, draw
-from semtok.train.spending import BUDGETS
+from semtok.train.objective import Objective
+from semtok.train.spending import BUDGETS, spending
 from semtok.train.train import train
 
 
@@ -82,3 +84,20 @@ def test_a_variant_with_gates_trains_and_tells_what_it_keeps(arguments, tmp_path
         few = loaded.model.encode_image(loaded.collate(rows), torch.full((4,), 0.1))
         many = loaded.model.encode_image(loaded.collate(rows))
     assert not torch.allclose(few, many)
+
+
+def test_what_a_key_mask_hides_is_no_part_of_the_budget(arguments, tmp_path) -> None:
+    given = arguments("key_mask", steps=1, warmup=0, save_every=1)
+    keep_all = GateSettings(block=1, bias=50.0, count="tokens")
+    given |= {"variant": replace(given["variant"], gates=keep_all)}
+    train(**given, staging=tmp_path, resume=tmp_path / "resume")
+    loaded = checkpoint.load(tmp_path)
+    tokens = loaded.collate(loaded.open_shards(given["val_shards"]).rows(np.arange(4)))
+    half = torch.arange(tokens.kind.shape[1]) % 2 == 0
+    tokens = replace(tokens, foreground=tokens.foreground & half)
+    batch = Batch(
+        tokens, loaded.text_tokenizer.encode(["a thing"] * 4), None, torch.full((4,), 0.4)
+    )
+    assert [each["share"] for each in spending(loaded.model, [batch])] == [1.0] * len(BUDGETS)
+    losses = Objective(loaded.model, torch.nn.ModuleDict())(batch)
+    assert losses[-1].item() == pytest.approx(keep_all.weight * (1 - 0.4) ** 2 * (2 - 0.4))
