@@ -15,7 +15,8 @@ from semtok.train.history import HISTORY
 from semtok.train.loop import DivergedError
 
 #: What a rate is chosen by: at the last step the mean of both recalls, or a classifier's accuracy.
-_CHOSEN_BY = ("val/text_to_image_r1", "val/image_to_text_r1", "val/accuracy")
+_ACCURACY = "val/accuracy"
+_CHOSEN_BY = ("val/text_to_image_r1", "val/image_to_text_r1", _ACCURACY)
 
 
 def choose(
@@ -46,24 +47,26 @@ def choose(
     found: dict[str, float | None] = {}
     for recipe in recipes:
         try:
-            recall = _recall(attempt(recipe))
+            name, score = _score(attempt(recipe))
         except DivergedError:
-            recall = None
-        found[str(recipe.learning_rate)] = recall
-        what = "diverged" if recall is None else f"mean R@1 on val {100 * recall:.2f} %"
+            found[str(recipe.learning_rate)], what = None, "diverged"
+        else:
+            found[str(recipe.learning_rate)] = score
+            what = f"{name} on val {100 * score:.2f} %"
         emit(Message(f"learning rate {recipe.learning_rate:g}: {what}"))
-    recalls = [-1.0 if recall is None else recall for recall in found.values()]
-    if max(recalls) < 0:
+    scores = [-1.0 if score is None else score for score in found.values()]
+    if max(scores) < 0:
         raise SemtokError(
             f"train.search: training diverged at each of {', '.join(found)}; lower the rates "
             "or raise train.warmup"
         )
-    return recipes[recalls.index(max(recalls))], found
+    return recipes[scores.index(max(scores))], found
 
 
-def _recall(folder: Path) -> float:
-    """What was measured on val at the end of a training, 0..1."""
+def _score(folder: Path) -> tuple[str, float]:
+    """What was measured on val at the end of a training: its name, and how much, 0..1."""
     history = read_table(folder / "history.parquet", HISTORY)
     last = history.sort_by("step")
-    found = [last.filter(pc.equal(last["name"], name))["value"] for name in _CHOSEN_BY]
-    return fmean(values[-1].as_py() for values in found if len(values))
+    values = {name: last.filter(pc.equal(last["name"], name))["value"] for name in _CHOSEN_BY}
+    found = {name: each[-1].as_py() for name, each in values.items() if len(each)}
+    return "accuracy" if _ACCURACY in found else "mean R@1", fmean(found.values())

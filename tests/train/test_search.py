@@ -23,9 +23,14 @@ RECIPE = TrainSettings(
 )  # fmt: skip
 
 
-def history(folder: Path, first: float, last: tuple[float, float]) -> Path:
+RECALLS = ("val/text_to_image_r1", "val/image_to_text_r1")
+
+
+def history(
+    folder: Path, first: float, last: tuple[float, ...], scores: tuple[str, ...] = RECALLS
+) -> Path:
     """A checkpoint's folder, of which the search reads the history alone."""
-    names = ("val/text_to_image_r1", "val/image_to_text_r1", "loss")
+    names = (*scores, "loss")
     rows = [(12, name, value) for name, value in zip(names, (*last, 99.0), strict=True)]
     rows += [(3, name, first) for name in names]
     columns = dict(zip(HISTORY.columns.names, map(list, zip(*rows, strict=True)), strict=True))
@@ -54,6 +59,22 @@ def test_the_best_mean_recall_at_the_last_step_wins(tmp_path, recalls, chosen) -
     assert found == {
         str(rate): pytest.approx(sum(recalls[rate]) / 2) for rate in (1e-4, 1e-3, 1e-2)
     }
+
+
+@pytest.mark.parametrize(
+    ("scores", "name"), [(RECALLS, "mean R@1"), (("val/accuracy",), "accuracy")]
+)
+def test_people_are_told_what_a_rate_is_chosen_by(tmp_path, scores, name) -> None:
+    events = []
+
+    def attempt(recipe: TrainSettings) -> Path:
+        folder = tmp_path / str(recipe.learning_rate)
+        return history(folder, 0.1, (recipe.learning_rate,) * len(scores), scores)
+
+    choose(RECIPE, attempt, events.append)
+    assert [each.text for each in events] == [
+        f"learning rate {rate:g}: {name} on val {100 * rate:.2f} %" for rate in (1e-4, 1e-3, 1e-2)
+    ]
 
 
 def test_one_rate_is_no_search() -> None:
