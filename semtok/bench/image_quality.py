@@ -15,17 +15,9 @@ def mean_square_error(one: Tensor, other: Tensor) -> Tensor:
     return (one.double() - other.double()).square().flatten(1).mean(dim=1)
 
 
-def psnr(one: Tensor, other: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio.
-
-    Args:
-        one: [B, H, W, C], 0..255.
-        other: likewise.
-
-    Returns:
-        [B], in dB; infinite where both are the same.
-    """
-    return 10 * (_PEAK**2 / mean_square_error(one, other)).log10()
+def psnr(error: Tensor) -> Tensor:
+    """The peak signal-to-noise ratio of mean square errors of any shape, in dB; infinite of 0."""
+    return 10 * (_PEAK**2 / error).log10()
 
 
 def ssim(one: Tensor, other: Tensor) -> Tensor:

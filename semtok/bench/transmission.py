@@ -32,7 +32,7 @@ _BATCH = 64
 
 RATE_DISTORTION = TableSchema(
     "rate_distortion",
-    1,
+    2,
     pa.schema(
         [
             ("choice", pa.string()),  # attention, random, uniform, jpeg
@@ -45,7 +45,7 @@ RATE_DISTORTION = TableSchema(
                 pa.float64(),
             ),  # of the link: symbols at capacity, and the index; jpeg's budget
             ("mse", pa.float64()),  # square grey levels, mean over images
-            ("psnr", pa.float64()),  # dB, likewise
+            ("psnr", pa.float64()),  # dB, of that mean
             ("ssim", pa.float64()),
             ("accuracy", pa.float64()),  # of the classifier, in percent; null without one
             ("fitting", pa.float64()),  # share of images that a JPEG of so many bits exists of
@@ -95,7 +95,6 @@ def measure(
         for drawn in send(links, ranker, batch, number):
             columns = [
                 image_quality.mean_square_error(drawn.pictures, whole),
-                image_quality.psnr(drawn.pictures, whole),
                 image_quality.ssim(drawn.pictures, whole),
             ]
             if right is not None:
@@ -109,7 +108,8 @@ def measure(
     link = next(iter(links.values())).config
     found = []
     for (choice, rate, snr), parts in sums.items():
-        mse, psnr, ssim, *accuracy, fitting = torch.cat(parts, dim=1).mean(dim=1).tolist()
+        means = torch.cat(parts, dim=1).mean(dim=1)
+        mse, ssim, *accuracy, fitting = means.tolist()
         count = ceil(rate * link.patches)
         found.append(
             {
@@ -120,7 +120,8 @@ def measure(
                 "index_bits": None if choice == JPEG else index_bits(link.patches, count),
                 "bits": link_bits(link.patches, count, link.symbols, snr),
                 "mse": mse,
-                "psnr": psnr,
+                # Of the mean: one picture that arrives as it was has no finite one of its own.
+                "psnr": image_quality.psnr(means[0]).item(),
                 "ssim": ssim,
                 "accuracy": 100 * accuracy[0] if accuracy else None,
                 "fitting": fitting,

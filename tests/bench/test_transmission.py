@@ -71,7 +71,8 @@ def test_the_table_says_what_arrived(given) -> None:
         assert (row["choice"], row["rate"], row["snr"]) == (drawn.choice, drawn.rate, drawn.snr)
         assert torch.equal(pictures(seen), drawn.pictures)
         pairs = list(zip(pixels, drawn.pictures.numpy(), strict=True))
-        psnr = np.mean([peak_signal_noise_ratio(*pair) for pair in pairs])
+        whole = (np.stack(each) for each in zip(*pairs, strict=True))
+        psnr = peak_signal_noise_ratio(*whole)  # all pictures as one
         ssim = np.mean([structural_similarity(*pair, channel_axis=-1) for pair in pairs])
         assert row["psnr"] == pytest.approx(psnr, abs=1e-6)
         assert row["ssim"] == pytest.approx(ssim, abs=1e-6)
@@ -82,6 +83,21 @@ def test_the_table_says_what_arrived(given) -> None:
         assert row["bits"] == pytest.approx(count * 48 * capacity + index)
         if row["choice"] != transmission.JPEG:
             assert (row["symbols"], row["index_bits"], row["fitting"]) == (48 * count, index, 1)
+
+
+def test_a_picture_that_arrives_as_it_was_leaves_psnr_finite(given, tmp_path) -> None:
+    ranker = given[0]
+    pixels = np.full((2, SIZE, SIZE, 3), 128, np.uint8)  # what JPEG codes without loss
+    pixels[1] = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3))
+    rows = PixelRows(np.arange(2), pixels)
+    shards.write(tmp_path / "000.arrow", shards.pixels_schema(SIZE), rows, (), TOKENS, "f")
+    batch = ranker.collate(rows)
+    links = links_of(given, 1)
+    drawn = next(each for each in send(links, ranker, batch, 0) if each.choice == transmission.JPEG)
+    assert np.array_equal(drawn.pictures[0].numpy(), pixels[0])
+    for row in measure(links, ranker, TokenShards(tmp_path)).to_pylist():
+        assert row["psnr"] == pytest.approx(10 * math.log10(255**2 / row["mse"]))
+        assert math.isfinite(row["psnr"])
 
 
 @pytest.mark.slow
