@@ -40,7 +40,7 @@ def centres(geometry: Tensor) -> Tensor:
         return geometry[..., :2]
     side = math.isqrt(geometry.shape[-1])
     middle = (torch.arange(side).to(geometry) + 0.5) / side
-    rows_first = geometry.unflatten(-1, (side, side))
+    rows_first = geometry.reshape(*geometry.shape[:-1], side, side)
     columns, rows = rows_first.sum(dim=-2), rows_first.sum(dim=-1)
     found = torch.stack([columns @ middle, rows @ middle], dim=-1)
     smallest = torch.finfo(geometry.dtype).tiny

@@ -56,6 +56,7 @@ class Objective(nn.Module):
                 tokens = batch.tokens.to(device)
                 passage = run(model.vision, tokens, batch.budget.to(device))
                 images = passage.embedding
+                gated = model.vision.keys(tokens) & (tokens.kind != INTANGIBLE)
             ids = batch.ids.to(device)
             texts = model.encode_text(ids)
         contrastive = distributed.contrastive
@@ -69,7 +70,6 @@ class Objective(nn.Module):
                 ]
         if self.gates is not None and batch.budget is not None:
             weights = passage.weights[self.gates.block - 1]
-            gated = model.vision.keys(tokens) & (tokens.kind != INTANGIBLE)
             kept = budget_loss(weights.float(), gated, batch.budget.to(device), self.gates.count)
             losses.append(self.gates.weight * kept)
         return losses
