@@ -26,7 +26,7 @@ from semtok.params import EncoderSettings, GateSettings
 from semtok.report import budget_curves
 from semtok.tables import read_table
 from semtok.tokens import shards
-from semtok.tokens.batch import TokenBatch
+from semtok.tokens.batch import SUPERPIXEL, TokenBatch
 from semtok.tokens.collate import Collate
 from semtok.tokens.rows import PixelRows
 from semtok.train import checkpoint
@@ -100,6 +100,20 @@ def test_the_tokens_of_the_best_merit_are_sent(sent, share) -> None:
     assert (random.sum(dim=1) == count).all()
     assert share == 1 or not torch.equal(random[0], random[1])
     assert torch.equal(random, sent(Selection("random", share), plain, batch))
+
+
+def test_the_centre_of_superpixels_is_that_of_their_histograms(sent) -> None:
+    plain, places = model(), SIDE**2
+    cut = VisionConfig(12, None, True, (), False, False, False, geometry_dim=places)
+    made = ImageTextModel(replace(plain.config, vision=cut)).eval()
+    order = torch.randperm(places, generator=torch.Generator().manual_seed(0))
+    batch = replace(
+        COLLATE(pictures(1, 1)),
+        geometry=torch.eye(places)[order][None],  # each token fills one bin, rows first
+        kind=torch.full((1, places), SUPERPIXEL),
+    )
+    found = sent(Selection("centre", 0.25), made, batch)
+    assert sorted(order[found[0]].tolist()) == [5, 6, 9, 10]
 
 
 def test_a_budget_is_of_the_tokens_that_a_key_mask_leaves(sent) -> None:
