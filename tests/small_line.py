@@ -79,7 +79,7 @@ def shrunk(params: dict) -> dict:
         params["data"]["settings"]["scenes"]["novel"] = 8
     for model in (*params["detectors"].values(), *params["relation_models"].values()):
         model |= {"steps": 10}
-    params["encoder"] |= {"width": 16, "depth": 1, "heads": 2, "embedding": 8}
+    params["encoder"] |= {"width": 16, "depth": 2, "heads": 2, "embedding": 8}
     params["text"] |= {"vocabulary": 300, "context": 16, "width": 16, "depth": 1, "heads": 2}
     params["train"] |= {"steps": 4, "batch_size": 8, "warmup": 1, "seeds": [0, 1], "log_every": 2}
     params["bench"] |= {"bootstrap": 200}

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from semtok.bench import costs, guessing, protocol
 from semtok.bench.cases import CASES, RECALLS, Ranks, Task, by_task
 from semtok.bench.intervals import resample
+from semtok.errors import SemtokError
 from semtok.params import SPLITS
 from semtok.report import model_card
 from semtok.report.headlines import headlines
@@ -94,7 +95,11 @@ def _facts(
     lineage = read_json(Path(client.download_artifacts(run_id, registry.LINEAGE, str(folder))))
     artifacts = lineage["artifacts"]
     variant, seed = item.tags[VARIANT], item.tags[SEED]
-    bench = artifacts[f"scores@{variant}"]["params"]["bench"]
+    if (scored := f"scores@{variant}") not in artifacts:
+        raise SemtokError(
+            f"{contender.name_of(item)}: {scored} is not in the lineage; run it and `semtok sync`"
+        )
+    bench = artifacts[scored]["params"]["bench"]
     alike = contender.of(client, data, item)
     table = read_table(scores / "cases.parquet", CASES)
     own = by_task(table.filter(pc.equal(table["seed"], int(seed))))

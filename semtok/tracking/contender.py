@@ -151,7 +151,11 @@ def faults(client: "MlflowClient", version: "ModelVersion") -> list[str]:
         traced = read_json(Path(client.download_artifacts(run_id, registry.LINEAGE, folder)))
     unrecorded = "has no verdict on record; run `semtok sync`"
     gates = {key: each.get("gate") for key, each in traced["artifacts"].items()}
-    return [f"{key} {gate or unrecorded}" for key, gate in gates.items() if gate != PASSED]
+    found = [f"{key} {gate or unrecorded}" for key, gate in gates.items() if gate != PASSED]
+    # Its run may hold scores that were gone or out of date when the lineage was uploaded.
+    if (scores := f"scores@{version.tags[VARIANT]}") not in gates:
+        found.append(f"{scores} is not in the lineage; run it and `semtok sync`")
+    return found
 
 
 def _contender(

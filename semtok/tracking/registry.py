@@ -74,14 +74,20 @@ def create_version(
         source=f"models:/{model_id}",
         run_id=run_id,
         model_id=model_id,
-        tags={**item.tags(), PROTOCOL: protocol.VERSION},
+        tags={**item.tags(), **protocol_of(item)},
         description=item.training.name,
     )
 
 
-def mark_protocol(client: "MlflowClient", version: "ModelVersion") -> None:
-    """Say of a version, whose scores were renewed, by which protocol."""
-    client.set_model_version_tag(version.name, version.version, PROTOCOL, protocol.VERSION)
+def mark_protocol(client: "MlflowClient", version: "ModelVersion", item: Published) -> None:
+    """Say of a version by which protocol its scores are, where they were renewed."""
+    for name, value in protocol_of(item).items():
+        client.set_model_version_tag(version.name, version.version, name, value)
+
+
+def protocol_of(item: Published) -> dict[str, str]:
+    """The tag of a training's scores; none without any, as older ones may be in MLflow already."""
+    return {PROTOCOL: protocol.VERSION} if item.scores else {}
 
 
 def comparison_page(address: str, data: str, compared: Iterable["ModelVersion"]) -> str:

@@ -104,7 +104,7 @@ def _bring_up_to_date(client: "MlflowClient", address: str, item: Published) -> 
         model_id = serving.log_model(address, run_id, item.folder, item.training.name)
         version = registry.create_version(client, run_id, model_id, item)
     else:
-        registry.mark_protocol(client, version)
+        registry.mark_protocol(client, version, item)
     client.set_terminated(run_id, "FINISHED")
     client.set_tag(run_id, UPLOADED, item.content)
     return state, _place(client, version)

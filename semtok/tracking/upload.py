@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from semtok.bench import cases, costs, leaderboard, protocol
+from semtok.bench import cases, costs, leaderboard
 from semtok.json_files import write_json
 from semtok.tables import read_table, write_table
 from semtok.tracking import registry, runs
@@ -39,7 +39,7 @@ def fill(client: "MlflowClient", run_id: str, known: runs.Logged, item: Publishe
         if known.get((name, step)) != value
     ]
     runs.log_values(client, run_id, new)
-    runs.set_tags(client, run_id, {**item.tags(), registry.PROTOCOL: protocol.VERSION})
+    runs.set_tags(client, run_id, {**item.tags(), **registry.protocol_of(item)})
     client.log_inputs(run_id, list(_inputs(item)))
     with tempfile.TemporaryDirectory() as folder:
         _write_artifacts(Path(folder), item)

@@ -63,9 +63,14 @@ class Registry:
         guarded: int = 50,
         gates: dict[str, str] | None = None,
         recipe: str = "",
+        in_lineage: bool = True,
         **tags,
     ) -> list[str]:
-        """Register a training per seed; `val` of its images are found at once on val."""
+        """Register a training per seed; `val` of its images are found at once on val.
+
+        Args:
+            in_lineage: whether its scores were current when it was last uploaded.
+        """
         found = []
         for seed, hits in enumerate(val):
             run = self.client.create_run(self.experiment)
@@ -76,6 +81,7 @@ class Registry:
                 name = score_name("retrieval", "val", task, "R@1")
                 self.client.log_metric(run.info.run_id, name, 100 * hits / IMAGES)
             artifacts = {"index": "passed", "masks@annotated-train": "passed"} | (gates or {})
+            artifacts |= {f"scores@{variant}": "passed"} if in_lineage else {}
             lineage = {"artifacts": {key: {"gate": each} for key, each in artifacts.items()}}
             self.client.log_dict(run.info.run_id, lineage, registry.LINEAGE)
             version = self.client.create_model_version(
@@ -372,6 +378,16 @@ def test_a_lineage_without_verdicts_is_no_passed_check(models):
     models.add("vit", [20], gates={"index": ""})  # as uploaded before verdicts were
     decision = models.promote("vit")
     assert decision["rules"][0]["found"] == "index has no verdict on record; run `semtok sync`"
+
+
+def test_scores_that_the_lineage_does_not_hold_have_passed_no_gate(models):
+    (vit,) = models.add("vit", [20])
+    models.add("semantic", [90], in_lineage=False)  # its scores were gone at the last sync
+    decision = models.promote("semantic")
+    assert decision["held_back_by"] == ["data checks"]
+    assert "data checks: scores@semantic is not in the lineage" in decision["reason"]
+    assert models.champion() == vit
+    assert models.aliased("challenger") is None
 
 
 def test_the_challenger_is_the_best_of_the_rest(models):

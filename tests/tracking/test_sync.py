@@ -6,11 +6,11 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from semtok.bench import cases
+from semtok.bench import cases, protocol
 from semtok.errors import SemtokError
 from semtok.events import Message, Metrics
 from semtok.tables import read_table
-from semtok.tracking import registered, registry, server
+from semtok.tracking import card, contender, registered, registry, server
 from semtok.tracking.lineage import trace
 from semtok.tracking.live import LiveRun
 from semtok.tracking.published import published
@@ -202,17 +202,39 @@ def test_a_live_run_of_another_start_is_left_alone(vit, mlflow_server):
 def test_scores_that_appear_later_are_added(vit, hidden_scores, mlflow_server):
     first = sync(vit, address=mlflow_server)
     assert first.created == 1
+    (version,) = versions_of(mlflow_server, vit)
+    assert registry.PROTOCOL not in version.tags
     for run in runs_of(mlflow_server, vit):
+        assert registry.PROTOCOL not in run.data.tags
         assert not any(name.startswith("retrieval") for name in run.data.metrics)
         assert "cases.parquet" not in tree(mlflow_server, run.info.run_id)
     hidden_scores.rename(vit.output("scores", "vit"))
     second = sync(vit, address=mlflow_server)
     assert (second.created, second.completed) == (0, 1)
     assert second.versions == first.versions
+    (version,) = versions_of(mlflow_server, vit)
+    assert version.tags[registry.PROTOCOL] == protocol.VERSION
     for run in runs_of(mlflow_server, vit):
+        assert run.data.tags[registry.PROTOCOL] == protocol.VERSION
         assert "retrieval/test/image_to_text/recall_at_5" in run.data.metrics
         assert "cases.parquet" in tree(mlflow_server, run.info.run_id)
         assert all(len(each) == len(set(each)) for each in logged(mlflow_server, run).values())
+
+
+def test_scores_that_are_gone_keep_the_protocol_that_they_followed(vit, mlflow_server, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(protocol, "VERSION", "0.1")
+        number = sync(vit, address=mlflow_server).versions["vit seed 0"]
+    shutil.rmtree(vit.output("scores", "vit"))
+    assert sync(vit, address=mlflow_server).completed == 1
+    (run,), (version,) = runs_of(mlflow_server, vit), versions_of(mlflow_server, vit)
+    assert "cases.parquet" in tree(mlflow_server, run.info.run_id)
+    assert (run.data.tags[registry.PROTOCOL], version.tags[registry.PROTOCOL]) == ("0.1", "0.1")
+    faults = contender.faults(server.client(mlflow_server), version)
+    assert "scores@vit is not in the lineage; run it and `semtok sync`" in faults
+    monkeypatch.setattr(protocol, "VERSION", "0.1")
+    with pytest.raises(SemtokError, match=f"vit version {number}: scores@vit is not in the lin"):
+        card.write(vit.data, number, mlflow_server)
 
 
 def test_two_at_once_create_no_duplicates(vit, mlflow_server):
