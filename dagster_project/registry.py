@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from dagster import (
@@ -25,6 +26,9 @@ from semtok import pipeline
 from semtok.commands import HELD_BACK
 from semtok.tracking.server import address, answers
 
+#: One decision at a time: each is about the champion that the one before it left.
+_POOL = "decisions"
+
 
 def registry_assets(line: Line) -> list[AssetsDefinition]:
     """`sync`, `promote` and `comparison`, as the commands of these names."""
@@ -43,6 +47,7 @@ def registry_assets(line: Line) -> list[AssetsDefinition]:
         description="Makes a variant the champion if every rule of `promotion` lets it through.",
         deps=[AssetDep("scores"), AssetDep("sync")],
         partitions_def=partitions(line, pipeline.stages()["scores"]),
+        pool=_POOL,
         group_name="results",
         owners=["team:evaluation"],
         kinds={"mlflow"},
@@ -62,10 +67,7 @@ def registry_assets(line: Line) -> list[AssetsDefinition]:
     )
     def comparison(context: AssetExecutionContext) -> MaterializeResult[None]:
         page = line.workspace.state("comparison", f"{line.params.data.name}.html")
-        there = answers(address())
-        found = _answer(line, "compare", "--html", str(page), *(["--publish"] if there else []))
-        if not there:
-            context.log.warning(f"{address()}: no MLflow server answers; the page lies here alone")
+        found = _compare(context, line, page)
         links = {name: _shown(found[name]) for name in ("published", "link") if found[name]}
         return MaterializeResult(
             metadata={
@@ -77,6 +79,20 @@ def registry_assets(line: Line) -> list[AssetsDefinition]:
         )
 
     return [sync, promote, comparison]
+
+
+def _compare(context: AssetExecutionContext, line: Line, page: Path) -> dict[str, Any]:
+    """Write the page, and store it in MLflow where that can be."""
+    arguments = ("compare", "--html", str(page))
+    missing = f"{address()}: no MLflow server answers"
+    if answers(address()):
+        try:
+            return _answer(line, *arguments, "--publish")
+        except Failure as failure:  # as while nothing is registered
+            missing = str(failure.description)
+    found = _answer(line, *arguments)
+    context.log.warning(f"{missing}; the page lies here alone")
+    return found
 
 
 def _verdicts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

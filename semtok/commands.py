@@ -150,10 +150,12 @@ def promote(root: Path, variant: str) -> dict[str, Any]:
         SemtokError: the variant is unknown or not registered, or the server does not answer.
     """
     from semtok.tracking import promotion
+    from semtok.tracking.alone import alone
 
     params, workspace = open_project(root)
     check_variant(params, variant)
-    return promotion.promote(workspace.data, variant, params.bench, params.promotion).as_dict()
+    with progress.bars("promote") as emit, alone(workspace, "decision", emit):
+        return promotion.promote(workspace.data, variant, params.bench, params.promotion).as_dict()
 
 
 def rollback(root: Path) -> dict[str, Any]:
@@ -163,9 +165,11 @@ def rollback(root: Path) -> dict[str, Any]:
         SemtokError: there was none, or the server does not answer.
     """
     from semtok.tracking import rollback as tracking
+    from semtok.tracking.alone import alone
 
     params, workspace = open_project(root)
-    return tracking.rollback(workspace.data, params.promotion).as_dict()
+    with progress.bars("rollback") as emit, alone(workspace, "decision", emit):
+        return tracking.rollback(workspace.data, params.promotion).as_dict()
 
 
 def card(root: Path, version: str) -> dict[str, Any]:

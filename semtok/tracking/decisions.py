@@ -111,14 +111,31 @@ def write(client: "MlflowClient", data: str, decision: Decision) -> tuple[str, s
     return where, run_id
 
 
-def reigned(client: "MlflowClient", data: str) -> list[str]:
+def reigned(client: "MlflowClient", data: str, present: str) -> list[str]:
     """The versions that reigned, the present one last; what roll-backs took back is left out.
 
-    Where the alias was moved by hand, or a kill came between a decision and its move, the next
-    decision says who reigned in fact.
+    Args:
+        present: the version that bears the alias.
     """
+    return reigns(_moves(client, data), present)
+
+
+def reigns(moves: Sequence[Move], present: str) -> list[str]:
+    """The versions that reigned by a log of decisions, as of `reigned`.
+
+    A kill may come between a decision and its move: where the present champion is who was there
+    before the last ones, these led to nothing. Where the alias was moved by hand, the next decision
+    says who reigned in fact.
+
+    Args:
+        moves: the oldest first.
+        present: the version that bears the alias.
+    """
+    made = list(moves)
+    while made and made[-1].after != present and made[-1].before == present:
+        made.pop()
     found: list[str] = []
-    for kind, before, after in _moves(client, data):
+    for kind, before, after in made:
         while found and found[-1] != before:
             found.pop()
         if before and not found:

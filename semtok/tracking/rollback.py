@@ -26,7 +26,7 @@ def rollback(data: str, settings: PromotionSettings, address: str | None = None)
         present = registry.champion(client, data)
         if present is None:
             raise SemtokError(f"{address}: {name} has no champion; `semtok promote` makes one")
-        reigned = decisions.reigned(client, data)
+        reigned = decisions.reigned(client, data, present.version)
         if reigned[-1:] != [present.version] or len(reigned) == 1:
             raise SemtokError(
                 f"{address}: no decision says who was champion of {name} before "

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from semtok.errors import SemtokError
 from semtok.tracking import challenger, decisions, registry
 from semtok.tracking.contender import Score, name_of
 from semtok.tracking.decisions import Decision
@@ -48,8 +49,19 @@ def settle(
 
     Args:
         metric: by which the challenger is chosen.
+
+    Raises:
+        SemtokError: the champion is another one than was decided about; nothing is logged.
     """
     name, move = registry.model_name(data), decision.move
+    # Deciding takes seconds. A lock keeps others of this workspace out, and nobody else.
+    present = registry.champion(client, data)
+    if (present.version if present else None) != move.before:
+        now = f"{name_of(present)} is" if present else "nobody is"
+        raise SemtokError(
+            f"{address}: {now} champion of {name} by now, which this was not decided about; "
+            "decide anew"
+        )
     experiment, run = decisions.write(client, data, decision)
     if move.after and move.after != move.before:
         client.set_registered_model_alias(name, registry.CHAMPION, move.after)

@@ -1,13 +1,11 @@
 """Bring MLflow up to date: the runs and registered versions that the workspace's trainings lack."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from semtok.errors import SemtokError
-from semtok.events import Emit, Message, Progress, ignore
+from semtok.events import Emit, Progress, ignore
 from semtok.tracking import links, registry, runs, server, serving, upload
+from semtok.tracking.alone import alone
 from semtok.tracking.links import Place
 from semtok.tracking.published import Published, published
 from semtok.tracking.training import CHECKPOINT
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
 
 #: Tag of a run: identifies all that was uploaded to it, once it is complete.
 UPLOADED = "uploaded"
-
-#: Seconds that a second `sync` waits for the first.
-_PATIENCE = 3600.0
 
 
 @dataclass
@@ -66,7 +61,7 @@ def sync(workspace: Workspace, emit: Emit = ignore, address: str | None = None) 
     client = server.client(address)
     model = registry.model_name(workspace.data)
     done = Synced(model, f"{address}/#/models/{model}")
-    with _alone(workspace, emit), server.talking_to(address):
+    with alone(workspace, "sync", emit), server.talking_to(address):
         found = list(published(workspace, emit))
         places = {}
         for number, item in enumerate(found):
@@ -119,25 +114,3 @@ def _same_start(found: runs.Logged, curves: runs.Logged) -> bool:
     """Whether a run began as the training did; its end may differ, as a kill repeats steps."""
     first = min((step for _, step in found), default=0)
     return all(curves.get(key) == value for key, value in found.items() if key[1] == first)
-
-
-@contextmanager
-def _alone(workspace: Workspace, emit: Emit) -> Iterator[None]:
-    """Keep a second `sync` of this workspace waiting: both would create what is missing."""
-    from filelock import FileLock, Timeout
-
-    folder = workspace.state("tracking")
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "sync.lock")
-    try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            emit(Message("another sync is at work; waiting for it"))
-            lock.acquire(timeout=_PATIENCE)
-    except Timeout:
-        raise SemtokError(f"{lock.lock_file}: another sync is still at work; try later") from None
-    try:
-        yield
-    finally:
-        lock.release()

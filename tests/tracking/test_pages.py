@@ -49,6 +49,7 @@ def test_the_page_is_an_asset_and_lies_with_the_champion(
     client, model = server.client(mlflow_server), registry.model_name(data)
     with pytest.raises(SemtokError, match=f"{model} has neither a champion nor a version of vit"):
         publish(data, tmp_path / "page.html", "vit", mlflow_server)
+    assert "published" not in comparison(root, tmp_path)  # nothing is registered yet: a warning
     run = client.create_run(client.create_experiment(model)).info
     client.create_registered_model(model)
     version = client.create_model_version(model, run.artifact_uri, run.run_id).version

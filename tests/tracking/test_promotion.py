@@ -19,7 +19,7 @@ from semtok.cli import app
 from semtok.errors import SemtokError
 from semtok.params import BenchSettings, PromotionSettings
 from semtok.tables import write_table
-from semtok.tracking import registry, server
+from semtok.tracking import promotion, registry, server
 from semtok.tracking.decisions import ARTIFACT
 from semtok.tracking.promotion import promote
 from semtok.tracking.rollback import rollback
@@ -424,6 +424,41 @@ def test_roll_backs_go_back_champion_by_champion(models):
     models.promote("semantic")
     models.rollback()
     assert models.champion() == vit
+
+
+def test_a_roll_back_passes_over_a_decision_that_was_killed_before_its_move(models, monkeypatch):
+    (vit,), (between,) = models.add("vit", [10]), models.add("between", [40])
+    models.promote("vit")
+    models.promote("between")
+    models.add("semantic", [80])
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("mlflow.MlflowClient.set_registered_model_alias", killed)
+        models.promote("semantic")
+    assert models.champion() == between
+    models.rollback()
+    assert models.champion() == vit
+
+
+def test_a_champion_that_changed_while_it_was_decided_stays(models, monkeypatch):
+    models.add("vit", [10])
+    models.add("semantic", [80])
+    (other,) = models.add("other", [70])
+    models.promote("vit")
+    decide, name = promotion._decide, registry.model_name(models.data)
+
+    def late(*arguments):
+        models.client.set_registered_model_alias(name, registry.CHAMPION, other)
+        return decide(*arguments)
+
+    monkeypatch.setattr(promotion, "_decide", late)
+    with pytest.raises(SemtokError, match=f"other version {other} is champion of {name} by now"):
+        models.promote("semantic")
+    assert models.champion() == other
+    assert len(models.decisions()) == 1
 
 
 def test_a_roll_back_without_a_champion_is_told(models):
