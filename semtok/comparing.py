@@ -70,7 +70,7 @@ def compare(
             scores[label] = (
                 workspace.input(*pipeline.scores_of(params, name)) if here else found[name].scores
             )
-        _check_same_data(workspace, scores, list(found.values()))
+        _check_same_data(workspace, scores, list(found.values()), drawn=page is not None)
         bench = params.bench
         board = leaderboard.build(
             scores,
@@ -92,14 +92,24 @@ def compare(
 
 
 def _check_same_data(
-    workspace: Workspace, scores: Mapping[str, Path], found: Sequence[Registered]
+    workspace: Workspace, scores: Mapping[str, Path], found: Sequence[Registered], drawn: bool
 ) -> None:
-    """Refuse registered trainings of other data; what the workspace has is of its own index."""
+    """Refuse registered trainings of other data; what the workspace has is of its own index.
+
+    Args:
+        drawn: whether images of the index are shown beside the scores.
+    """
     hashes = {each.label: each.data_hash for each in found}
-    if set(scores) - set(hashes):
+    first = next(iter(scores))
+    if drawn or set(scores) - set(hashes):
         own = data_hash(workspace.input("index"))
         hashes = {label: hashes.get(label, own) for label in scores}
-    first = next(iter(scores))
+        if drawn and len(found) == len(scores) and hashes[first] != own:
+            raise SemtokError(
+                f"{first}: trained and scored on other data ({hashes[first]}) than the index here "
+                f"({own}), whose images the page shows; leave --html out, or write it where "
+                f"{first} was trained"
+            )
     for label, each in hashes.items():
         if each != hashes[first]:
             differing = _differing(scores[first], scores[label])

@@ -10,7 +10,7 @@ from semtok.report import markdown
 
 _USES = """\
 - Research on visual tokens: comparing this training with others of the same data and protocol.
-- Teaching and demonstrations of image-text retrieval on data like that it was trained on."""
+- Teaching and demonstrations of {task} on data like that it was trained on."""
 
 _NOT_FOR = """\
 - Surveillance, identifying or tracking people, or inferring anything about a person.
@@ -86,7 +86,7 @@ def sections(facts: Facts) -> list[str]:
     """The card, section by section, the most important first; joined they are the whole."""
     return [
         _head(facts),
-        f"## Intended use\n\n{_USES}\n\n## Keep away from\n\n{_NOT_FOR}",
+        f"## Intended use\n\n{_uses(facts)}\n\n## Keep away from\n\n{_NOT_FOR}",
         f"## Limits\n\n{_limits(facts)}",
         f"## How to load it\n\n{_loading(facts)}",
         f"## Scores\n\n{_scores(facts)}",
@@ -98,11 +98,23 @@ def sections(facts: Facts) -> list[str]:
     ]
 
 
+def _classifies(facts: Facts) -> bool:
+    return facts.settings.get("text.tower") == "classes"
+
+
+def _uses(facts: Facts) -> str:
+    task = "image classification" if _classifies(facts) else "image-text retrieval"
+    return _USES.format(task=task)
+
+
 def _head(facts: Facts) -> str:
     told = f"# {facts.model} version {facts.version}: {facts.variant}, seed {facts.seed}\n\n"
-    told += "An image-text model: it embeds images and English captions in one space. "
     tower = facts.settings.get("text.tower", "scratch")
-    told += facts.told + (f" Its text side is `{tower}`, frozen." if tower != "scratch" else "")
+    if _classifies(facts):
+        told += f"A classifier: it gives each image one of the classes it learned. {facts.told}"
+    else:
+        told += "An image-text model: it embeds images and English captions in one space. "
+        told += facts.told + (f" Its text side is `{tower}`, frozen." if tower != "scratch" else "")
     return f"{told}\n\n**{facts.label[0].upper()}{facts.label[1:]}.**" if facts.label else told
 
 
@@ -110,7 +122,9 @@ def _limits(facts: Facts) -> str:
     trainings = "1 training" if facts.seeds == 1 else f"{facts.seeds} trainings"
     lines = [
         f"Intervals ({facts.confidence:.0%}) are of these images and {trainings}, no other data.",
-        "Scores are of captions like those of training: one language, short, literal.",
+        "It knows the classes of its training alone, and gives every image one of them."
+        if _classifies(facts)
+        else "Scores are of captions like those of training: one language, short, literal.",
     ]
     for line in facts.scores:
         if line.own.low is not None and line.own.low <= line.chance:
@@ -131,7 +145,8 @@ def _loading(facts: Facts) -> str:
     return (
         "```python\nimport mlflow\n\n"
         f'model = mlflow.pyfunc.load_model("{facts.address}")\n'
-        "# Rows: image (base64), texts, and where the variant reads them masks and relations.\n"
+        f"# Rows: image (base64), texts{' (its classes)' if _classifies(facts) else ''}, and where "
+        "the variant reads them masks and relations.\n"
         "```\n\n"
         f"Or `mlflow models serve --env-manager local -m {facts.address}`. Code over safetensors; "
         "nothing is pickled."
@@ -175,24 +190,27 @@ def _data(facts: Facts) -> str:
     if not facts.data:
         return "Counts were not recorded; run `semtok sync` where it was trained."
     splits = [split for split in ("train", "val", "test", "novel") if split in facts.data]
+    # A classifier's captions are names of classes, all of which are in train.
+    classes = _classifies(facts)
+    seen_keys = ["seen_images"] if classes else ["seen_images", "seen_captions"]
     rows = []
     for split in splits:
         counts = facts.data[split]
         licences = ", ".join(f"{name} {count:,}" for name, count in counts["licences"].items())
-        seen = [
-            f"{counts[key]:,}" if key in counts else "" for key in ("seen_images", "seen_captions")
-        ]
-        rows.append((split, f"{counts['images']:,}", f"{counts['captions']:,}", *seen, licences))
-    head = ("split", "images", "captions", "images seen", "captions seen", "licences of the images")
+        seen = [f"{counts[key]:,}" if key in counts else "" for key in seen_keys]
+        told = [] if classes else [f"{counts['captions']:,}"]
+        rows.append((split, f"{counts['images']:,}", *told, *seen, licences))
+    middle = ["images seen"] if classes else ["captions", "images seen", "captions seen"]
+    head = ("split", "images", *middle, "licences of the images")
+    by = "by its bytes" if classes else "by its bytes and a caption by its words"
     return (
         f"{markdown.table(head, rows, ('split', head[-1]))}\n\n"
-        "Seen: also in train, an image by its bytes and a caption by its words (leakage counts). "
-        f"{_origin(facts)}"
+        f"Seen: also in train, an image {by} (leakage counts). {_origin(facts)}"
     )
 
 
 def _origin(facts: Facts) -> str:
-    if facts.settings.get("data.format") == "scenes":
+    if facts.settings.get("data.format") in ("scenes", "scene_classes"):
         return "Its pictures are drawn by semtok and come under its licence, Apache-2.0."
     return "Where a licence is not stated, the data set names none for the image: ask its source."
 

@@ -86,7 +86,9 @@ def needs(checkpoint: Path) -> list[str]:
     path = checkpoint / "config.json"
     raw = json.loads(path.read_text(encoding="utf-8"))
     config = ModelConfig.from_json(raw["model"], f"{path}: model")
-    borrowed = config.vision.encoder == "clip_vision" or isinstance(config.text, ClipText)
+    # Its reader fills tokens from a frozen backbone.
+    borrowed = raw["tokens"]["scheme"] == "semantic_features"
+    borrowed |= config.vision.encoder == "clip_vision" or isinstance(config.text, ClipText)
     return [*_NEEDS, "transformers"] if borrowed else [*_NEEDS]
 
 

@@ -21,18 +21,20 @@ OURS = ModelConfig(
 
 
 @pytest.mark.parametrize(
-    ("config", "borrowed"),
+    ("config", "scheme", "borrowed"),
     [
-        (OURS, False),
-        (replace(OURS, vision=replace(OURS.vision, encoder="clip_vision")), True),
-        (replace(OURS, text=ClipText({"projection_dim": 10})), True),
+        (OURS, "grid", False),
+        (replace(OURS, vision=replace(OURS.vision, encoder="clip_vision")), "grid", True),
+        (replace(OURS, text=ClipText({"projection_dim": 10})), "grid", True),
+        (OURS, "semantic_features", True),
     ],
-    ids=["our own", "the reference ViT", "a CLIP text tower"],
+    ids=["our own", "the reference ViT", "a CLIP text tower", "features of a backbone"],
 )
 def test_transformers_comes_along_where_the_model_is_built_with_it(
-    tmp_path: Path, config: ModelConfig, borrowed: bool
+    tmp_path: Path, config: ModelConfig, scheme: str, borrowed: bool
 ) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"model": config.as_json()}))
+    written = {"model": config.as_json(), "tokens": {"scheme": scheme, "settings": {}}}
+    (tmp_path / "config.json").write_text(json.dumps(written))
     assert ("transformers" in needs(tmp_path)) == borrowed
     assert {"torch", "mlflow"} <= set(needs(tmp_path))
 

@@ -147,6 +147,23 @@ def test_other_data_is_refused_with_the_difference_counted(asked, address, proje
     client.set_tag(run, "data_hash", before)
 
 
+def test_a_page_of_other_data_than_its_pictures_is_refused(
+    asked, address, project, mlflow_server, tmp_path
+):
+    client = server.client(mlflow_server)
+    name, number = address("semantic").split("/")
+    run = client.get_model_version(name, number).run_id
+    before = client.get_run(run).data.tags["data_hash"]
+    client.set_tag(run, "data_hash", "e" * 32)
+    page = tmp_path / "page.html"
+    fault = rf"semantic v{number}: trained and scored on other data \(e+\) than .*\({before}\)"
+    with pytest.raises(SemtokError, match=fault):
+        asked(address("semantic"), page=page)
+    assert not page.exists()
+    assert asked(address("semantic")).board.comparison.names == [f"semantic v{number}"]
+    client.set_tag(run, "data_hash", before)
+
+
 def test_another_protocol_and_missing_scores_are_refused(asked, address, mlflow_server):
     client = server.client(mlflow_server)
     name, number = address("semantic", 1).split("/")
