@@ -1,6 +1,7 @@
 """Many variants in one picture: a row a variant, a column a task, a dot with its interval."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from itertools import cycle
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from semtok.bench.cases import RECALLS, Task
 from semtok.bench.comparison import Comparison, Row
 from semtok.params import Params
+from semtok.report.controls import is_control
 from semtok.report.style import BASELINE, MUTED, PALETTE, picture
 from semtok.report.told import COMPUTED, ORACLE, PREDICTED, told
 
@@ -42,7 +44,8 @@ def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
             continue
         who = told(params, name)
         kind = kinds[params.variants[name].patch_size is None]
-        if _is_control(params, name):
+        settings = params.variants[name]
+        if is_control(asdict(settings), params.tokenizers[settings.tokenizer]):
             kind, who = _CONTROLS, who if who == ORACLE else ""
         found[f"{kind}, {who}" if who else kind].append(name)
     return {group: names for group, names in found.items() if names}
@@ -51,18 +54,6 @@ def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
 def outside(models: Sequence[str]) -> dict[str, list[str]]:
     """What models are listed under that were trained elsewhere: a group, or none."""
     return {_OUTSIDE: list(models)} if models else {}
-
-
-def _is_control(params: Params, variant: str) -> bool:
-    """Whether it asks why others win, and is no candidate itself."""
-    each = params.variants[variant]
-    return bool(
-        each.permute_relations
-        or each.features != "all"
-        or each.auxiliary
-        or each.encoder != "tokens"
-        or params.tokenizers[each.tokenizer]["scheme"] == "grid_mask_map"
-    )
 
 
 def draw(

@@ -15,12 +15,13 @@ from semtok.bench.intervals import resample
 from semtok.errors import SemtokError
 from semtok.params import SPLITS
 from semtok.report import model_card
+from semtok.report.controls import is_control
 from semtok.report.headlines import headlines
 from semtok.report.model_card import Facts, Line
 from semtok.report.told import of_backends
 from semtok.tables import read_table
 from semtok.tracking import contender, registered, registry, server
-from semtok.tracking.lineage import read_json
+from semtok.tracking.lineage import read_json, unflattened
 from semtok.tracking.training import CHECKPOINT, DATA_HASH, RECIPE, SEED, VARIANT
 from semtok.tracking.upload import score_name
 
@@ -37,14 +38,6 @@ _REST = f"The rest stands in `{ARTIFACT}`, an artifact of the run.\n"
 
 _METRIC = next(iter(RECALLS))
 _CORRUPTED = "retrieval_corrupted"
-
-#: Settings of a variant that make it a control, with what they are otherwise.
-_CONTROLS = {
-    "variant.permute_relations": "false",
-    "variant.features": "all",
-    "variant.auxiliary": "[]",
-    "variant.encoder": "tokens",
-}
 
 
 @dataclass(frozen=True)
@@ -189,7 +182,7 @@ def _beside(
         values = [each.metrics[name] for each in found if name in each.metrics]
         roles = ["baseline"] if variant == baseline else []
         params = found[0].params
-        if any(params.get(key, other) != other for key, other in _CONTROLS.items()):
+        if is_control(unflattened(params, "variant"), unflattened(params, "tokenizer")):
             roles.append("control")
         if values:
             yield variant, ", ".join(roles), f"{fmean(values):.1f}"

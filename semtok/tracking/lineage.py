@@ -159,6 +159,19 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
+def unflattened(flat: Mapping[str, str], block: str) -> dict[str, Any]:
+    """The settings of one block of what `flatten` made; those of blocks within it are left out."""
+    found: dict[str, Any] = {}
+    for key, text in flat.items():
+        within, _, name = key.rpartition(".")
+        if within == block:
+            try:
+                found[name] = json.loads(text)
+            except ValueError:
+                found[name] = text
+    return found
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object of an artifact.
 
