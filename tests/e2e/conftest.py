@@ -28,7 +28,7 @@ SMALL = {
             "neighbours": 3,
         },
     },
-    "encoder": {"width": 32, "depth": 1, "heads": 2, "mlp_ratio": 2.0, "embedding": 32},
+    "encoder": {"width": 32, "depth": 2, "heads": 2, "mlp_ratio": 2.0, "embedding": 32},
     "text": {"vocabulary": 300, "context": 24, "width": 32, "depth": 1, "heads": 2},
     "train": {"steps": 60, "batch_size": 32, "warmup": 5, "log_every": 5, "save_every": 20},
     "bench": {"bootstrap": 100},
