@@ -1,13 +1,13 @@
 """Where attention looks: its weights in every block and head, and what is read out of them."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from semtok.models.adaptive import AdaptiveEncoder
-from semtok.models.attention import Attention
 from semtok.models.encoder import VisualTokenEncoder
+from semtok.models.watching import watch
 from semtok.tokens.batch import TokenBatch
 
 
@@ -32,20 +32,7 @@ def attention_maps(encoder: VisualTokenEncoder, batch: TokenBatch) -> Tensor:
     """
     if isinstance(encoder, AdaptiveEncoder):
         raise ValueError("an encoder with gates has no maps of all tokens; take one without")
-    found: list[Tensor] = []
-
-    def keep(layer: nn.Module, given: tuple[Any, ...]) -> None:
-        assert isinstance(layer, Attention)
-        x, bias, _, _, clusters = given
-        found.append(layer.weights(x, bias, clusters))
-
-    layers = [each for each in encoder.blocks.modules() if isinstance(each, Attention)]
-    hooks = [each.register_forward_pre_hook(keep) for each in layers]
-    try:
-        encoder(batch)
-    finally:
-        for each in hooks:
-            each.remove()
+    found = [each.layer.weights(each.x, each.bias, each.clusters) for each in watch(encoder, batch)]
     return torch.stack(found, dim=1)
 
 

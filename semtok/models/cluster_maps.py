@@ -1,13 +1,11 @@
 """Which patches attend to one another: the clusters of every block and head."""
 
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from semtok.models.attention import Attention
-from semtok.models.clusters import Clusters, cluster_order
+from semtok.models.clusters import cluster_order
 from semtok.models.encoder import VisualTokenEncoder
+from semtok.models.watching import watch
 from semtok.tokens.batch import TokenBatch
 
 
@@ -24,22 +22,11 @@ def cluster_maps(encoder: VisualTokenEncoder, batch: TokenBatch) -> Tensor:
         cluster of `semantic` are the patches whose keys are most like the mean of all.
     """
     found: list[Tensor] = []
-
-    def keep(layer: nn.Module, given: tuple[Any, ...]) -> None:
-        assert isinstance(layer, Attention)
-        x, *_, clusters = given
-        if isinstance(clusters, Clusters):
+    for layer, x, _, clusters in watch(encoder, batch):
+        if clusters is not None:
             k = layer.kv(x).chunk(2, dim=-1)[0].unflatten(-1, (layer.heads, -1)).transpose(1, 2)
             order = cluster_order(k[:, :, clusters.leading :], clusters.order, clusters.layer)
             places = torch.arange(order.shape[2], device=order.device)
             numbers = places // (len(places) // clusters.count)
             found.append(torch.empty_like(order).scatter_(2, order, numbers.expand_as(order)))
-
-    layers = [each for each in encoder.blocks.modules() if isinstance(each, Attention)]
-    hooks = [each.register_forward_pre_hook(keep) for each in layers]
-    try:
-        encoder(batch)
-    finally:
-        for each in hooks:
-            each.remove()
     return torch.stack(found, dim=1)
