@@ -210,6 +210,7 @@ def _extract(images: list[tuple[list[Any], int, int]]) -> list[Extraction]:
                 mask_id=np.arange(len(found)),
                 boxes=boxes[some],
                 areas=areas[some],
+                mask_scores=np.ones(len(found), np.float32),
                 runs=rle.Runs(runs.counts[offsets[0] : offsets[-1]], offsets - offsets[0]),
                 relations=WHOLE_IMAGE.relations,
                 predicates=WHOLE_IMAGE.predicates,
