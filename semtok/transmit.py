@@ -64,12 +64,12 @@ def transmit(
             f"{trained}: does not rank patches of RGB; name a variant with encoder: tokens, "
             "without gates, and a tokenizer of the scheme grid"
         )
+    folder.mkdir(parents=True, exist_ok=True)  # before the work: it may be no folder at all
     links = {
         choice: train_link(train, ranker.collate, vision, choice, recipe, emit)
         for choice in CHOICES
     }
     table = measure(links, ranker, test, classifier(trained, test, index), emit)
-    folder.mkdir(parents=True, exist_ok=True)
     write_table(folder / "rate_distortion.parquet", table, RATE_DISTORTION)
     report.draw(table, folder / "rate_distortion.png")
     shown: list[Drawn] = list(send(links, ranker, ranker.collate(rows), 0))

@@ -25,6 +25,11 @@ def test_it_writes_a_table_and_pictures(tmp_path, monkeypatch) -> None:
     for key in pipeline.upstream(params, ("checkpoint", "vit"), ("token_shards", "grid-test")):
         small_line.run(root, *key)
     monkeypatch.chdir(root)
+    Path("taken").touch()
+    with monkeypatch.context() as early:
+        early.setattr("semtok.transmit.train_link", None)  # the work has not begun
+        taken = CliRunner().invoke(app, ["transmit", "--out", "taken", "vit"])
+    assert isinstance(taken.exception, FileExistsError)
     command = ["transmit", "--steps", "2", "--out", "sent"]
     done = CliRunner().invoke(app, [*command, "vit"], catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -67,4 +67,10 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
         figure = Figure(figsize=(width, height), dpi=144, layout="constrained")
         yield figure
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Software": None})
+        # An older picture survives where this one cannot be written whole.
+        partial = path.with_name(f"{path.name}.partial")
+        try:
+            figure.savefig(partial, format="png", metadata={"Software": None})
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)

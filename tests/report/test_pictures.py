@@ -1,6 +1,8 @@
 """Pictures hold what they are given, and the same input gives the same bytes."""
 
 import contextlib
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -337,3 +339,20 @@ def test_the_same_input_gives_the_same_bytes(
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
         assert b"matplotlib" not in path.read_bytes()
+
+
+def test_a_full_disk_leaves_the_older_picture_whole(tmp_path):
+    older = tmp_path / "older.png"
+    older.write_bytes(b"an older picture")
+    limited = [
+        "import pathlib, resource, signal, sys",
+        "from semtok.report import style",
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))",
+        "with style.picture(pathlib.Path(sys.argv[1]), 4, 3) as figure:",
+        "    figure.subplots().plot([0, 1], [0, 1])",
+    ]
+    command = [sys.executable, "-c", "\n".join(limited), str(older)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "File too large" in done.stderr
+    assert older.read_bytes() == b"an older picture" and list(tmp_path.iterdir()) == [older]
