@@ -6,9 +6,11 @@ are left; the others weigh and drop nothing.
 """
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from benchmarks import turns
 from benchmarks.result import Result
@@ -68,11 +70,12 @@ def _gated(share: float, batch: TokenBatch) -> AdaptiveEncoder:
     gates = GateSettings(block=6)
     vision = VisionConfig(PIXELS**2 * 3, PATCHES, False, (), False, False, False, gates=gates)
     encoder = AdaptiveEncoder(vision, BLOCKS).eval()
-    for layer in encoder.gates.threshold:
+    thresholds = [cast(nn.Linear, each) for each in encoder.gates.threshold]
+    for layer in thresholds:
         layer.weight.zero_()
         layer.bias.fill_(-30.0)
     if share < 1:
         # sigmoid(w.x + bias) > sigmoid(c) for so large a share of all tokens.
         logits = F.linear(encoder.embedding(batch)[:, 1:], encoder.gates.weight[:1])
-        encoder.gates.threshold[0].bias.fill_(float(logits.quantile(1 - share)) + gates.bias)
+        thresholds[0].bias.fill_(float(logits.quantile(1 - share)) + gates.bias)
     return encoder

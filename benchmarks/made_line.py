@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from semtok import params as settings
-from semtok import pipeline, runner
+from semtok import parsing, pipeline, runner
 from semtok.params import Params
 from semtok.study import laid_over
 from semtok.workspace import Workspace, stage_key
@@ -28,7 +28,7 @@ def build(
     Returns:
         Where they lie, and the settings.
     """
-    document = settings.read(_PROJECT / "params.yaml")
+    document = parsing.read(_PROJECT / "params.yaml")
     few = {"shards": 1, "settings": {"scenes": {"train": images, "val": val_images}}}
     document = laid_over(laid_over(document, {"data": few}), changes)
     (root / "params.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")

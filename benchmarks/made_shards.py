@@ -97,6 +97,7 @@ def _regions(rng: np.random.Generator) -> Iterator[TokenSet]:
 def _to_bytes(token_set: TokenSet) -> bytes:
     if isinstance(token_set, np.ndarray):
         return token_set.tobytes()
+    assert isinstance(token_set, Regions)
     numbers = [1 + PREDICATES.index(name) for name in token_set.edge_predicate]
     head = np.array([len(token_set.features), len(numbers)], np.int32)
     columns = (token_set.features, token_set.geometry, token_set.neighbours, token_set.edge_ends)

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks import made_shards
 from semtok import params as settings
-from semtok import pipeline, runner, study
+from semtok import parsing, pipeline, runner, study
 from semtok.data import index
 from semtok.params import Params
 from semtok.tables import read_table
@@ -100,7 +100,7 @@ def _write_project(root: Path, size: str) -> Params:
         (root / name).write_bytes((_PROJECT / name).read_bytes())
     study.write(root, size)
     (root / "semtok").symlink_to(_PROJECT / "semtok")
-    document = settings.read(root / "params.yaml")
+    document = parsing.read(root / "params.yaml")
     scenes = document["data"]["settings"]["scenes"]
     scenes |= {"train": _IMAGES, "val": _VAL_IMAGES, "novel": _VAL_IMAGES}
     document["data"]["shards"] = 1

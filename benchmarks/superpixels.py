@@ -122,13 +122,14 @@ def _compared(
     note += (
         f"; {len(photos)} images; pixels at borders: ours {borders[0]:.1%}, SLIC's {borders[1]:.1%}"
     )
-    yield _result(name, "time", goals, *(1e3 * np.median(times, axis=1)).tolist(), note)
+    ours, peer = (1e3 * np.median(times, axis=1)).tolist()
+    yield _result(name, "time", goals, ours, peer, note)
     for measured, measure in (("recall", _recall), ("error", _error)):
-        values = [
-            float(np.mean([measure(each, photo.segments) for each, photo in pairs]))
+        ours, peer = (
+            100 * float(np.mean([measure(each, photo.segments) for each, photo in pairs]))
             for pairs in (zip(side, photos, strict=True) for side in sides)
-        ]
-        yield _result(name, measured, goals, *(100 * value for value in values), note)
+        )
+        yield _result(name, measured, goals, ours, peer, note)
 
 
 def _result(
@@ -170,7 +171,7 @@ def _error(labels: Int, segments: Int) -> float:
 
 def _read(root: Path, most: int) -> list[Photo]:
     """Images that have panoptic masks and more than one of them."""
-    photos = []
+    photos: list[Photo] = []
     for png in sorted(root.glob("annotations/panoptic_*2017/*.png")):
         path = root / png.parent.name.removeprefix("panoptic_") / f"{png.stem}.jpg"
         if path.is_file() and len(photos) < most:
