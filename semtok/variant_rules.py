@@ -245,7 +245,7 @@ def _classes(params: Params) -> Faults:
 #: Benchmarks whose captions are no classes.
 _OF_SENTENCES = (
     *("retrieval", "retrieval_permuted", "retrieval_corrupted"),
-    *("siblings", "siblings_permuted", "sugar_crepe", "winoground", "aro"),
+    *("siblings", "siblings_permuted", "sugar_crepe", "winoground", "aro", "vsr"),
 )
 
 

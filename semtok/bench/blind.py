@@ -62,14 +62,24 @@ def ranks(data: SplitData, captions: Sequence[Sequence[str]]) -> npt.NDArray[np.
         data: knows the captions of the training images.
         captions: N times two or more.
     """
+    texts = [*dict.fromkeys(text for own in captions for text in own)]
+    probable = log_probabilities(data, texts).tolist()
+    known = {text: (-value, text) for text, value in zip(texts, probable, strict=True)}
+    before = [sum(known[text] <= known[first] for text in others) for first, *others in captions]
+    return 1 + np.array(before, np.int32)
+
+
+def log_probabilities(data: SplitData, captions: Sequence[str]) -> npt.NDArray[np.float64]:
+    """How probable captions are by the training captions: [N] natural logarithms.
+
+    Args:
+        data: knows the captions of the training images.
+        captions: N of them.
+    """
     assert data.index is not None, "benchmarks with official files have an index"
     prior = _prior(data.index, (data.index / "captions.parquet").stat().st_mtime_ns)
     # Equal probabilities, summed in another order, differ in the last digits.
-    known = {
-        text: (-round(prior.log_probability(text), 9), text) for own in captions for text in own
-    }
-    before = [sum(known[text] <= known[first] for text in others) for first, *others in captions]
-    return 1 + np.array(before, np.int32)
+    return np.array([round(prior.log_probability(each), 9) for each in captions], np.float64)
 
 
 @lru_cache(maxsize=1)

@@ -2,8 +2,9 @@
 
 Scores on an earlier edition are of other rows, and nothing in the file says so. SugarCrepe's makers
 have published three: of 6 June 2023, of 23 June 2023 (after false negatives were filtered out) and
-of 18 November 2023 (one row less in `swap_obj`). Any other file is taken as it is: a sample, or one
-of a data set's own.
+of 18 November 2023 (one row less in `swap_obj`); VSR's two: of 2 May 2022 (10,118 rows) and of
+22 March 2023 (10,972 rows, validated by more people). Any other file is taken as it is: a sample,
+or one of a data set's own.
 """
 
 import hashlib
@@ -23,6 +24,10 @@ CURRENT = {
         "swap_att": "7a7ce04e5c4c80412b48c6f0c1347fb1a2f5d54c0be6aa429b64d390e442f8d0",
         "swap_obj": "073cdb8e253d053614e80710834d9773b09dbc1dd0a412f6f9492262caa1dcad",
     }.items()
+} | {
+    "vsr/all_vsr_validated_data.jsonl": (
+        "096251a50060c63b242e074697d835acd0e7d5c97eedaeeccf08301982f1252e"
+    ),
 }
 
 #: SHA-256 of earlier editions. The first one called objects entities (`add_ent.json`).
@@ -35,6 +40,7 @@ SUPERSEDED = {
     "4da73ca0ce61804300bb2a4cf85ecf55f5e1ce7f31a6e0122fbe25c30380a4e1",  # swap_att
     "0b9db4e3196ee8a00ffc21127bda3d315cac257124723a4e1bccd2a20e30792f",  # swap_ent
     "15624c2460f5c10e8720fca0f1c27ddd61998b3b8b10998ff007cd84ea8fd31a",  # swap_obj, second edition
+    "5aabd3878dbe4c65ce589ff4936b442ab7e89ea8912e7f944ac914339c0e11a4",  # all_vsr_validated_data
 }
 
 

@@ -16,7 +16,7 @@ class Question:
 
     Attributes:
         images: their ids: one, or two that are to be told apart.
-        captions: of each image those that are right, one at least.
+        captions: of each image those that are right; none where a false one alone is judged.
         wrong: false ones that are offered beside; empty where it is other images' captions.
     """
 

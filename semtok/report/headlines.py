@@ -15,6 +15,7 @@ _SHOWN: Mapping[str, Sequence[Sequence[str]]] = {
     "winoground": (("group",),),
     "aro": (("relation", "attribution"), ("relation",), ("attribution",), ("order",)),
     "sugar_crepe": (("caption",),),
+    "vsr": (("statement",),),
 }
 
 

@@ -96,7 +96,7 @@ def test_words_alone_are_worth_what_the_protocol_says(trained, with_files, scene
     write_table(known.folder / "captions.parquet", table, CAPTIONS)
     (tmp_path / "scores").mkdir()
     folders = {"test": trained.shards["test"]}
-    names = ["sugar_crepe", "winoground", "aro"]
+    names = ["sugar_crepe", "winoground", "aro", "vsr"]
     table = score(trained.checkpoint, folders, known, names, tmp_path / "scores")
     found = {
         (task.benchmark, task.task): bounds(ranks).blind["R@1"]
@@ -110,6 +110,7 @@ def test_words_alone_are_worth_what_the_protocol_says(trained, with_files, scene
         assert found["winoground", task] == 0
     assert found["aro", "relation_micro"] == found["aro", "attribution_micro"] == 50
     assert found["aro", "order"] > 60
+    assert found["vsr", "caption"] == found["vsr", "statement"] == 50
 
 
 def test_of_equally_probable_captions_the_alphabet_decides(trained, with_files):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from semtok.bench import editions, official, sugar_crepe
+from semtok.bench import editions, official, sugar_crepe, vsr
 from semtok.errors import SemtokError
 
 NAME = "sugar_crepe/swap_obj.json"
@@ -31,8 +31,9 @@ def test_an_earlier_edition_is_refused_with_the_expected_checksum(index, monkeyp
         official.find(index, NAME, "there")
 
 
-def test_every_subset_has_its_checksum_and_none_is_superseded():
-    assert set(editions.CURRENT) == {f"sugar_crepe/{each}.json" for each in sugar_crepe.SUBSETS}
+def test_every_file_of_known_editions_has_its_checksum_and_none_is_superseded():
+    subsets = {f"sugar_crepe/{each}.json" for each in sugar_crepe.SUBSETS}
+    assert set(editions.CURRENT) == subsets | {vsr.FILE}
     checksums = [*editions.CURRENT.values(), *editions.SUPERSEDED]
-    assert len(set(checksums)) == 15
+    assert len(set(checksums)) == 17
     assert all(re.fullmatch("[0-9a-f]{64}", each) for each in checksums)

@@ -12,11 +12,12 @@ import pytest
 
 from semtok.data.halves import half
 from semtok.data.scenes import Settings, contrasts, write
-from semtok.data.scenes.catalogue import THINGS
+from semtok.data.scenes.catalogue import THING, THINGS
 from semtok.data.scenes.contrasts import Contrast
 from semtok.data.scenes.facts import Fact, holds
 from semtok.data.scenes.held_out import HeldOut
-from semtok.data.scenes.observation import Observation
+from semtok.data.scenes.observation import Observation, Segment
+from semtok.data.scenes.picture import Picture
 from semtok.data.scenes.siblings import pair
 from semtok.data.scenes.vocabulary import COLOURS, TEXTURES
 
@@ -213,6 +214,57 @@ def test_aro_has_its_fields_and_the_same_words(root: Path) -> None:
             assert yes != no and sorted(yes) == sorted(no)
             named = [row[field]] if field == "relation_name" else row[field]
             assert all(each in row["true_caption"] for each in named)
+
+
+@pytest.fixture(scope="module")
+def statements(root: Path) -> list[dict[str, Any]]:
+    """The rows of VSR."""
+    text = (root / "vsr/all_vsr_validated_data.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_vsr_has_its_fields_and_each_caption_once_true_and_once_false(
+    root: Path, statements: list[dict[str, Any]]
+) -> None:
+    assert len(statements) >= 60
+    of_image: dict[str, list[int]] = {}
+    told: Counter[tuple[str, str, int]] = Counter()
+    for row in statements:
+        assert list(row) == [
+            *("image", "image_link", "caption", "label", "relation"),
+            *("annotator_id", "vote_true_validator_id", "vote_false_validator_id"),
+            "reference_frame",
+        ]
+        assert (root / row["image_link"]).is_file()
+        assert f" is {row['relation']} the " in row["caption"] or row["relation"] == "in front of"
+        of_image.setdefault(row["image"], []).append(row["label"])
+        told[_half(row["image"]), row["caption"], row["label"]] += 1
+    assert all(sorted(labels) == [0, 1] for labels in of_image.values())
+    for split, caption, label in told:
+        assert told[split, caption, 0] == told[split, caption, 1], (caption, label)
+    assert {_half(row["image"]) for row in statements} == {"val", "test", "novel"}
+
+
+def test_vsr_is_true_of_the_pictures_where_it_says_so(statements: list[dict[str, Any]]) -> None:
+    """By the predicates that pictures list, and not by the evaluation that made the rows."""
+    said: dict[str, set[str]] = {}
+    for index in range(8):
+        made = pair(3, index, 48, HeldOut(3))
+        for image, seen in ((4 * index + 2, made.first), (4 * index + 4, made.second)):
+            names = [THING[s.name].singular or s.name if s.thing else "" for s in _segments(seen)]
+            said[f"{image:012d}.jpg"] = {
+                f"The {names[each.subject]} is {words} the {names[each.object]}."
+                for each in seen.observation.relations
+                for words in (each.predicate, f"to the {each.predicate}")
+            }
+    rows = [row for row in statements if row["image"] in said]
+    assert {row["label"] for row in rows} == {0, 1}
+    for row in rows:
+        assert (row["caption"] in said[row["image"]]) == (row["label"] == 1)
+
+
+def _segments(seen: Picture) -> tuple[Segment, ...]:
+    return seen.observation.segments
 
 
 def test_coco_order_has_a_caption_an_image_and_the_tag_of_each_word(root: Path) -> None:

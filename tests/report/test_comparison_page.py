@@ -25,7 +25,7 @@ from tests.browser import browser
 
 pytestmark = pytest.mark.slow
 
-BENCHMARKS = ["retrieval", "siblings", "sugar_crepe", "winoground", "aro"]
+BENCHMARKS = ["retrieval", "siblings", "sugar_crepe", "winoground", "aro", "vsr"]
 HOSTILE = "<script>alert(\"1\")</script><img src=x onerror=alert(2)> & 'so' on {{ 7 * 7 }}"
 
 

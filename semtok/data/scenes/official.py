@@ -8,7 +8,7 @@ cannot be where something is added to what is true, since who says more says wha
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,12 @@ from semtok.data.scenes.facts import Description, Fact, holds
 from semtok.data.scenes.held_out import HeldOut
 from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.speech import speech
-from semtok.data.scenes.vocabulary import CAPTION_PREDICATES, COLOURS, PREDICATES
+from semtok.data.scenes.vocabulary import (
+    CAPTION_PREDICATES,
+    COLOURS,
+    PREDICATES,
+    SPATIAL_PREDICATES,
+)
 
 #: The kinds of siblings that exchange a look; the others exchange things.
 _LOOKS = ("colour", "texture", "size")
@@ -34,7 +39,7 @@ _TAGS = {
     "places": "Noun",
 }
 
-#: What ARO calls a relation, where that is not its name here.
+#: What ARO and VSR call a relation, where that is not its name here.
 _RELATIONS = {"left of": "to the left of", "right of": "to the right of"}
 
 #: SugarCrepe's subsets of contrasts, and what these replace.
@@ -84,6 +89,7 @@ def documents(splits: Sequence[Shown], seed: int) -> dict[str, Any]:
             row for each in splits for row in vg_attribution(each, seed)
         ],
         "aro/coco_order.json": [row for each in splits for row in coco_order(each)],
+        "vsr/all_vsr_validated_data.jsonl": [r for each in splits for r in vsr(each, seed)],
     }
 
 
@@ -133,6 +139,36 @@ def coco_order(shown: Shown) -> list[Record]:
         {"image": f"{shown.folder}/{image:012d}.jpg", "caption": [text], "tags": [speech(text)]}
         for image, text in first.items()
     ]
+
+
+def vsr(shown: Shown, seed: int) -> list[Record]:
+    """VSR's rows (Liu et al. 2023): where one thing is to another, once true and once false."""
+    rows = []
+    rng = random.Random(f"vsr {seed}")
+    for each in contrasts.contrasts(shown.pictures, _first_of(shown), _places, rng):
+        said = []
+        for fact in each.facts:
+            predicate = fact.relations[0].predicate
+            text = statement(fact.described[0], predicate, fact.described[1])
+            said.append((f"{text[0].upper()}{text[1:]}.", _RELATIONS.get(predicate, predicate)))
+        for image, own in zip(each.images, said, strict=True):
+            rows += [_judged(f"{shown.folder}/{image:012d}.jpg", *one, one == own) for one in said]
+    return rows
+
+
+def _places(seen: Observation) -> Iterator[tuple[Hashable, Fact]]:
+    """Of all relations those of places."""
+    for key, fact in contrasts.relations(seen):
+        if fact.relations[0].predicate in (*SPATIAL_PREDICATES, *CAPTION_PREDICATES):
+            yield key, fact
+
+
+def _judged(file: str, caption: str, relation: str, true: bool) -> Record:
+    """A row of VSR's file; what people would have voted, the generator knows."""
+    named = {"image": file.rpartition("/")[2], "image_link": file, "caption": caption}
+    votes = {"vote_true_validator_id": "[]", "vote_false_validator_id": "[]"}
+    judged = {"label": int(true), "relation": relation, "annotator_id": 0}
+    return {**named, **judged, **votes, "reference_frame": None}
 
 
 def winoground(siblings: list[Record]) -> list[Record]:
