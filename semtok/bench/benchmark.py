@@ -68,8 +68,8 @@ class Benchmark(Protocol):
         """Score a model on one split.
 
         Returns:
-            The columns task, case_id, cluster_id, rank, candidates, answers, truths and, where
-            there are such, group, blind, label, chosen and ordered of `cases.CASES`.
+            The columns task, case_id and cluster_id of `cases.CASES`; rank, candidates, answers
+            and truths, or value and loss; and, where there are such, the others.
         """
         ...
 

@@ -14,10 +14,11 @@ from semtok.errors import SemtokError
 from semtok.tables import TableSchema
 
 #: One row a case and training. Its rank is the place of the best right answer among all candidates,
-#: 1 = best; wrong answers of equal similarity stand before it.
+#: 1 = best; wrong answers of equal similarity stand before it. Of a task that asks how much, and
+#: not which, each case has a value instead, and all columns of ranks are null.
 CASES = TableSchema(
     "cases",
-    5,
+    6,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -35,6 +36,8 @@ CASES = TableSchema(
             ("label", pa.int32()),  # the case's class, from 0; null: candidates are no classes
             ("chosen", pa.int32()),  # the class that the model puts first; of a tie a wrong one
             ("ordered", pa.bool_()),  # whether the numbers of classes are grades; null as `label`
+            ("value", pa.float64()),  # in percent; null: the case has a rank
+            ("loss", pa.bool_()),  # whether the lower value is the better one; null as `value`
         ]
     ),
 )
@@ -44,8 +47,12 @@ CASES = TableSchema(
 RECALLS = {"R@1": 1, "R@5": 5, "R@10": 10}
 MEDIAN_RANK = "median_rank"
 RANKED = (*RECALLS, MEDIAN_RANK)
+#: The mean of values, over groups as recalls are: the higher or, of losses, the lower the better.
+MEAN, MEAN_LOSS = "mean", "mean_loss"
 #: Cohen's kappas, in percent: where candidates are classes; quadratic where these are grades.
-METRICS = (*RANKED, *agreement.POWERS)
+METRICS = (*RANKED, *agreement.POWERS, MEAN, MEAN_LOSS)
+#: What stands for a task where one number has to: each has one of them.
+HEADLINES = (next(iter(RECALLS)), MEAN, MEAN_LOSS)
 
 #: Stands between the name of a task and that of a part of its cases, which is scored apart too.
 PART = "/"
@@ -74,7 +81,8 @@ class Ranks:
     """The cases of one task and variant, in the order of their ids.
 
     Attributes:
-        ranks: [S, N] int64, from 1; one row a seed.
+        ranks: [S, N] int64, from 1; one row a seed. Where cases have values there are no ranks,
+            candidates and answers: [S, 0] and [0].
         case_ids: [N] int64, ascending.
         clusters: [N] int64, 0..C-1, each used; numbered in the order of the cluster ids.
         candidates: [N] int64, how many each case had to choose from.
@@ -87,6 +95,8 @@ class Ranks:
         labels: [N] int64, the class of each case, from 0; None where candidates are no classes.
         chosen: [S, N] int64, the class that each training puts first; None as `labels`.
         ordered: whether the numbers of classes are grades.
+        values: [S, N] float64, in percent; None where cases have ranks.
+        loss: whether the lower value is the better one.
     """
 
     ranks: npt.NDArray[np.int64]
@@ -101,6 +111,8 @@ class Ranks:
     labels: npt.NDArray[np.int64] | None = None
     chosen: npt.NDArray[np.int64] | None = None
     ordered: bool = False
+    values: npt.NDArray[np.float64] | None = None
+    loss: bool = False
 
 
 def by_task(cases: pa.Table) -> dict[Task, Ranks]:
@@ -128,7 +140,7 @@ def metrics(cases: pa.Table) -> dict[str, dict[str, dict[str, dict[str, float]]]
         cases: columns of `CASES`.
 
     Returns:
-        Means over seeds of what is `telling`; recalls and kappas in percent, median ranks from 1.
+        Means over seeds of what is `telling`; all in percent but median ranks, from 1.
     """
     nested: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     for task, ranks in by_task(cases).items():
@@ -140,19 +152,24 @@ def metrics(cases: pa.Table) -> dict[str, dict[str, dict[str, dict[str, float]]]
 
 def telling(ranks: Ranks) -> tuple[str, ...]:
     """The metrics of a task that say something: of ranks among few candidates, R@1 alone."""
-    few = ranks.candidates.max() <= max(RECALLS.values())
+    few = ranks.values is None and ranks.candidates.max() <= max(RECALLS.values())
     unordered = () if ranks.ordered else (agreement.QUADRATIC,)
     drop = {*(RANKED[1:] if few else ()), *unordered}
     return tuple(metric for metric in measured(ranks) if metric not in drop)
 
 
 def measured(ranks: Ranks) -> tuple[str, ...]:
-    """The metrics that a task's cases allow: `METRICS`, without classes `RANKED`."""
-    return RANKED if ranks.labels is None else METRICS
+    """The metrics that a task's cases allow, that of `HEADLINES` first."""
+    if ranks.values is not None:
+        return (MEAN_LOSS if ranks.loss else MEAN,)
+    return RANKED if ranks.labels is None else (*RANKED, *agreement.POWERS)
 
 
 def values(ranks: Ranks) -> npt.NDArray[np.float64]:
     """All metrics of each seed: [S, M] in the order of `measured`."""
+    if ranks.values is not None:
+        of_groups = [ranks.values[:, here].mean(axis=1) for here in members(ranks.groups)]
+        return np.asarray(np.mean(of_groups, axis=0)[:, None], np.float64)
     found = measure(ranks.ranks, ranks.groups)
     if ranks.labels is None or ranks.chosen is None:
         return found
@@ -194,7 +211,7 @@ def members(groups: npt.NDArray[np.int64] | None) -> list[slice | npt.NDArray[np
 
 def higher_is_better(metric: str) -> bool:
     """Whether a larger value of a metric is the better one."""
-    return metric != MEDIAN_RANK
+    return metric not in (MEDIAN_RANK, MEAN_LOSS)
 
 
 def check_same_cases(named: Mapping[str, Mapping[Task, Ranks]]) -> None:
@@ -231,6 +248,8 @@ def _difference(one: Ranks, other: Ranks) -> str:
         return "the cases of one of them only are grouped"
     if one.groups is not None and (one.groups != other.groups).any():
         return "the cases are grouped differently"
+    if (one.values is None) != (other.values is None) or one.loss != other.loss:
+        return "the cases have values, or losses, in one of them only"
     if (one.labels is None) != (other.labels is None) or one.ordered != other.ordered:
         return "the candidates are classes, or grades, of one of them only"
     if one.labels is not None and (relabelled := int((one.labels != other.labels).sum())):
@@ -259,14 +278,19 @@ def _ranks(task: Task, rows: pa.Table) -> Ranks:
     if (case_ids != case_ids[0]).any():
         raise SemtokError(f"cases: {' '.join(task)}: the seeds were scored on different cases")
     clusters = rows["cluster_id"].to_numpy().reshape(shape)[0]
+    kind = "rank" if rows["value"].null_count == len(rows) else "value"
+    if rows[kind].null_count:
+        raise SemtokError(f"cases: {' '.join(task)}: a case has no {kind}, others have")
     first = rows.slice(0, counts[0])
     groups = None if first["group"].null_count else first["group"].to_numpy().astype(str)
+    ranked = rows if kind == "rank" else rows.slice(0, 0)
+    once = ranked.slice(0, counts[0])
     return Ranks(
-        ranks=rows["rank"].to_numpy().reshape(shape).astype(np.int64),
+        ranks=ranked["rank"].to_numpy().reshape(len(seeds), -1).astype(np.int64),
         case_ids=case_ids[0],
         clusters=np.unique(clusters, return_inverse=True)[1],
-        candidates=first["candidates"].to_numpy().astype(np.int64),
-        answers=first["answers"].to_numpy().astype(np.int64),
+        candidates=once["candidates"].to_numpy().astype(np.int64),
+        answers=once["answers"].to_numpy().astype(np.int64),
         truths=_optional(first["truths"]),
         seeds=tuple(seeds.tolist()),
         groups=None if groups is None else np.unique(groups, return_inverse=True)[1],
@@ -274,6 +298,8 @@ def _ranks(task: Task, rows: pa.Table) -> Ranks:
         labels=_optional(first["label"]),
         chosen=None if (chosen := _optional(rows["chosen"])) is None else chosen.reshape(shape),
         ordered=bool(first["ordered"][0].as_py()),
+        values=rows["value"].to_numpy().reshape(shape) if kind == "value" else None,
+        loss=bool(first["loss"][0].as_py()),
     )
 
 

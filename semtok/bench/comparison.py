@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import agreement, guessing, holm, protocol
-from semtok.bench.cases import Task, by_task, check_same_cases, higher_is_better, telling
+from semtok.bench import guessing, holm, protocol
+from semtok.bench.cases import RANKED, Task, by_task, check_same_cases, higher_is_better, telling
 from semtok.bench.guessing import Bounds
 from semtok.bench.intervals import Interval, Resampled, resample
 from semtok.errors import SemtokError
@@ -25,12 +25,12 @@ class Row:
     """One metric of one variant, beside the baseline's.
 
     Attributes:
-        value: recalls and kappas in percent, median ranks from 1; mean over seeds.
+        value: in percent, median ranks from 1; mean over seeds.
         points: the variant's value minus the baseline's, in the metric's own unit; None for the
             baseline itself, as `relative`; of a model that was trained elsewhere, what lies
             between the two, data and size and recipe included.
-        relative: the variant's value over the baseline's, minus 1, in percent; None of kappas,
-            which may be 0 or below.
+        relative: the variant's value over the baseline's, minus 1, in percent; None of kappas and
+            of means of values, which may be 0 or below.
         p: two-sided p-value of `points` (`intervals.Resampled.p_value`); None for the baseline
             and for what was trained elsewhere, of which nothing is claimed.
         p_adjusted: the same by Holm, among all variants that are compared with the baseline by
@@ -247,4 +247,4 @@ def _relative(
     metric: str, found: Resampled, baseline: Resampled, confidence: float
 ) -> Interval | None:
     """The gain over the baseline as a ratio, where the metric has a zero to count from."""
-    return None if metric in agreement.POWERS else found.relative(baseline, confidence)
+    return found.relative(baseline, confidence) if metric in RANKED else None

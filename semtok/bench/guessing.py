@@ -19,7 +19,7 @@ class Bounds:
     """Metric -> value of those who see nothing and everything.
 
     Attributes:
-        chance: of one who cannot see.
+        chance: of one who cannot see; nothing of values, which are no choice among candidates.
         ceiling: of a perfect observer; None where the data set does not say what is true.
         blind: of one who reads the captions alone; None where nobody asked.
     """
@@ -31,6 +31,8 @@ class Bounds:
 
 def bounds(ranks: Ranks) -> Bounds:
     """Between what the metrics of some cases lie."""
+    if ranks.values is not None:
+        return Bounds({}, None)
     return Bounds(
         chance=expected(ranks.candidates, ranks.answers) | _kappas(ranks, 0.0),
         ceiling=None

@@ -152,7 +152,9 @@ class _Prepared:
         labels, chosen = self.ranks.labels, self.ranks.chosen
         shares, sizes = zip(*(each.measure(weights) for each in self.groups), strict=True)
         # A group that a resample has no case of has no mean there.
-        recalls = np.nanmean(shares, axis=0)
+        means = np.nanmean(shares, axis=0)
+        if self.ranks.values is not None:
+            return np.asarray(means, np.float64)
         cases = np.sum(sizes, axis=0).astype(np.int64)
         medians = np.stack(
             [
@@ -161,7 +163,7 @@ class _Prepared:
             ],
             axis=1,
         )
-        found = [recalls, medians[:, :, None]]
+        found = [means, medians[:, :, None]]
         if labels is not None and chosen is not None:
             found.append(agreement.kappas(labels, chosen, weights[:, self.ranks.clusters]))
         return np.concatenate(found, axis=2)
@@ -172,23 +174,26 @@ class _Group:
 
     def __init__(self, ranks: Ranks, cases: slice | npt.NDArray[np.int64]) -> None:
         self.clusters, owners = np.unique(ranks.clusters[cases], return_inverse=True)
-        limits = np.array(list(RECALLS.values()))
-        found = ranks.ranks[:, cases, None] <= limits  # [S, n, K]
+        if ranks.values is None:
+            limits = np.array(list(RECALLS.values()))
+            found = 100.0 * (ranks.ranks[:, cases, None] <= limits)  # [S, n, K]
+        else:
+            found = ranks.values[:, cases, None]
         self.sizes = np.bincount(owners).astype(np.float64)
-        self.hits = np.zeros((len(self.clusters), len(ranks.seeds), len(limits)))
-        np.add.at(self.hits, owners, found.transpose(1, 0, 2))
+        self.sums = np.zeros((len(self.clusters), *found.shape[::2]))
+        np.add.at(self.sums, owners, found.transpose(1, 0, 2))
 
     def measure(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Recalls in percent [b, S, K], NaN without a case, and numbers of cases [b].
+        """Recalls, or the mean of values [b, S, K], NaN without a case, and numbers of cases [b].
 
         Args:
             weights: [b, C] how often each cluster was drawn.
         """
         weights = weights[:, self.clusters]
         sizes = weights @ self.sizes
-        hits = np.tensordot(weights, self.hits, axes=1)
+        sums = np.tensordot(weights, self.sums, axes=1)
         with np.errstate(invalid="ignore"):
-            return 100 * hits / sizes[:, None, None], sizes
+            return sums / sizes[:, None, None], sizes
 
 
 def _median(

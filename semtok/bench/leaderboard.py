@@ -29,7 +29,7 @@ LEADERBOARD = TableSchema(
             ("metric", pa.string()),
             ("variant", pa.string()),
             ("baseline", pa.string()),
-            ("value", pa.float64()),  # recalls in percent, median ranks from 1
+            ("value", pa.float64()),  # in percent; median ranks from 1
             ("value_low", pa.float64()),
             ("value_high", pa.float64()),
             ("points", pa.float64()),  # value - the baseline's
@@ -146,7 +146,7 @@ def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
         "p_adjusted": row.p_adjusted,
         "verdict": row.verdict,
         "outside": row.variant in comparison.outside,
-        "chance": bounds.chance[row.metric],
+        "chance": bounds.chance.get(row.metric),
         "ceiling": bounds.ceiling[row.metric] if bounds.ceiling else None,
         "blind": bounds.blind[row.metric] if bounds.blind else None,
         "cases": comparison.cases[row.of],

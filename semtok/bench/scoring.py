@@ -7,15 +7,15 @@ import pyarrow as pa
 
 from semtok.bench import benchmark, costs
 from semtok.bench.benchmark import Benchmark, SplitData
-from semtok.bench.cases import CASES
+from semtok.bench.cases import CASES, Task
 from semtok.bench.embedding import Embedder, Model
 from semtok.data.index import Annotations
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.tables import write_table
 
-#: Columns of cases that most benchmarks leave out.
-_OPTIONAL = {"group", "blind", "label", "chosen", "ordered"}
+#: Columns of cases that every benchmark has; it leaves out what it has no use for of the others.
+_ALWAYS = {*Task._fields, "seed", "case_id", "cluster_id"}
 
 
 def score(
@@ -78,7 +78,7 @@ def ask(
     """
     for name, module in benchmarks.items():
         cases = module.score(model, data, emit)
-        for column in sorted(_OPTIONAL - {*cases.column_names}):
+        for column in sorted({*CASES.columns.names} - _ALWAYS - {*cases.column_names}):
             kind = CASES.columns.field(column).type
             cases = cases.append_column(column, pa.nulls(len(cases), kind))
         yield _label(cases, {"benchmark": name, "split": data.name, "seed": seed})

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from semtok.bench.cases import CASES, MEDIAN_RANK, RANKED, RECALLS, Task
+from semtok.bench.cases import CASES, MEAN, MEAN_LOSS, MEDIAN_RANK, RANKED, RECALLS, Task
 from semtok.bench.comparison import OUTSIDE
 from semtok.bench.leaderboard import LEADERBOARD, NAME
 from semtok.bench.protocol import SEEDS_FOR_A_CLAIM
@@ -20,6 +20,9 @@ _FILES = (NAME, "leaderboard.md", "chart.png")
 
 #: Means are summed in different orders.
 _ROUNDING = 1e-9
+
+#: Of values, by whether they are losses.
+_MEANS = {MEAN: False, MEAN_LOSS: True}
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,17 @@ def _differs(name: str, wanted: pl.Expr) -> pl.Expr:
     return (pl.col(name) - wanted).abs() > _ROUNDING * wanted.abs().clip(lower_bound=1)
 
 
-#: Of ranks among few candidates R@1 alone is on the leaderboard, and kappas of classes alone.
+#: Of ranks among few candidates R@1 alone is on the leaderboard, and of other tasks' metrics none.
 _TELLING = (
-    pl.when(pl.col("metric").is_in([*KAPPAS]))
-    .then(pl.col("recomputed").is_not_null())
+    pl.when(pl.col("recomputed").is_null())
+    .then(False)
+    .when(pl.col("metric").is_in([*KAPPAS, *_MEANS]))
+    .then(True)
     .otherwise(
         (pl.col("metric") == next(iter(RECALLS))) | (pl.col("candidates") > max(RECALLS.values()))
     )
 )
-_BETTER = pl.when(pl.col("metric") == MEDIAN_RANK).then(-1).otherwise(1)
+_BETTER = pl.when(pl.col("metric").is_in([MEDIAN_RANK, MEAN_LOSS])).then(-1).otherwise(1)
 _SIGN = (
     pl.when(pl.col("p_adjusted") > 1 - pl.col("confidence") + _ROUNDING)
     .then(0)
@@ -72,9 +77,11 @@ _OF_A_ROW = (
     ),
     Rule(
         "values_out_of_range",
-        "recalls lie in 0..100, kappas in -100..100, median ranks from 1",
+        "recalls lie in 0..100, kappas in -100..100, median ranks from 1; means are finite",
         ~pl.when(pl.col("metric") == MEDIAN_RANK)
         .then((pl.col("value") >= 1) & pl.col("value").is_finite())
+        .when(pl.col("metric").is_in(_MEANS))
+        .then(pl.col("value").is_finite())
         .when(pl.col("metric").is_in([*KAPPAS]))
         .then(pl.col("value").is_between(-100 - _ROUNDING, 100))
         .otherwise(pl.col("value").is_between(0, 100)),
@@ -238,6 +245,9 @@ def _measure(subject: Subject, stage: str, variant: str) -> pl.DataFrame:
     path = subject.input(stage, variant) / "cases.parquet"
     ranks = pl.col("rank")
     found = {name: 100 * (ranks <= limit).mean() for name, limit in RECALLS.items()}
+    for name, loss in _MEANS.items():
+        found[name] = pl.col("value").filter(pl.col("loss") == loss).mean()
+    averaged = pl.col(*RANKED, *_MEANS).mean()
     cases = pl.DataFrame(read_table(path, CASES))
     return (
         cases.with_columns(pl.col("rank").median().over([*_TASK, "seed"]).alias(MEDIAN_RANK))
@@ -248,12 +258,12 @@ def _measure(subject: Subject, stage: str, variant: str) -> pl.DataFrame:
             candidates=pl.col("candidates").max(),
         )
         .group_by([*_TASK, "seed"], maintain_order=True)
-        .agg(pl.col(RANKED).mean(), pl.col("candidates").max())
+        .agg(averaged, pl.col("candidates").max())
         .join(kappas(cases), on=[*_TASK, "seed"], maintain_order="left")
         .group_by(_TASK, maintain_order=True)
-        .agg(pl.col(*RANKED, *KAPPAS).mean(), pl.col("candidates").max())
+        .agg(averaged, pl.col(*KAPPAS).mean(), pl.col("candidates").max())
         .unpivot(
-            on=[*RANKED, *KAPPAS],
+            on=[*RANKED, *KAPPAS, *_MEANS],
             index=[*_TASK, "candidates"],
             variable_name="metric",
             value_name="recomputed",

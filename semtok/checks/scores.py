@@ -27,18 +27,42 @@ class Settings:
     chance_level: float = 0.001  # guessing may reach a score with this probability; 1: any score
 
 
+#: Where a case has a value, it was asked nothing that these say.
+_OF_RANKS = ("rank", "candidates", "answers", "truths", "blind", "label")
+
+
+def _ranked(broken: pl.Expr) -> pl.Expr:
+    """What is wrong with a case that has a rank."""
+    return pl.when(pl.col("value").is_null()).then(broken.fill_null(True)).otherwise(False)
+
+
 _OF_A_CASE = (
+    Rule(
+        "values_not_finite",
+        "a case has a rank, or a finite value that is a loss or none, and not both",
+        pl.when(pl.col("value").is_null())
+        .then(pl.col("loss").is_not_null())
+        .otherwise(
+            ~pl.col("value").is_finite()
+            | pl.col("loss").is_null()
+            | pl.any_horizontal(pl.col(*_OF_RANKS).is_not_null())
+        ),
+    ),
     Rule(
         "ranks_out_of_range",
         "ranks lie in 1..candidates",
-        ~pl.col("rank").is_between(1, pl.col("candidates"))
-        | ~pl.col("blind").is_between(1, pl.col("candidates")).fill_null(True),
+        _ranked(
+            ~pl.col("rank").is_between(1, pl.col("candidates"))
+            | ~pl.col("blind").is_between(1, pl.col("candidates")).fill_null(True)
+        ),
     ),
     Rule(
         "answers_out_of_range",
         "of the candidates some are right, and what is right is true",
-        ~pl.col("answers").is_between(1, pl.col("candidates"))
-        | ~pl.col("truths").is_between(pl.col("answers"), pl.col("candidates")).fill_null(True),
+        _ranked(
+            ~pl.col("answers").is_between(1, pl.col("candidates"))
+            | ~pl.col("truths").is_between(pl.col("answers"), pl.col("candidates")).fill_null(True)
+        ),
     ),
     Rule(
         "classes_out_of_range",
@@ -125,6 +149,7 @@ def judged(
     wanted = _wanted(subject, images, asked).join(seeds, how="cross")
     tasks = wanted.select(*Task._fields, "seed").unique(maintain_order=True)
     demanding = [name for name in asked if benchmark.find(name).CLEARS_CHANCE]
+    guessed = pl.col("benchmark").is_in(demanding) & pl.col("rank").is_not_null()
     return {
         "cases": beside(
             count(cases, _OF_A_CASE, [*_CASE, "rank", "candidates", "answers", "truths"]),
@@ -141,7 +166,7 @@ def judged(
                 ["cost", "value"],
             ),
         ),
-        "chance": clearest(against_chance(cases.filter(pl.col("benchmark").is_in(demanding)))),
+        "chance": clearest(against_chance(cases.filter(guessed))),
     }
 
 

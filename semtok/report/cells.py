@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from semtok.bench.cases import METRICS, PART, Task
+from semtok.bench.cases import MEAN, MEAN_LOSS, METRICS, PART, Task
 from semtok.bench.comparison import Comparison, Row
 from semtok.bench.costs import Encoding
 from semtok.bench.intervals import Interval
@@ -26,7 +26,11 @@ COSTS_MEAN = (
     "Rate: the learning rate at its highest. What a training took is empty of outside models."
 )
 SPEED_MEANS = "Images/s: in training, by the clock."
-_SHORT = {"median_rank": "MedR", "quadratic_kappa": "quadratic kappa"}
+_SHORT = {
+    "median_rank": "MedR",
+    "quadratic_kappa": "quadratic kappa",
+    MEAN_LOSS: "mean loss",
+}
 
 
 def notes(board: Leaderboard) -> list[str]:
@@ -37,7 +41,8 @@ def notes(board: Leaderboard) -> list[str]:
         f"Protocol {found.protocol}. Trainings (seeds): {seeds}.",
         f"In brackets: {100 * found.confidence:g} % intervals, {found.resamples} bootstrap "
         f"resamples; points and gains are against {found.baseline}, paired. R@K in % (higher is "
-        "better); MedR: median rank (lower is better).",
+        "better); MedR: median rank (lower is better)"
+        f"{_means(found)}.",
         _verdicts(found),
         *_outside(found),
     ]
@@ -53,6 +58,16 @@ def _verdicts(found: Comparison) -> str:
     if not found.resamples_suffice:
         told += f"; {found.resamples} resamples are too few for any: raise bench.bootstrap"
     return f"{told}."
+
+
+def _means(found: Comparison) -> str:
+    """What means of values are, where there are any."""
+    told = {row.metric for row in found.rows}
+    words = {
+        MEAN: "; mean: of the cases' values, in % (higher is better)",
+        MEAN_LOSS: "; mean loss: of the cases' values, in % (lower is better)",
+    }
+    return "".join(words[each] for each in words if each in told)
 
 
 def _outside(found: Comparison) -> Iterator[str]:
@@ -115,7 +130,7 @@ def _bounds(board: Leaderboard, task: Task, metric: str) -> list[Sequence[str]]:
     return [
         (_SHORT.get(metric, metric), name, f"{values[metric]:.1f}", "", "", "", "")
         for name, values in known.items()
-        if values is not None
+        if values is not None and metric in values
     ]
 
 

@@ -1,11 +1,11 @@
-"""The leaderboard as a picture: every variant's recall with its interval, beside the baseline's."""
+"""The leaderboard as a picture: recalls and means with their intervals, beside the baseline's."""
 
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from semtok.bench.cases import RECALLS, Task
+from semtok.bench.cases import MEAN, MEAN_LOSS, RECALLS, Task
 from semtok.bench.comparison import OUTSIDE, Comparison, Row, final_tasks
 from semtok.bench.leaderboard import Leaderboard
 from semtok.report.style import MUTED, colours, picture
@@ -16,7 +16,7 @@ _MARKERS = {"baseline": "D", OUTSIDE: "s"}
 
 
 def draw(board: Leaderboard, path: Path) -> None:
-    """Draw one panel a task of the final split: recalls of all variants with their intervals.
+    """Draw one panel a task of the final split: recalls, or the mean, of all variants.
 
     A marker is hollow where the paired interval does not tell the variant from the baseline.
 
@@ -28,7 +28,7 @@ def draw(board: Leaderboard, path: Path) -> None:
     tasks = final_tasks(found)
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
-    told = [len(_recalls(found, task)) for task in tasks]
+    told = [len(_metrics(found, task)) for task in tasks]
     heights = [
         0.9 + 0.26 * max(told[row * columns : (row + 1) * columns]) * (len(found.names) + 1)
         for row in range(rows)
@@ -39,8 +39,8 @@ def draw(board: Leaderboard, path: Path) -> None:
         )
         for panel, task in zip(axes.ravel(), tasks, strict=False):
             _draw_task(panel, found, task)
-        for panel in axes.ravel():
-            panel.set_xlim(left=0)  # once all of a row are drawn: they share their scale
+        for line in axes:  # once all of a row are drawn: they share their scale
+            line[0].set_xlim(left=min(0, *(panel.dataLim.x0 for panel in line)))
         for panel in axes.ravel()[len(tasks) :]:
             panel.set_axis_off()
         notes = [
@@ -58,30 +58,30 @@ def _draw_task(panel: Axes, found: Comparison, task: Task) -> None:
     palette = _palette(found)
     told = len({row.variant for row in found.rows if row.of == task})
     block = told + 1
-    metrics = _recalls(found, task)
+    metrics = _metrics(found, task)
     for number, metric in enumerate(metrics):
         rows = [row for row in found.rows if (row.of, row.metric) == (task, metric)]
         for place, row in enumerate(rows):
             _draw_row(panel, row, number * block + place, palette[row.variant], len(rows))
     middles = [number * block + (told - 1) / 2 for number in range(len(metrics))]
-    panel.set_yticks(middles, metrics)
+    panel.set_yticks(middles, [metric.replace("_", " ") for metric in metrics])
     panel.tick_params(axis="y", length=0)
     panel.grid(visible=False, axis="y")
     panel.spines["left"].set_visible(False)
     panel.invert_yaxis()
-    panel.set_xlabel("% of cases")
+    panel.set_xlabel("% of cases" if metrics[0] in RECALLS else "%")
     name = f"{task.benchmark}: {task.task.replace('_', ' ')}"
     panel.set_title(f"{name}\n{task.split}, {found.cases[task]:,} cases", fontsize=10)
 
 
-def _recalls(found: Comparison, task: Task) -> list[str]:
+def _metrics(found: Comparison, task: Task) -> list[str]:
     told = {row.metric for row in found.rows if row.of == task}
-    return [metric for metric in RECALLS if metric in told]
+    return [metric for metric in (*RECALLS, MEAN, MEAN_LOSS) if metric in told]
 
 
 def _draw_row(panel: Axes, row: Row, y: float, colour: str, variants: int) -> None:
     low, estimate, high = row.value.low, row.value.estimate, row.value.high
-    assert low is not None and estimate is not None and high is not None  # recalls are finite
+    assert low is not None and estimate is not None and high is not None  # these are finite
     panel.hlines(y, low, high, color=colour, linewidth=2.5, alpha=0.55)
     panel.plot(
         estimate,

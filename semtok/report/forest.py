@@ -8,14 +8,12 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from semtok.bench.cases import RECALLS, Task
+from semtok.bench.cases import HEADLINES, RECALLS, Task, higher_is_better
 from semtok.bench.comparison import Comparison, Row
 from semtok.params import Params
 from semtok.report.controls import is_control
 from semtok.report.style import BASELINE, MUTED, PALETTE, picture
 from semtok.report.told import COMPUTED, ORACLE, PREDICTED, told
-
-METRIC = next(iter(RECALLS))
 
 _COLUMNS = 4  # panels side by side
 _ROW = 0.19  # inches
@@ -59,7 +57,7 @@ def outside(models: Sequence[str]) -> dict[str, list[str]]:
 def draw(
     found: Comparison, tasks: Sequence[Task], groups: Mapping[str, Sequence[str]], path: Path
 ) -> None:
-    """Draw R@1 of every variant on some tasks: best first within its group, by the first task.
+    """Draw R@1, or the mean, of every variant on some tasks: by the first one, best first.
 
     Hollow markers: the verdict is open. The dotted line is the baseline, the dashed one chance.
 
@@ -69,11 +67,13 @@ def draw(
         groups: title -> its variants.
         path: the `.png` file.
     """
-    values = {(row.of, row.variant): row for row in found.rows if row.metric == METRIC}
+    values = {(row.of, row.variant): row for row in found.rows if row.metric in HEADLINES}
 
     def value(name: str) -> float:
         row = values.get((tasks[0], name))  # a model trained elsewhere may not have been asked
-        return row.value.estimate or 0.0 if row else 0.0
+        if row is None or row.value.estimate is None:
+            return 0.0
+        return row.value.estimate if higher_is_better(row.metric) else -row.value.estimate
 
     order = {group: sorted(names, key=value, reverse=True) for group, names in groups.items()}
     lines = _lines(tasks)
@@ -134,8 +134,11 @@ def _draw_task(
     baseline = rows[found.baseline].value.estimate if found.baseline in rows else None
     if baseline is not None:
         panel.axvline(baseline, color=BASELINE, linewidth=0.9, linestyle=":")
-    panel.axvline(found.bounds[task].chance[METRIC], color=MUTED, linewidth=0.9, linestyle="--")
-    panel.set_xlabel(f"{METRIC}, % of cases", fontsize=9)
+    metric = next(iter(rows.values())).metric
+    if (chance := found.bounds[task].chance.get(metric)) is not None:
+        panel.axvline(chance, color=MUTED, linewidth=0.9, linestyle="--")
+    unit = "% of cases" if metric in RECALLS else "%"
+    panel.set_xlabel(f"{metric.replace('_', ' ')}, {unit}", fontsize=9)
     name = task.task.replace("_", " ")
     panel.set_title(
         f"{task.benchmark.replace('_', ' ')}\n{name}\n{task.split}, {found.cases[task]:,} cases",
@@ -145,7 +148,7 @@ def _draw_task(
 
 def _draw_row(panel: Axes, row: Row, y: float, colour: str) -> None:
     low, estimate, high = row.value.low, row.value.estimate, row.value.high
-    assert low is not None and estimate is not None and high is not None  # recalls are finite
+    assert low is not None and estimate is not None and high is not None  # these are finite
     baseline = row.verdict == "baseline"
     colour = BASELINE if baseline else colour
     panel.hlines(y, low, high, color=colour, linewidth=2, alpha=0.55)

@@ -28,7 +28,7 @@ class Line:
         metric: e.g. `R@1`.
         own: of this training, its interval over images.
         all_seeds: mean over the trainings of its recipe, its interval over images and seeds.
-        chance: of one who guesses.
+        chance: of one who guesses; None where nobody can.
         blind: of one who reads the words alone; None where nobody asked.
     """
 
@@ -36,7 +36,7 @@ class Line:
     metric: str
     own: Interval
     all_seeds: Interval
-    chance: float
+    chance: float | None
     blind: float | None
 
 
@@ -127,7 +127,7 @@ def _limits(facts: Facts) -> str:
         else "Scores are of captions like those of training: one language, short, literal.",
     ]
     for line in facts.scores:
-        if line.own.low is not None and line.own.low <= line.chance:
+        if line.own.low is not None and line.chance is not None and line.own.low <= line.chance:
             below = line.own.high is not None and line.own.high < line.chance
             what = "lies below" if below else "holds"
             lines.append(f"{line.name}: its interval {what} chance ({line.chance:.1f}).")
@@ -162,7 +162,8 @@ def _scores(facts: Facts) -> str:
     for line in facts.scores:
         row = [line.name, line.metric, _interval(line.own)]
         row += [_interval(line.all_seeds)] if several else []
-        rows.append([*row, f"{line.chance:.1f}", "" if line.blind is None else f"{line.blind:.1f}"])
+        known = ("" if each is None else f"{each:.1f}" for each in (line.chance, line.blind))
+        rows.append([*row, *known])
     return markdown.table(head, rows)
 
 

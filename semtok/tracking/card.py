@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from semtok.bench import costs, guessing, protocol
-from semtok.bench.cases import CASES, RECALLS, Ranks, Task, by_task
+from semtok.bench.cases import CASES, Ranks, Task, by_task, measured
 from semtok.bench.intervals import resample
 from semtok.errors import SemtokError
 from semtok.params import SPLITS
@@ -36,7 +36,6 @@ ARTIFACT = "card.md"
 _DESCRIPTION = 5000
 _REST = f"The rest stands in `{ARTIFACT}`, an artifact of the run.\n"
 
-_METRIC = next(iter(RECALLS))
 _CORRUPTED = "retrieval_corrupted"
 
 
@@ -98,6 +97,7 @@ def _facts(
     own = by_task(table.filter(pc.equal(table["seed"], int(seed))))
     lines = list(_lines(own, alike.tasks, bench))
     headline = headlines(own)[0]
+    metric = measured(own[headline])[0]
     facts = artifacts[f"checkpoint@{variant}"]["facts"]
     return Facts(
         model=item.name,
@@ -118,8 +118,8 @@ def _facts(
         costs=costs.read(scores),
         scores=[line for task, line in lines if task.benchmark != _CORRUPTED],
         corrupted=[line for task, line in lines if task.benchmark == _CORRUPTED],
-        beside=list(_beside(client, data, item, headline, bench["baseline"])),
-        beside_metric=f"{_METRIC} of {' '.join(headline)}",
+        beside=list(_beside(client, data, item, score_name(*headline, metric), bench["baseline"])),
+        beside_metric=f"{metric} of {' '.join(headline)}",
         seeds=len(alike.versions),
         lineage=[(key, each["digest"], each["gate"]) for key, each in sorted(artifacts.items())],
         confidence=bench["confidence"],
@@ -135,13 +135,13 @@ def _lines(
         corrupted = task.benchmark == _CORRUPTED
         if task.split not in (last, "novel") or (task.is_part and not corrupted):
             continue
-        bounds = guessing.bounds(ranks)
+        bounds, metric = guessing.bounds(ranks), measured(ranks)[0]
         each, mean = (
-            resample([drawn], bench["bootstrap"])[0][_METRIC].interval(bench["confidence"])
+            resample([drawn], bench["bootstrap"])[0][metric].interval(bench["confidence"])
             for drawn in (ranks, of_all[task])
         )
-        blind = bounds.blind[_METRIC] if bounds.blind else None
-        yield task, Line(" ".join(task), _METRIC, each, mean, bounds.chance[_METRIC], blind)
+        blind = bounds.blind[metric] if bounds.blind else None
+        yield task, Line(" ".join(task), metric, each, mean, bounds.chance.get(metric), blind)
 
 
 def _told(artifacts: Mapping[str, Any]) -> str:
@@ -167,15 +167,14 @@ def _data(client: "MlflowClient", run_id: str, folder: Path) -> dict[str, Any]:
 
 
 def _beside(
-    client: "MlflowClient", data: str, item: "ModelVersion", headline: Task, baseline: str
+    client: "MlflowClient", data: str, item: "ModelVersion", name: str, baseline: str
 ) -> Iterator[tuple[str, str, str]]:
-    """The newest trainings of each other variant that may be ranked with it, by name."""
+    """The newest trainings of each other variant that may be ranked with it, by one score."""
     same = {tag: item.tags[tag] for tag in (DATA_HASH, registry.PROTOCOL)}
     newest: dict[str, ModelVersion] = {}
     for each in registry.versions(client, data, same):
         if each.tags[VARIANT] != item.tags[VARIANT] and each.tags[RECIPE] != item.tags[RECIPE]:
             newest.setdefault(each.tags[VARIANT], each)
-    name = score_name(*headline, _METRIC)
     for variant, version in sorted(newest.items()):
         alike = contender.trained_alike(client, data, version)
         found = [client.get_run(str(each.run_id)).data for each in alike]

@@ -60,6 +60,26 @@ def cases_of(
     return pa.Table.from_pylist(rows, schema=CASES.columns)
 
 
+def valued_cases(values, loss=False, groups=None, task="comprehensiveness"):
+    """Values of each seed -> table of cases of one task."""
+    rows = [
+        {
+            "benchmark": "faithfulness",
+            "split": "test",
+            "task": task,
+            "seed": seed,
+            "case_id": number,
+            "cluster_id": number,
+            "value": value,
+            "loss": loss,
+            "group": groups and groups[number],
+        }
+        for seed, own in values.items()
+        for number, value in enumerate(own)
+    ]
+    return pa.Table.from_pylist(rows, schema=CASES.columns)
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A variant on hand-made shards, with random weights: its folders, as the stages lay them out.

@@ -1,10 +1,12 @@
 """From tables of cases to metrics, and the refusal to compare different data."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from semtok.bench.cases import CASES, Task, by_task, check_same_cases, metrics
+from semtok.bench.cases import CASES, Task, by_task, check_same_cases, measured, metrics
 from semtok.errors import SemtokError
+from tests.bench.conftest import valued_cases
 
 TEST = Task("retrieval", "test", "text_to_image")
 
@@ -79,3 +81,34 @@ def test_a_task_with_groups_has_the_mean_of_their_recalls(make_cases):
     others = cases.set_column(cases.column_names.index("group"), "group", [[*"aabacb"] * 2])
     with pytest.raises(SemtokError, match="grouped differently"):
         check_same_cases({"one": by_task(grouped), "other": by_task(others)})
+
+
+def test_of_cases_with_values_there_is_the_mean_alone():
+    values = {0: [10.0, -20.0, 40.0], 1: [0.0, 0.0, 6.0]}
+    assert metrics(valued_cases(values)) == {
+        "faithfulness": {"test": {"comprehensiveness": {"mean": pytest.approx(6.0)}}}
+    }
+    (found,) = by_task(valued_cases(values, loss=True)).values()
+    assert measured(found) == ("mean_loss",)
+    assert found.ranks.shape == (2, 0) and found.candidates.shape == found.answers.shape == (0,)
+
+
+def test_the_mean_of_values_with_groups_is_the_mean_of_theirs():
+    found = metrics(valued_cases({0: [1.0, 2.0, 3.0, 10.0]}, groups=[*"aaab"]))
+    assert found["faithfulness"]["test"]["comprehensiveness"] == {"mean": pytest.approx(6.0)}
+
+
+def test_a_task_has_ranks_or_values():
+    cases = valued_cases({0: [1.0, 2.0, 3.0]})
+    place = cases.column_names.index("value")
+    with pytest.raises(SemtokError, match="comprehensiveness: a case has no value, others have"):
+        by_task(cases.set_column(place, "value", pa.array([1.0, None, 3.0])))
+    with pytest.raises(SemtokError, match="comprehensiveness: a case has no rank, others have"):
+        by_task(cases.set_column(place, "value", pa.nulls(3, pa.float64())))
+
+
+def test_values_and_losses_are_not_compared():
+    values, losses = (by_task(valued_cases({0: [1.0]}, loss=loss)) for loss in (False, True))
+    with pytest.raises(SemtokError, match="values, or losses, in one of them only"):
+        check_same_cases({"a": values, "b": losses})
+    check_same_cases({"a": values, "b": values})

@@ -1,5 +1,7 @@
 """Which cases two variants answer most differently, against a plain loop."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +57,17 @@ def test_of_two_candidates_it_is_who_is_right_in_more_trainings(rows, count):
             best[owner] = max(best.get(owner, 0), sign * value)
         wanted = sorted((value for value in best.values() if value > 0), reverse=True)
         np.testing.assert_allclose(gaps, wanted[:count])
+
+
+def test_of_values_the_better_mean_is_ahead_and_of_losses_the_lower():
+    empty = replace(ranks_of([[], []]), case_ids=np.arange(3), clusters=np.arange(3))
+    one = replace(empty, values=np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]))
+    other = replace(empty, values=np.array([[5.0, 2.0, 1.0], [1.0, 2.0, 3.0]]))
+    gained, lost = differences(one, other, 5)
+    assert [each.case_id for each in gained] == [0] and [each.case_id for each in lost] == [2]
+    assert gained[0].candidates is None and gained[0].ranks == ((1.0, 1.0), (5.0, 1.0))
+    gained, lost = differences(replace(one, loss=True), replace(other, loss=True), 5)
+    assert [each.case_id for each in gained] == [2] and [each.case_id for each in lost] == [0]
 
 
 def test_of_equal_cases_the_first_rows_are_not_favoured_and_it_is_always_the_same_ones():

@@ -93,6 +93,54 @@ def test_replicates_of_a_macro_average_are_means_of_the_groups_that_were_drawn()
     assert found.estimate == pytest.approx(np.mean([100 * each.mean() for each in hits]))
 
 
+def valued(values, clusters=None, groups=None):
+    values = np.asarray(values, np.float64)
+    nothing = np.empty(0, np.int64)
+    empty = of(np.empty((len(values), 0)))
+    count = values.shape[1]
+    return replace(
+        empty,
+        case_ids=np.arange(count),
+        clusters=np.arange(count) if clusters is None else clusters,
+        candidates=nothing,
+        answers=nothing,
+        values=values,
+        groups=groups,
+    )
+
+
+def test_intervals_of_values_are_those_of_scipy():
+    random = np.random.default_rng(5)
+    one, other = random.normal((3.0, 1.0), (20.0, 5.0), (300, 2)).T
+    ours, theirs = (each["mean"] for each in resample([valued([one]), valued([other])], 6000))
+    settings = {"method": "percentile", "n_resamples": 6000, "rng": 1, "paired": True}
+    wanted = scipy.stats.bootstrap(
+        (one, other), lambda a, b, axis: a.mean(axis) - b.mean(axis), **settings
+    ).confidence_interval
+    found = ours.difference(theirs, 0.95)
+    assert found.estimate == pytest.approx(one.mean() - other.mean())
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=0.15)
+
+
+def test_replicates_of_values_are_means_of_the_groups_that_were_drawn():
+    random = np.random.default_rng(6)
+    values, clusters = random.normal(size=(2, 30)), random.integers(0, 4, 30)
+    groups = random.integers(0, 2, 30)
+    variant = valued(values, clusters, groups)
+    assert list(resample([variant], 5)[0]) == ["mean"]
+    found = resample([replace(variant, loss=True)], 300)[0]["mean_loss"]
+    possible = []
+    for drawn in np.ndindex(4, 4, 4, 4):
+        cases = np.concatenate([np.flatnonzero(clusters == each) for each in drawn])
+        # One of two seeds is drawn at a time.
+        possible += [
+            np.mean([own[cases[groups[cases] == each]].mean() for each in range(2)])
+            for own in values
+        ]
+    assert np.abs(found.replicates[:, None] - possible).min(axis=1).max() < 1e-12
+    assert len(set(found.replicates.round(9).tolist())) > 10
+
+
 def test_the_median_of_an_even_number_lies_between_the_middle_two():
     variant = of([[1, 4]], clusters=[0, 0])
     assert set(resample([variant], 10)[0]["median_rank"].replicates) == {2.5}

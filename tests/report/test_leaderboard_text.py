@@ -12,6 +12,7 @@ from semtok.bench.cases import CASES
 from semtok.bench.comparison import compare
 from semtok.bench.leaderboard import Leaderboard
 from semtok.report.leaderboard import render, write
+from tests.bench.conftest import valued_cases
 from tests.report.boards import outside_board
 
 
@@ -122,3 +123,22 @@ def test_models_trained_elsewhere_are_told_apart(with_outside, tmp_path):
     assert all(line.endswith("|  | outside |") for line in rows[:-1])
     assert rows[-1] == "| semantic_permuted | 49.0 | 800 | 90 | 0 | 4,000 |  |  |  |  |"
     assert max(map(len, shown(with_outside).splitlines())) <= 100
+
+
+def test_means_of_values_are_explained_and_have_neither_chance_nor_gain(board, tmp_path):
+    tables = {
+        name: valued_cases({0: [level, level + 2.0]}, loss=True, task="sufficiency")
+        for name, level in (("vit", -3.0), ("semantic", 4.0))
+    }
+    small = Leaderboard(compare(tables, "vit", 10, 0.95), board.costs)
+    text = " ".join(shown(small).split())
+    assert "mean loss: of the cases' values, in % (lower is better)" in text
+    assert "mean:" not in text and "chance" not in text
+    write(small, tmp_path / "leaderboard.md")
+    lines = (tmp_path / "leaderboard.md").read_text(encoding="utf-8").splitlines()
+    (row,) = (line for line in lines if line.startswith("| mean loss | semantic |"))
+    assert [each.strip() for each in row.split("|")][3:6] == [
+        "5.0 [4.0, 6.0]",
+        "+7.0 [+7.0, +7.0]",
+        "",
+    ]

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from semtok import study
+from semtok.bench.comparison import compare
 from semtok.errors import SemtokError
 from semtok.extract.corruptions import KINDS
 from semtok.extract.rle import encode
@@ -19,6 +20,7 @@ from semtok.report import chart, curve_grid, curves, forest, overlay, severity_c
 from semtok.report.headlines import headlines
 from semtok.tokens import shards
 from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
+from tests.bench.conftest import valued_cases
 from tests.report.boards import outside_board
 
 
@@ -199,7 +201,8 @@ def test_the_chart_gives_the_baseline_its_grey(board, tmp_path, read_png):
         assert near(picture, colour) > 100
 
 
-def test_no_interval_leaves_its_panel(board, tmp_path, monkeypatch):
+def record(monkeypatch, *modules):
+    """The figures that these draw from now on."""
     figures = []
 
     @contextlib.contextmanager
@@ -208,7 +211,13 @@ def test_no_interval_leaves_its_panel(board, tmp_path, monkeypatch):
             figures.append(figure)
             yield figure
 
-    monkeypatch.setattr(chart, "picture", kept)
+    for module in modules:
+        monkeypatch.setattr(module, "picture", kept)
+    return figures
+
+
+def test_no_interval_leaves_its_panel(board, tmp_path, monkeypatch):
+    figures = record(monkeypatch, chart)
     chart.draw(board, tmp_path / "chart.png")
     (figure,) = figures
     for panel in figure.axes:
@@ -219,20 +228,49 @@ def test_no_interval_leaves_its_panel(board, tmp_path, monkeypatch):
         assert np.concatenate([ends, *spans]).max() <= high
 
 
+@pytest.fixture(scope="module")
+def valued_board(board):
+    """Values that lie around 0, and losses."""
+    tables = {
+        name: pa.concat_tables(
+            valued_cases({0: list(level + np.arange(9.0))}, loss, task=task)
+            for task, loss in (("comprehensiveness", False), ("sufficiency", True))
+        )
+        for name, level in (("vit", -6.0), ("semantic", 3.0))
+    }
+    return replace(board, comparison=compare(tables, "vit", 100, 0.95))
+
+
+def test_means_of_values_have_a_panel_that_reaches_below_0(valued_board, monkeypatch, tmp_path):
+    figures = record(monkeypatch, chart)
+    chart.draw(valued_board, tmp_path / "chart.png")
+    (figure,) = figures
+    assert [[tick.get_text() for tick in panel.get_yticklabels()] for panel in figure.axes] == [
+        ["mean"],
+        ["mean loss"],
+    ]
+    for panel in figure.axes:
+        low, high = panel.get_xlim()
+        ends = np.concatenate([line.get_xdata() for line in panel.get_lines()])
+        assert low < ends.min() < 0 and ends.max() < high
+
+
+def test_of_losses_the_lowest_stands_first(valued_board, drawn, tmp_path):
+    found = valued_board.comparison
+    groups = {"All": ["vit", "semantic"]}
+    for task in headlines(found.cases):
+        forest.draw(found, [task], groups, tmp_path / "chart.png")
+    names = [[tick.get_text() for tick in figure.axes[0].get_yticklabels()][1:] for figure in drawn]
+    assert names == [["semantic", "vit"], ["vit", "semantic"]]
+    assert [figure.axes[0].get_xlabel() for figure in drawn] == ["mean, %", "mean loss, %"]
+    # The baseline's line alone: of values there is no chance.
+    assert [len(figure.axes[0].get_lines()) for figure in drawn] == [3, 3]
+
+
 @pytest.fixture
 def drawn(monkeypatch):
-    """The figures that are drawn from now on."""
-    figures = []
-
-    @contextlib.contextmanager
-    def kept(*arguments):
-        with style.picture(*arguments) as figure:
-            figures.append(figure)
-            yield figure
-
-    for module in (forest, curve_grid, severity_curves):
-        monkeypatch.setattr(module, "picture", kept)
-    return figures
+    """The figures of many that are drawn from now on."""
+    return record(monkeypatch, forest, curve_grid, severity_curves)
 
 
 def test_many_variants_stand_in_rows_best_first_within_their_group(make_board, drawn, tmp_path):

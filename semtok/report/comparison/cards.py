@@ -191,8 +191,10 @@ def _card(found: Difference, asked: Question, pair: tuple[str, str], pictures: _
     return Card(found.case_id, tuple(images), asked.wrong, tuple(outcomes))
 
 
-def _outcome(variant: str, ranks: tuple[int, ...], candidates: int) -> Outcome:
-    """Of few candidates it counts who is right; of many, how far off."""
+def _outcome(variant: str, ranks: tuple[float, ...], candidates: int | None) -> Outcome:
+    """Of few candidates it counts who is right; of many, how far off; of values, how much."""
+    if candidates is None:
+        return Outcome(variant, ", ".join(f"{each:.1f}" for each in ranks))
     hits, trainings = ranks.count(1), len(ranks)
     if candidates > max(RECALLS.values()):
         told = ", ".join(map(str, ranks))

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from semtok.bench import protocol
-from semtok.bench.cases import Task
+from semtok.bench.cases import Task, measured
 from semtok.bench.contrasts import between
 from semtok.params import CLASSES
 from semtok.report import markdown
 from semtok.report.headlines import headlines
 from semtok.report.study import breaks, kappas, macro_averages, not_run, paper, pictures, tables
-from semtok.report.study.published import Published
+from semtok.report.study.published import METRIC, Published
 from semtok.report.study.questions import (
     LADDER,
     REGIONS,
@@ -69,7 +69,9 @@ def _replace(path: Path, beside: Path, drawn: Drawn) -> None:
 
 def _write(published: Published, path: Path) -> Drawn:
     """Write the page and its pictures into one folder."""
-    tasks = [macro_averages.micro_of(published, task) for task in headlines(published.tasks)]
+    first = next(iter(published.scores.values()))
+    shown = [task for task in headlines(published.tasks) if METRIC in measured(first[task])]
+    tasks = [macro_averages.micro_of(published, task) for task in shown]
     found = {task: published.resampled(task) for task in tasks}
     names = pictures.draw(published, found, path.parent)
     drawn = {name: f"{path.stem}/{name}.png" for name in sorted(names)}

@@ -39,11 +39,17 @@ def _fault(
 
 def _falling(rows: list[Row]) -> None:
     """The baseline's R@5 below its R@1."""
-    first = {name: rows[0][name] for name in ("benchmark", "split", "task")}
+    hit = next(row for row in rows if row["metric"] == "R@5")
+    first = {name: hit[name] for name in ("benchmark", "split", "task")}
     grid, *others = (row for row in rows if row["metric"] == "R@5" and first.items() <= row.items())
     grid |= {"value": 25.0}
     for other in others:
         other |= {"points": other["value"] - 25.0}
+
+
+def _less_of_a_loss(rows: list[Row]) -> None:
+    row = next(row for row in rows if (row["metric"], row["variant"]) == ("mean_loss", "semantic"))
+    row |= {name: row[name] - 1 for name in ("value", "value_low", "points", "points_low")}
 
 
 def _no_hits_at_10(rows: list[Row]) -> list[Row]:
@@ -52,7 +58,17 @@ def _no_hits_at_10(rows: list[Row]) -> list[Row]:
 
 NAN = float("nan")
 FAULTS = [
-    _fault("duplicate_rows", repeating(*_TABLE), "metric=R@1 variant=grid"),
+    _fault(
+        "values_out_of_range",
+        _row("mean", "semantic", value=NAN),
+        "metric=mean variant=semantic value=nan",
+    ),
+    _fault(
+        "values_not_of_the_scores",
+        editing(*_TABLE, _less_of_a_loss),
+        "metric=mean_loss variant=semantic value=",
+    ),
+    _fault("duplicate_rows", repeating(*_TABLE), "metric=mean variant=grid"),
     _fault(
         "values_out_of_range",
         _row("R@10", "semantic", value=100.5, value_high=101.0, points=0.5, points_high=1.0),

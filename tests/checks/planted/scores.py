@@ -19,7 +19,8 @@ def _without(**where: object) -> Callable[[Path], None]:
 def _guessing(rows: list[Row]) -> None:
     """Ranks go round all places."""
     for number, row in enumerate(rows):
-        row["rank"] = 1 + 7 * number % row["candidates"]
+        if row["value"] is None:
+            row["rank"] = 1 + 7 * number % row["candidates"]
 
 
 def _guessing_with(seed: int) -> Callable[[list[Row]], None]:
@@ -36,6 +37,11 @@ def _guessing_with(seed: int) -> Callable[[list[Row]], None]:
 def _class(label: int, chosen: int) -> Callable[[Path], None]:
     """A case whose candidates are classes, and whose own ranks first."""
     return setting(*_CASES, 5, label=label, chosen=chosen, ordered=False, rank=1)
+
+
+def _value(**others: object) -> Callable[[Path], None]:
+    """The last case, which has a value."""
+    return setting(*_CASES, -1, **others)
 
 
 def _cost(name: str, value: float) -> Callable[[Path], None]:
@@ -65,6 +71,17 @@ def faults(key: str, seed: int) -> list[Fault]:
         Fault(key, "classes_out_of_range", setting(*_CASES, 5, ordered=True), "case_id=106 rank="),
         Fault(key, "classes_out_of_range", _class(0, 1), "case_id=106 rank=1"),
         Fault(key, "classes_out_of_range", _class(121, 121), "case_id=106 rank=1"),
+        Fault(key, "values_not_finite", _value(value=float("nan")), "case_id=160 rank=None"),
+        Fault(key, "values_not_finite", _value(loss=None), "case_id=160 rank=None"),
+        Fault(key, "values_not_finite", _value(rank=1), "case_id=160 rank=1"),
+        Fault(key, "values_not_finite", setting(*_CASES, 5, loss=False), "case_id=106 rank="),
+        Fault(
+            key,
+            "ranks_out_of_range",
+            _value(value=None, loss=None),
+            "case_id=160 rank=None",
+            {"answers_out_of_range"},
+        ),
         Fault(key, "duplicate_cases", repeating(*_CASES), "seed=0 case_id=101"),
         Fault(key, "missing_cases", _without(seed=seed, case_id=1050), f"{seed=} case_id=1050"),
         Fault(
