@@ -69,6 +69,45 @@ def lost(
 
 
 @app.command()
+def saliency(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Argument(help="A trained variant, or a model of transformers: folder or hub id.")
+    ],
+    images: Annotated[
+        Path, typer.Argument(help="Folder laid out as ECSSD, DUTS-TE or DUT-OMRON, or of images.")
+    ],
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder of the masks, where IMAGES has images alone.")
+    ] = None,
+    features: Annotated[Part, typer.Option(help="What tokens are compared by.")] = Part.KEYS,
+    tau: Annotated[
+        float, typer.Option(min=-1, max=1, help="The cosine above which two are alike.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the first images and their masks.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Segment what is salient in each image by TokenCut, and say how well the masks fit."""
+    from semtok import inside
+
+    found = inside.saliency(context.obj, model, images, masks, features.value, tau, seed, png)
+    if as_json:
+        of_image = {name: each._asdict() for name, each in found.of_image.items()}
+        print_json({**asdict(found), "floor": found.floor._asdict(), "of_image": of_image})
+        return
+    for what, each, more in (
+        ("masks", found, f", max F {100 * found.max_f:.1f} %; {found.images} images, tau {tau:g}"),
+        ("whole images", found.floor, ""),
+    ):
+        scores = {"F": each.f, "IoU": each.iou, "accuracy": each.accuracy}
+        told = ", ".join(f"{name} {100 * score:.1f} %" for name, score in scores.items())
+        typer.echo(f"{what}: {told}{more}")
+
+
+@app.command()
 def attention(
     context: typer.Context,
     variants: Annotated[list[str], typer.Argument(help="Trained ones, whose patches tell masks.")],

@@ -1,4 +1,4 @@
-"""The commands that look inside models: `semtok artifacts`, `attention`, `clusters` and `lost`."""
+"""The commands that look inside models: artifacts, attention, clusters, lost and saliency."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +9,15 @@ from semtok.errors import SemtokError
 
 if TYPE_CHECKING:
     from semtok.bench.artifacts import Artifacts
-    from semtok.bench.discovery import Discovered, Features
+    from semtok.bench.discovery import Discovered
+    from semtok.bench.segmentation import Segmented
+    from semtok.bench.token_maps import Features
 
 #: Images of a picture of clusters.
 _DRAWN = 4
+
+#: Images of a picture of what is salient.
+_LOOKED_AT = 6
 
 #: Images of an artifact report: enough for 16,384 tokens of 64 patches each.
 _EXAMINED = 256
@@ -126,6 +131,52 @@ def discover(
     else:
         reader = discovery.reader_of_hub(patch_models.HubModel(_named(root, model)))
     return discovery.discover(reader, images, features, bias)
+
+
+def saliency(
+    root: Path,
+    model: str,
+    images: Path,
+    masks: Path | None,
+    features: "Features",
+    tau: float,
+    seed: int,
+    picture: Path | None = None,
+) -> "Segmented":
+    """Segment what is salient in each image of a folder by TokenCut, and score the masks.
+
+    Args:
+        root, model, seed: as of `artifacts`; a variant of the tokenizer grid or superpixel.
+        images: a folder laid out as ECSSD, DUTS-TE or DUT-OMRON; with `masks`, one of images.
+        masks: the folder of their masks; None: it is in `images`.
+        features: of the last block: keys, queries or values.
+        tau: of `semtok.bench.token_cut`.
+        picture: the `.png` file of the first images; None: none.
+
+    Raises:
+        SemtokError: there is no such model, or a file cannot be read, or as `artifacts`.
+    """
+    from semtok import progress
+    from semtok.bench import patch_models, segmentation
+    from semtok.data import salient
+
+    params, workspace = open_project(root)
+    _check_picture(picture)
+    asked = salient.find(images) if masks is None else salient.pair(images, masks)
+    if model in params.variants:
+        folder = training_of(params, workspace, model, seed)
+        reader = segmentation.reader_of_variant(folder, features)
+    else:
+        hub = patch_models.HubModel(_named(root, model))
+        reader = segmentation.reader_of_hub(hub, features)
+    with progress.bars("saliency") as emit:
+        found = segmentation.segment(reader, asked, tau, emit)
+    if picture:
+        from semtok.report import saliency as report
+
+        looks = [segmentation.look(reader, each, tau) for each in asked[:_LOOKED_AT]]
+        report.draw(looks, picture)
+    return found
 
 
 def _named(root: Path, model: str) -> str:

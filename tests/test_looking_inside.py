@@ -1,4 +1,4 @@
-"""What `semtok artifacts`, `attention` and `lost` say of trained models, by the commands."""
+"""What the commands that look inside models say of trained ones."""
 
 import json
 from pathlib import Path
@@ -122,6 +122,30 @@ def test_lost_of_a_variant_and_of_a_models_folder(project, tmp_path):
     assert line.startswith("CorLoc ")
     with pytest.raises(SemtokError, match="its tokens need more than pixels"):
         run(project, "lost", "masked", str(tmp_path))
+
+
+def test_saliency_of_a_variant_and_of_a_models_folder(project, tmp_path):
+    random, truth = np.random.default_rng(0), np.zeros((30, 40), np.uint8)
+    truth[5:20, 10:30] = 255
+    for name in ("images", "ground_truth_mask"):
+        (tmp_path / name).mkdir()
+    Image.fromarray(random.integers(0, 256, (30, 40, 3), np.uint8)).save(tmp_path / "images/a.jpg")
+    Image.fromarray(truth).save(tmp_path / "ground_truth_mask/a.png")
+    picture = tmp_path / "saliency.png"
+    # A cosine above -1 makes all tokens alike, and the whole image what stands out.
+    whole = ("--tau", "-1", "--json", "--png", str(picture))
+    found = json.loads(run(project, "saliency", "vit", str(tmp_path), *whole))
+    assert found["iou"] == found["accuracy"] == found["floor"]["iou"] == 0.25
+    assert found["of_image"]["a.jpg"]["iou"] == 0.25
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    folders = (str(tmp_path / "images"), "--masks", str(tmp_path / "ground_truth_mask"))
+    told = run(project, "saliency", "models/registers", *folders, "--features", "values")
+    masks, floor = told.splitlines()
+    assert masks.startswith("masks: F ")
+    assert masks.endswith("; 1 images, tau 0.2")
+    assert floor == "whole images: F 30.2 %, IoU 25.0 %, accuracy 25.0 %"
+    with pytest.raises(SemtokError, match="its tokens need more than pixels"):
+        run(project, "saliency", "masked", str(tmp_path))
 
 
 def test_scores_keep_the_measurement_and_show_it(project):

@@ -3,21 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from torch import Tensor
 
 from semtok.bench.lost import Box, gram_bias, hits, lost
 from semtok.bench.patch_models import HubModel, encoder_of_patches
+from semtok.bench.token_maps import Features
 from semtok.data.voc import BoxedImage
 from semtok.errors import SemtokError
 from semtok.models.patch_tokens import PatchTokens, of_encoder
 from semtok.tokens.pixels import decode
 from semtok.tokens.rows import PixelRows
 from semtok.train import checkpoint
-
-Features = Literal["keys", "queries", "values"]
 
 #: Images of which the bias is found, drawn with seed 0.
 _OF_BIAS = 50

@@ -113,16 +113,21 @@ class HubModel:
         """The side of a patch in pixels."""
         return int(self._model.config.patch_size)
 
-    def whole(self, path: Path) -> PatchTokens:
+    def whole(self, path: Path, stretch: bool = False) -> PatchTokens:
         """Read one image at its own size, padded with zeros on the right and below.
+
+        Args:
+            path: of the image.
+            stretch: rather than padded, resampled to the nearest size that is whole patches.
 
         Raises:
             SemtokError: as of `read`.
         """
         mean, spread = self._scale()
-        pixels = torch.from_numpy(_pixels(path)).permute(2, 0, 1) / 255
+        side = self.patch_size
+        pixels = torch.from_numpy(_pixels(path, side if stretch else None)).permute(2, 0, 1) / 255
         height, width = pixels.shape[1:]
-        padding = (0, -width % self.patch_size, 0, -height % self.patch_size)
+        padding = (0, -width % side, 0, -height % side)
         return self._tokens(F.pad((pixels - mean) / spread, padding)[None])
 
     def _scale(self) -> tuple[Tensor, Tensor]:
@@ -144,13 +149,17 @@ class HubModel:
         return found
 
 
-def _pixels(path: Path) -> NDArray[np.uint8]:
-    """[H, W, 3]."""
+def _pixels(path: Path, side: int | None = None) -> NDArray[np.uint8]:
+    """[H, W, 3], both of them multiples of `side` where one is given."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
-            return np.array(image.convert("RGB"))
+            shown = image.convert("RGB")
+            if side:
+                width, height = (max(1, round(length / side)) * side for length in shown.size)
+                shown = shown.resize((width, height), Image.Resampling.LANCZOS)
+            return np.array(shown)
     except OSError as error:
         raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None
 

@@ -45,14 +45,25 @@ def of_encoder(encoder: VisualTokenEncoder, batch: TokenBatch) -> PatchTokens:
     patches = len(position)
     side = round(patches**0.5)
     of_image = slice(encoder.leading, encoder.leading + patches)
+    parts = last_block(encoder, batch)
+    embedded = encoder.embedding.pixels(batch.features[:, :patches])
+    return PatchTokens(side, side, embedded, **{to: x[:, of_image] for to, x in parts.items()})
+
+
+@torch.no_grad()
+def last_block(encoder: VisualTokenEncoder, batch: TokenBatch) -> dict[str, Tensor]:
+    """What the last block of our own encoder makes of all tokens, whatever they are.
+
+    Returns:
+        output, queries, keys and values as of `PatchTokens`: [I, C+N, width], of the C =
+        `encoder.leading` first tokens and of N of the batch, padding among them.
+    """
     x, padding = encoder.contextualise(batch)
     block: Any = encoder.blocks[-1]
     read = block.norm_attention(x)
     keys, values = block.attention.kv(read).chunk(2, dim=-1)
     queries = block.attention.q(read)
-    found = (block(x, padding), queries, keys, values)
-    embedded = encoder.embedding.pixels(batch.features[:, :patches])
-    return PatchTokens(side, side, embedded, *(each[:, of_image] for each in found))
+    return {"output": block(x, padding), "queries": queries, "keys": keys, "values": values}
 
 
 #: What the parts of attention are called in DINOv2 and ViT, and in CLIP.
