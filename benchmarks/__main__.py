@@ -19,6 +19,7 @@ MODULES = (
     "memory",
     "clustering",
     "budget",
+    "retrieval",
     "reference",
     "training",
 )

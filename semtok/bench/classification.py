@@ -25,7 +25,7 @@ from semtok.bench import official
 from semtok.bench.benchmark import SplitData
 from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
-from semtok.bench.retrieval import TIE
+from semtok.bench.ranking import TIE
 from semtok.data import coco
 from semtok.data.index import CAPTIONS
 from semtok.errors import SemtokError

@@ -18,6 +18,9 @@ from semtok.bench.cases import RECALLS, Ranks, measured, members, values
 #: Bytes of one block of resamples, so that memory does not grow with their number.
 BLOCK = 64 * 2**20
 
+#: Equal parts of the ascending ranks: more make products larger, fewer leave more to count.
+_SEGMENTS = 32
+
 #: Two values that differ by less differ by rounding: a case more or less is a larger step.
 _ROUNDING = 1e-9
 
@@ -134,9 +137,8 @@ class _Prepared:
 
     def __init__(self, ranks: Ranks) -> None:
         self.groups = [_Group(ranks, cases) for cases in members(ranks.groups)]
-        order = np.argsort(ranks.ranks, axis=1, kind="stable")
-        self.sorted_ranks = np.take_along_axis(ranks.ranks, order, axis=1)
-        self.sorted_clusters = ranks.clusters[order]
+        ranked = ranks.ranks if ranks.values is None else ()
+        self.medians = [_Median(each, ranks.clusters) for each in ranked]
         self.ranks = ranks
 
     def measure(self, drawn: npt.NDArray[np.int32]) -> Floats:
@@ -156,13 +158,7 @@ class _Prepared:
         if self.ranks.values is not None:
             return np.asarray(means, np.float64)
         cases = np.sum(sizes, axis=0).astype(np.int64)
-        medians = np.stack(
-            [
-                _median(ranks, drawn[:, clusters], cases)
-                for ranks, clusters in zip(self.sorted_ranks, self.sorted_clusters, strict=True)
-            ],
-            axis=1,
-        )
+        medians = np.stack([each.measure(drawn, weights, cases) for each in self.medians], axis=1)
         found = [means, medians[:, :, None]]
         if labels is not None and chosen is not None:
             found.append(agreement.kappas(labels, chosen, weights[:, self.ranks.clusters]))
@@ -196,15 +192,52 @@ class _Group:
             return sums / sizes[:, None, None], sizes
 
 
-def _median(
-    ranks: npt.NDArray[np.int64], counts: npt.NDArray[np.int32], totals: npt.NDArray[np.int64]
-) -> Floats:
-    """Median of ranks [N], ascending, each taken counts [b, N] times; totals [b] = counts' sums."""
-    upto = np.cumsum(counts, axis=1, dtype=np.int32, out=counts)
-    low = (upto > ((totals - 1) // 2)[:, None]).argmax(axis=1)
-    high = (upto > (totals // 2)[:, None]).argmax(axis=1)
-    median: Floats = (ranks[low] + ranks[high]) / 2
-    return median
+class _Median:
+    """The median of the ranks [N] of one training.
+
+    Where it lies among segments of the ascending ranks follows from how many cases each cluster has
+    in each, which is a product of matrices; only the cases of that segment are then counted.
+    """
+
+    def __init__(self, ranks: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]) -> None:
+        order = np.argsort(ranks, kind="stable")
+        self.ranks, self.size = ranks[order], -(-len(ranks) // _SEGMENTS)
+        # The last segment may be longer than the cases left: what is added is never reached.
+        self.clusters = np.pad(clusters[order], (0, self.size), mode="edge")
+        places = clusters[order] * _SEGMENTS + np.arange(len(ranks)) // self.size
+        length = (clusters.max() + 1) * _SEGMENTS
+        self.counts = np.bincount(places, minlength=length).reshape(-1, _SEGMENTS).astype(float)
+
+    def measure(
+        self, drawn: npt.NDArray[np.int32], weights: Floats, totals: npt.NDArray[np.int64]
+    ) -> Floats:
+        """Medians [b] of resamples.
+
+        Args:
+            drawn: [b, C] how often each cluster was drawn.
+            weights: [b, C] the same as float64.
+            totals: [b] how many cases that is.
+        """
+        upto = np.cumsum(weights @ self.counts, axis=1).astype(np.int64)
+        low, high = (self._at(each, drawn, upto) for each in ((totals - 1) // 2, totals // 2))
+        median: Floats = (low + high) / 2
+        return median
+
+    def _at(
+        self,
+        places: npt.NDArray[np.int64],
+        drawn: npt.NDArray[np.int32],
+        upto: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.int64]:
+        """The ranks at places [b], from 0; upto [b, G] = how many cases the segments end with."""
+        rows = np.arange(len(places))
+        segments = (upto > places[:, None]).argmax(axis=1)
+        before = np.where(segments > 0, upto[rows, segments - 1], 0)
+        cases = segments[:, None] * self.size + np.arange(self.size)
+        counts = np.take_along_axis(drawn, self.clusters[cases], axis=1)
+        within = np.cumsum(counts, axis=1) > (places - before)[:, None]
+        found: npt.NDArray[np.int64] = self.ranks[segments * self.size + within.argmax(axis=1)]
+        return found
 
 
 def _draw(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from semtok.bench.benchmark import SplitData
 from semtok.bench.embedding import Embedder
-from semtok.bench.retrieval import TIE
+from semtok.bench.ranking import TIE
 from semtok.events import Emit, ignore
 
 

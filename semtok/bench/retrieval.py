@@ -5,9 +5,8 @@ vectors; for an image, the best placed of its captions counts. Where the data se
 caption that is true of an image, both are asked a second time with all of these for right answers.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +17,9 @@ import torch
 from semtok.bench.benchmark import SplitData
 from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
+from semtok.bench.ranking import ranks
 from semtok.data.index import CAPTIONS
-from semtok.errors import SemtokError
-from semtok.events import Emit, Progress, ignore
+from semtok.events import Emit, ignore
 from semtok.tables import read_table
 
 CLEARS_CHANCE = True
@@ -28,13 +27,6 @@ NEEDS_TOKENS = False
 
 #: What is added to the name of a task where every true candidate is a right answer.
 ANY_TRUE = "_any_true"
-
-#: Bytes of similarities held at once.
-BLOCK = 64 * 2**20
-
-#: Similarities this close are a tie: what remains of equal ones when they are summed in another
-#: order. In float64, so that it is far below what two different embeddings can differ by.
-TIE = 1e-12
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
@@ -99,98 +91,6 @@ def _pairs(data: SplitData, table: pa.Table) -> torch.Tensor:
     return torch.from_numpy(np.stack([texts, images], axis=1))
 
 
-def ranks(
-    images: torch.Tensor,
-    texts: torch.Tensor,
-    right: torch.Tensor,
-    block: int = BLOCK,
-    emit: Emit = ignore,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rank all texts for each image, and all images for each text.
-
-    A rank is the place of the best right candidate. Ties count against the model: every wrong
-    candidate as similar as that stands before it, so that a constant model is last everywhere.
-    Compared in float64.
-
-    Args:
-        images: [I, P] float, unit rows.
-        texts: [T, P] float, unit rows, on the same device.
-        right: [R, 2] int64, each pair of a text (0..T-1) and an image (0..I-1) that belong
-            together, once; each text and each image is in one at least.
-        block: bytes of similarities held at once.
-
-    Returns:
-        [I] int64 rank of each image's best placed right text, from 1, and [T] int64 the same of
-        each text's images; both on the CPU.
-
-    Raises:
-        SemtokError: an embedding is not finite, or an image or a text has nothing that is right.
-    """
-    if not (torch.isfinite(images).all() and torch.isfinite(texts).all()):
-        raise SemtokError("retrieval: an embedding is not finite; the model's training diverged")
-    right = right[right[:, 0].argsort()].to(images.device)
-    for column, rows, fault in (
-        (1, images, "an image has no caption; leave it out of the split"),
-        (0, texts, "a caption has no image; leave it out of the split"),
-    ):
-        if not _count(right[:, column], len(rows)).all():
-            raise SemtokError(f"retrieval: {fault}")
-    best_of_image = torch.full((len(images),), -torch.inf, dtype=torch.float64).to(images.device)
-    best_of_text = torch.full((len(texts),), -torch.inf, dtype=torch.float64).to(images.device)
-    for each in _blocks(images, texts, right, block):
-        best_of_text.scatter_reduce_(0, each.pairs[:, 0], each.of_pairs, "amax")
-        best_of_image.scatter_reduce_(0, each.pairs[:, 1], each.of_pairs, "amax")
-
-    # Counted are all candidates as similar as the best right one, less the right ones among them.
-    before_image = torch.zeros_like(best_of_image, dtype=torch.int64)
-    before_text = torch.zeros_like(best_of_text, dtype=torch.int64)
-    least_of_image, least_of_text = best_of_image - TIE, best_of_text - TIE
-    for each in _blocks(images, texts, right, block):
-        emit(Progress("retrieval", each.start, len(texts)))
-        here = slice(each.start, each.start + len(each.similarities))
-        before_text[here] = (each.similarities >= least_of_text[here, None]).sum(dim=1)
-        before_image += (each.similarities >= least_of_image).sum(dim=0)
-        text, image = each.pairs.T
-        before_text -= _count(text[each.of_pairs >= least_of_text[text]], len(texts))
-        before_image -= _count(image[each.of_pairs >= least_of_image[image]], len(images))
-    emit(Progress("retrieval", len(texts), len(texts)))
-    return (before_image + 1).cpu(), (before_text + 1).cpu()
-
-
-class _Block(NamedTuple):
-    """Some texts against all images.
-
-    Attributes:
-        start: the first text.
-        similarities: [b, I] float64.
-        pairs: [r, 2] the right pairs of these texts.
-        of_pairs: [r] their similarities.
-    """
-
-    start: int
-    similarities: torch.Tensor
-    pairs: torch.Tensor
-    of_pairs: torch.Tensor
-
-
-def _blocks(
-    images: torch.Tensor, texts: torch.Tensor, right: torch.Tensor, block: int
-) -> Iterator[_Block]:
-    """All texts in their order; the right pairs are ordered by text."""
-    images = images.double()
-    rows = max(1, block // (8 * max(images.shape)))
-    owners = right[:, 0].contiguous()
-    for start in range(0, len(texts), rows):
-        similarities = texts[start : start + rows].double() @ images.T
-        first, last = torch.searchsorted(owners, owners.new_tensor([start, start + rows])).tolist()
-        pairs = right[first:last]
-        yield _Block(start, similarities, pairs, similarities[pairs[:, 0] - start, pairs[:, 1]])
-
-
-def _count(places: torch.Tensor, length: int) -> torch.Tensor:
-    return torch.bincount(places, minlength=length)
-
-
 def _cases(
     data: SplitData,
     way: str,
@@ -225,4 +125,4 @@ def _cases(
 
 def _per_case(pairs: torch.Tensor, column: int, length: int) -> npt.NDArray[np.int32]:
     """How many pairs each text (column 0) or image (column 1) is in."""
-    return _count(pairs[:, column], length).numpy().astype(np.int32)
+    return torch.bincount(pairs[:, column], minlength=length).numpy().astype(np.int32)

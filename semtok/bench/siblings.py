@@ -26,7 +26,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
-from semtok.bench.retrieval import TIE
+from semtok.bench.ranking import TIE
 from semtok.data.index import SIBLINGS
 from semtok.events import Emit, ignore
 from semtok.tables import read_table

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semtok.bench.folds import folds_of
-from semtok.bench.retrieval import TIE
+from semtok.bench.ranking import TIE
 
 #: Sums of shares that differ by less differ by rounding: a caption more is a larger step.
 _ROUNDING = 1e-9

@@ -77,6 +77,22 @@ def test_replicates_are_the_metrics_of_resampled_clusters():
     assert {tuple(row.round(9)) for row in found} <= possible
 
 
+@pytest.mark.parametrize("cases", [1, 31, 32, 33, 500])
+def test_a_replicate_is_of_the_cases_that_its_draw_has(cases):
+    """One by one, and with the stream of random numbers that published intervals rest on."""
+    random = np.random.default_rng(cases)
+    clusters = np.unique(random.integers(0, 40, cases), return_inverse=True)[1]
+    variant = of(random.geometric(0.02, (2, cases)), clusters)
+    count = int(clusters.max()) + 1
+    images = np.random.default_rng([7, 0, 3]).integers(0, count, (50, count))
+    seeds = np.random.default_rng([7, 1, 0]).integers(0, 2, 50)
+    [found] = resample([variant], 50, seed=7, test=3)
+    for number, (drawn, seed) in enumerate(zip(images, seeds, strict=True)):
+        members = np.concatenate([np.flatnonzero(clusters == each) for each in drawn])
+        wanted = measure(variant.ranks[[seed]][:, members])[0]
+        assert [found[metric].replicates[number] for metric in RANKED] == pytest.approx(wanted)
+
+
 def test_replicates_of_a_macro_average_are_means_of_the_groups_that_were_drawn():
     random = np.random.default_rng(4)
     variant = of(random.integers(1, 4, (1, 30)), clusters=random.integers(0, 4, 30))
