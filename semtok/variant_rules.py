@@ -188,18 +188,23 @@ def _gates(params: Params) -> Faults:
             yield where, "leave too few tokens for equal clusters; take gates or clusters off"
 
 
-def _budget(params: Params) -> Faults:
-    """The benchmark `budget` takes tokens out of the midst of our own encoder."""
-    if "budget" not in params.bench.benchmarks:
-        return
-    where = "bench.benchmarks"
-    if params.encoder.depth < 2:
+def _dropping(params: Params) -> Faults:
+    """The benchmarks `budget` and `faithfulness` take tokens from our own encoder."""
+    where, asked = "bench.benchmarks", params.bench.benchmarks
+    if "budget" in asked and params.encoder.depth < 2:
         yield where, "budget needs a block that sends and one that receives; set encoder.depth to 2"
     for name, variant in params.variants.items():
-        if variant.encoder != "tokens" or variant.clusters:
+        for each in ("budget", "faithfulness"):
+            if each in asked and (variant.encoder != "tokens" or variant.clusters):
+                yield (
+                    where,
+                    f"{each} drops tokens that the variant {name} needs; take one of both out",
+                )
+        if "faithfulness" in asked and variant.gates:
             yield (
                 where,
-                f"budget drops tokens that the variant {name} needs; take one of both out",
+                f"faithfulness reads attention among all tokens, of which gates of the variant "
+                f"{name} drop some; take one of both out",
             )
 
 
@@ -258,7 +263,7 @@ RULES = (
     _clusters,
     _encoders,
     _gates,
-    _budget,
+    _dropping,
     _classes,
     _patches,
     _depth,

@@ -320,6 +320,20 @@ def test_the_projects_own_settings_are_right():
             "bench.benchmarks: budget drops tokens that the variant vit needs",
         ),
         (
+            lambda p: (
+                p["bench"].update(benchmarks=["faithfulness"]),
+                p["variants"]["vit"].update(clusters=4),
+            ),
+            "bench.benchmarks: faithfulness drops tokens that the variant vit needs",
+        ),
+        (
+            lambda p: (
+                p["bench"].update(benchmarks=["faithfulness"]),
+                p["variants"]["vit"].update(gates={"block": 2}),
+            ),
+            "bench.benchmarks: faithfulness reads attention among all tokens, of which gates of",
+        ),
+        (
             lambda p: p["variants"]["vit"].update(gates={"block": 4}),
             "variants.vit.gates.block: must be below encoder.depth, 4: the next block receives",
         ),

@@ -98,6 +98,7 @@ def run(
     batch: TokenBatch,
     budget: Tensor | None = None,
     sending: Sending | None = None,
+    among: Tensor | None = None,
 ) -> Passage:
     """Encode a batch of B images of N tokens, and tell which tokens were left.
 
@@ -106,9 +107,11 @@ def run(
         batch: the token sets. Intangible tokens are never dropped by a gate.
         budget: [B], as `AdaptiveEncoder.forward`; for an encoder with gates.
         sending: in the midst of the encoder.
+        among: [B, N] bool, the tokens that there are; the others are removed once all are embedded,
+            as if their images had never had them. All by default.
     """
     gates = encoder.gates if isinstance(encoder, AdaptiveEncoder) else None
-    tokens, spared = _begin(encoder, batch, gates, budget)
+    tokens, spared = _begin(encoder, batch, gates, budget, among)
     of_batch = slice(encoder.leading, encoder.leading + batch.valid.shape[1])
     weights, sent = [], None
     biases = _biases(encoder, batch, gates)
@@ -133,7 +136,11 @@ def run(
 
 
 def _begin(
-    encoder: VisualTokenEncoder, batch: TokenBatch, gates: Gates | None, budget: Tensor | None
+    encoder: VisualTokenEncoder,
+    batch: TokenBatch,
+    gates: Gates | None,
+    budget: Tensor | None,
+    among: Tensor | None,
 ) -> tuple[Kept, Tensor]:
     """The embedded tokens, the leading ones first; and which of them no gate may drop."""
     x = encoder.embedding(batch)
@@ -144,7 +151,10 @@ def _begin(
         x = torch.cat([x, gates.tokens(budget)], dim=1)
         ends = (encoder.leading, 1)
     spared = F.pad(batch.kind == INTANGIBLE, ends, value=True)
-    return Kept.start(x, F.pad(encoder.keys(batch), ends, value=True)), spared
+    keys = encoder.keys(batch)
+    if among is None:
+        return Kept.start(x, F.pad(keys, ends, value=True)), spared
+    return Kept.start(x, F.pad(keys & among, ends, value=True)).removed(), spared
 
 
 def _biases(

@@ -32,8 +32,8 @@ def attention_maps(encoder: VisualTokenEncoder, batch: TokenBatch) -> Tensor:
     """
     if isinstance(encoder, AdaptiveEncoder):
         raise ValueError("an encoder with gates has no maps of all tokens; take one without")
-    found = [each.layer.weights(each.x, each.bias, each.clusters) for each in watch(encoder, batch)]
-    return torch.stack(found, dim=1)
+    layers = watch(encoder, batch).layers
+    return torch.stack([each.layer.weights(each.x, each.bias, each.clusters) for each in layers], 1)
 
 
 def rollout(maps: Tensor, attention: float = 0.5, heads: Literal["mean", "max"] = "mean") -> Tensor:

@@ -22,7 +22,7 @@ def cluster_maps(encoder: VisualTokenEncoder, batch: TokenBatch) -> Tensor:
         cluster of `semantic` are the patches whose keys are most like the mean of all.
     """
     found: list[Tensor] = []
-    for layer, x, _, clusters in watch(encoder, batch):
+    for layer, x, _, clusters, _ in watch(encoder, batch).layers:
         if clusters is not None:
             k = layer.kv(x).chunk(2, dim=-1)[0].unflatten(-1, (layer.heads, -1)).transpose(1, 2)
             order = cluster_order(k[:, :, clusters.leading :], clusters.order, clusters.layer)

@@ -1,0 +1,174 @@
+"""Comprehensiveness and sufficiency, against plain loops in float64 over masked tokens."""
+
+import itertools
+import json
+import math
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from semtok.bench import benchmark, faithfulness
+from semtok.bench.cases import CASES, by_task, metrics
+from semtok.bench.embedding import Model
+from semtok.bench.intervals import resample
+from semtok.bench.removal import ATTRIBUTIONS, RANDOM, SHARES, attributions
+from semtok.bench.scoring import score
+from semtok.tables import read_table
+
+WHOLE = (True,) * 4
+
+
+@dataclass
+class Ids:
+    """Images of which the ids alone are read."""
+
+    image_ids: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def scored(trained):
+    """A training of random weights on images of four patches: it, its data and its cases."""
+    model = Model(trained.checkpoint / "seed-0")
+    data = benchmark.split_data(
+        "test", model.open_shards(trained.shards["test"]), trained.annotations
+    )
+    return model, data, faithfulness.score(model, data).to_pylist()
+
+
+@pytest.fixture(scope="module")
+def by_hand(scored):
+    """Which patches of an image there are -> the probability of its choice; and attributions."""
+    model, data, _ = scored
+    first = {}
+    for row in data.captions.to_pylist():
+        first.setdefault(row["image_id"], row["caption"])
+    texts = sorted(set(first.values()))
+    assert len(texts) < faithfulness.CAPTIONS  # all of them are asked
+    vectors = model.embed_texts(texts).clone()
+    scale = model.network.logit_scale.item()
+    batches = {}
+    for place, image_id in enumerate(data.images.image_ids.tolist()):
+        batches[image_id] = model.token_sets(data.images, np.array([place]))
+
+    @cache
+    def shares(image_id, there):
+        batch = batches[image_id]
+        masked = replace(batch, valid=torch.tensor([there]))  # and not cut out
+        with torch.no_grad():
+            image = model.network.vision(masked)[0].double().tolist()
+        logits = [
+            scale * sum(a * b for a, b in zip(image, text, strict=True))
+            for text in vectors.double().tolist()
+        ]
+        powers = [math.exp(each - max(logits)) for each in logits]
+        return [each / sum(powers) for each in powers]
+
+    def probability(image_id, there):
+        whole = shares(image_id, WHOLE)
+        return shares(image_id, tuple(there))[whole.index(max(whole))]
+
+    def told(image_id):
+        whole = shares(image_id, WHOLE)
+        chosen = whole.index(max(whole))
+        return attributions(
+            model.network.vision,
+            batches[image_id],
+            lambda image: (scale * image @ vectors.T).log_softmax(1)[:, chosen],
+            vectors,
+        )
+
+    return probability, told
+
+
+def aopc(probability, image_id, order):
+    """Both measures of one image, in percent: `order` has the most telling patch first."""
+    whole, lost, missing = probability(image_id, WHOLE), 0.0, 0.0
+    for share in SHARES:
+        told = order[: math.ceil(share * 4)]
+        lost += whole - probability(image_id, [each not in told for each in range(4)])
+        missing += whole - probability(image_id, [each in told for each in range(4)])
+    return 100 * lost / len(SHARES), 100 * missing / len(SHARES)
+
+
+def test_values_are_those_of_plain_loops(scored, by_hand):
+    _, data, rows = scored
+    values = {(row["task"], row["case_id"]): row["value"] for row in rows}
+    assert len(values) == len(rows) == 30 * 2 * (len(ATTRIBUTIONS) + 1)
+    probability, told = by_hand
+    for image_id in data.images.image_ids.tolist():
+        for name, merit in told(image_id).items():
+            order = (-merit[0]).argsort(stable=True).tolist()
+            lost, missing = aopc(probability, image_id, order)
+            assert values[f"comprehensiveness_{name}", image_id] == pytest.approx(lost, abs=1e-4)
+            assert values[f"sufficiency_{name}", image_id] == pytest.approx(missing, abs=1e-4)
+    assert np.std([row["value"] for row in rows]) > 0.1
+
+
+def test_the_floor_is_what_all_random_orders_come_to(scored, by_hand):
+    """Of four patches all orders are counted; the floor's draws must lie around their mean."""
+    _, data, rows = scored
+    probability, _ = by_hand
+    orders = [list(each) for each in itertools.permutations(range(4))]
+    exact = {}
+    for image_id in data.images.image_ids.tolist():
+        exact[image_id] = np.mean([aopc(probability, image_id, each) for each in orders], axis=0)
+    for place, measure in enumerate(("comprehensiveness", "sufficiency")):
+        off = [
+            row["value"] - exact[row["case_id"]][place]
+            for row in rows
+            if row["task"] == f"{measure}_{RANDOM}"
+        ]
+        mean, error = np.mean(off), np.std(off, ddof=1) / math.sqrt(len(off))
+        assert abs(mean) < 3 * error
+        assert error > 0
+
+
+def test_it_is_scored_as_every_benchmark_is(trained, tmp_path):
+    table = score(
+        trained.checkpoint, trained.shards, trained.annotations, ["faithfulness"], tmp_path
+    )
+    assert table.equals(read_table(tmp_path / "cases.parquet", CASES))
+    numbers = metrics(table)["faithfulness"]["test"]
+    assert set(numbers) == set(
+        faithfulness.case_ids(
+            benchmark.split_data(
+                "test",
+                Model(trained.checkpoint / "seed-0").open_shards(trained.shards["test"]),
+                trained.annotations,
+            )
+        )
+    )
+    assert set(numbers["comprehensiveness_random"]) == {"mean"}
+    assert set(numbers["sufficiency_rollout"]) == {"mean_loss"}
+    (floor,) = (
+        each
+        for task, each in by_task(table).items()
+        if (task.split, task.task) == ("test", "comprehensiveness_random")
+    )
+    (drawn,) = (each["mean"] for each in resample([floor], 200))
+    interval = drawn.interval(0.95)
+    assert interval.low < interval.estimate < interval.high
+
+
+def test_of_many_images_a_sample_is_asked_whatever_their_order(scored):
+    _, data, _ = scored
+    ids = np.arange(2000)
+    many = replace(data, images=Ids(ids))
+    shuffled = replace(data, images=Ids(np.random.default_rng(1).permutation(ids)))
+    one, other = (faithfulness.case_ids(each)["sufficiency_rollout"] for each in (many, shuffled))
+    assert one.tolist() == other.tolist()
+    assert len(set(one.tolist())) == faithfulness.IMAGES
+    assert one.tolist() != ids[: faithfulness.IMAGES].tolist()
+
+
+def test_where_there_are_classes_they_are_what_is_chosen_from(scored, tmp_path):
+    model, data, _ = scored
+    path = tmp_path / "benchmarks" / "classification" / "classes.json"
+    path.parent.mkdir(parents=True)
+    names = ["a caption of x", "a caption of y"]
+    path.write_text(json.dumps({"classes": names, "ordered": False}))
+    found = faithfulness.candidates(model, replace(data, index=tmp_path))
+    torch.testing.assert_close(found.float(), model.embed_texts(names))
