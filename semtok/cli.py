@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from semtok import cli_inside
+from semtok import cli_data, cli_inside
 from semtok.errors import SemtokError
 from semtok.printing import Json, print_json
 
@@ -21,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_inside.app)  # at the end of the list of commands
 
 _LIKELIEST = 5  # classes that `predict` prints of an image

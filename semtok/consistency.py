@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from semtok.errors import SemtokError
-from semtok.params import ANNOTATED, SPLITS, Params
+from semtok.params import ANNOTATED, FETCHED, SPLITS, Params
 from semtok.variant_rules import RULES, Faults, one_of
 
 
@@ -58,6 +58,16 @@ def _splits(params: Params) -> Faults:
         yield "corruption.splits", f"must be some of {', '.join(splits)}"
     if len(set(params.corruption.severities)) < len(params.corruption.severities):
         yield "corruption.severities", "must not repeat one"
+
+
+def _data(params: Params) -> Faults:
+    data, mirror = params.data, params.download.mirror
+    if not data.source:
+        yield "data.source", f"must be the data's root, or {FETCHED}, and they are fetched"
+    if data.source == FETCHED and not data.fetch:
+        yield "data.fetch", "must name the sources to fetch, e.g. [coco]; semtok data sources"
+    if mirror and not mirror.startswith(("http://", "https://")):
+        yield "download.mirror", "must begin with http:// or https://"
 
 
 def _token_shards(params: Params) -> Faults:
@@ -166,6 +176,7 @@ def _promotion(params: Params) -> Faults:
 _RULES = (
     _names,
     _splits,
+    _data,
     _token_shards,
     _extraction,
     _models,

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` units of the work `what` are finished."""
+    """`done` of `total` units of the work `what` are finished.
+
+    Attributes:
+        unit: `bytes` are shown as such, and with their rate.
+    """
 
     what: str
     done: int
     total: int
+    unit: str = ""
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,10 @@ ANNOTATED = "annotated"
 #: The text side of a classifier: captions are names of classes, each with a vector of its own.
 CLASSES = "classes"
 
+#: What `data.source` says where the data are fetched: the folder of what knows their addresses.
+#: (Nothing it cannot say: DVC has no empty dependency.)
+FETCHED = "semtok/data/sources"
+
 #: Splits have a fixed meaning: training, model choice, final numbers, and the same on combinations
 #: that training never shows.
 SPLITS = ("train", "val", "test", "novel")
@@ -73,12 +77,20 @@ class DataSettings:
     format: (
         str  # module of semtok/data that makes or reads it; docs/classification.md, docs/coco.md
     )
-    source: str  # coco, class_folders: the root; scenes, scene_classes: their generator's folder
+    source: str  # coco, class_folders: the root, or FETCHED; scenes, ...: their generator's folder
     shards: Count  # files per partition; an image's shard depends on its id and this number alone
     rejected_share: Share  # share of bad inputs above which a stage fails
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by format
     splits: tuple[str, ...] = SPLITS[:3]  # train, val, test, and novel where the data set has it
     last_split: str = "test"  # the last of them, which DVC cannot find out
+    fetch: tuple[str, ...] = ()  # sources that make up the root (docs/data.md): SOURCE, SOURCE/PART
+
+
+@dataclass(frozen=True)
+class DownloadSettings:
+    """How sources are fetched; what comes is the same whatever stands here."""
+
+    mirror: str = ""  # address that has their files below it, as HOST/PATH; empty: their own
 
 
 @dataclass(frozen=True)
@@ -297,6 +309,7 @@ class Params:
     bench: BenchSettings
     promotion: PromotionSettings
     checks: Mapping[str, Mapping[str, Any]]
+    download: DownloadSettings = field(default_factory=DownloadSettings)
 
 
 def load(path: Path) -> Params:

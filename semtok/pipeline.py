@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from semtok import inputs
 from semtok.errors import SemtokError
-from semtok.params import ANNOTATED, Params
+from semtok.params import ANNOTATED, FETCHED, Params
 from semtok.stage import Key, Stage
 
 
@@ -118,6 +118,7 @@ _STAGES = (
         modules=lambda params, partition: [
             "semtok.data.files",
             f"semtok.data.{params.data.format}",
+            *_sources(params),
         ],
     ),
     Stage(
@@ -297,6 +298,14 @@ _STAGES = (
         ],
     ),
 )
+
+
+def _sources(params: Params) -> list[str]:
+    """The modules that fetch the data; none where they are there, or made."""
+    if params.data.source != FETCHED:
+        return []
+    names = sorted({each.partition("/")[0] for each in params.data.fetch})
+    return ["semtok.data.download.fetch", *(f"semtok.data.sources.{name}" for name in names)]
 
 
 def _owner(partition: str | None) -> str:

@@ -4,9 +4,12 @@ The only file that imports dagster_pipes, and only under Dagster.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from rich.filesize import decimal
 
 from semtok.checks.verdict import Verdict
 from semtok.errors import SemtokError
@@ -64,6 +67,7 @@ class _DagsterListener(Listener):
         self._stage = stage
         self._title = f"{stage}@{partition}" if partition else stage
         self._tenths: dict[str, int] = {}
+        self._begun: dict[str, tuple[int, float]] = {}
 
     def emit(self, event: Event) -> None:
         match event:
@@ -72,12 +76,17 @@ class _DagsterListener(Listener):
             case Metrics(step, values):
                 pairs = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
                 self._log(f"step {step}: {pairs}")
-            case Progress(what, done, total):
+            case Progress(what, done, total, unit):
+                first, since = self._begun.setdefault(what, (done, time.monotonic()))
                 # Every tenth once: the log is kept for good, and thousands of lines hide the rest.
                 tenth = 10 * done // total if total else 10
                 if tenth > self._tenths.get(what, 0):
                     self._tenths[what] = tenth
-                    self._log(f"{what}: {10 * tenth} % ({done:,} of {total:,})")
+                    amount = f"{done:,} of {total:,}"
+                    if unit == "bytes":
+                        rate = (done - first) / max(time.monotonic() - since, 1e-3)
+                        amount = f"{decimal(done)} of {decimal(total)}, {decimal(int(rate))}/s"
+                    self._log(f"{what}: {10 * tenth} % ({amount})")
 
     def check(self, verdict: Verdict) -> None:
         # A job that runs the whole line reports the checks itself, from the artifacts.

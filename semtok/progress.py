@@ -5,7 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
 
 from semtok import events
 from semtok.events import Emit, Event
@@ -25,7 +36,7 @@ def bars(title: str) -> Iterator[Emit]:
         TextColumn("[bold]{task.fields[title]}"),
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        _Amount(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
@@ -34,9 +45,12 @@ def bars(title: str) -> Iterator[Emit]:
 
         def emit(event: Event) -> None:
             match event:
-                case events.Progress(what, done, total):
+                case events.Progress(what, done, total, unit):
                     if what not in tasks:
-                        tasks[what] = display.add_task(what, title=title, note="", total=total)
+                        # What an earlier run has done counts for no rate.
+                        tasks[what] = display.add_task(
+                            what, title=title, note="", unit=unit, total=total, completed=done
+                        )
                     display.update(tasks[what], completed=done, total=total)
                 case events.Metrics(_, values):
                     if tasks and "loss" in values:
@@ -45,3 +59,17 @@ def bars(title: str) -> Iterator[Emit]:
                     console.print(f"[bold]{title}[/] {text}", highlight=False)
 
         yield emit
+
+
+class _Amount(ProgressColumn):
+    """How much of the work is done: bytes in their units, with their rate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes, self._rate = DownloadColumn(), TransferSpeedColumn()
+        self._number = MofNCompleteColumn()
+
+    def render(self, task: Task) -> Text:
+        if task.fields["unit"] == "bytes":
+            return Text(" ").join([self._bytes.render(task), self._rate.render(task)])
+        return self._number.render(task)

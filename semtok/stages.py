@@ -9,7 +9,7 @@ from semtok import pipeline
 from semtok.context import Context
 from semtok.events import Emit, tell_all
 from semtok.json_files import read_json
-from semtok.params import ANNOTATED, TrainSettings
+from semtok.params import ANNOTATED, FETCHED, TrainSettings
 from semtok.report.summary import Summary, preview
 from semtok.tables import read_table, write_table
 
@@ -17,6 +17,11 @@ from semtok.tables import read_table, write_table
 def _images(context: Context) -> Summary:
     from semtok.data import files
 
+    data = context.params.data
+    if data.source == FETCHED:
+        from semtok.data.download.fetch import fetch
+
+        fetch(context.root, data.fetch, context.params.download.mirror, context.emit)
     files.images(context.workspace, context.params, context.staging, context.emit)
     table = read_table(context.staging / "files.parquet", files.FILES)
     return Summary({"files": table.num_rows}, preview(table))

@@ -453,6 +453,15 @@ def test_the_projects_own_settings_are_right():
             "models.mine.transformers: string sh",
         ),
         (lambda p: p["models"].update(mine={"hub": "a/b"}), "models.mine.hub: unknown key"),
+        (lambda p: p["data"].update(source=""), "data.source: must be the data's root, or semtok/"),
+        (
+            lambda p: p["data"].update(source="semtok/data/sources"),
+            "data.fetch: must name the sources to fetch",
+        ),
+        (
+            lambda p: p["download"].update(mirror="mirror.example"),
+            "download.mirror: must begin with http",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path, raw, change, message):

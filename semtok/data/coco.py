@@ -14,7 +14,7 @@ BENCHMARK/*.json, BENCHMARK/*.jsonl              official files of a benchmark t
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,7 +53,8 @@ def check_layout(root: Path) -> None:
             if not (root / name).exists():
                 raise SemtokError(
                     f"{root / name}: missing; data.source must be a COCO root: unpack the images "
-                    "and the annotations of cocodataset.org/#download (2017) side by side"
+                    "and the annotations of cocodataset.org/#download (2017) side by side, or "
+                    f"semtok data fetch coco --root {root}"
                 )
 
 
@@ -190,13 +191,26 @@ def karpathy_splits(root: Path) -> Karpathy | None:
     splits: dict[int, str] = {}
     for split, path in lists.items():
         (names,) = check_rows(path, "", read_json(path, list), {"image": str})
-        for row, name in enumerate(names):
-            # COCO_val2014_000000391895.jpg or 000000391895.jpg: the id is the number at the end.
-            digits = Path(name).stem.rpartition("_")[2]
-            if not digits.isdecimal():
-                raise SemtokError(f"{path}: [{row}].image: {name!r} does not end in an image id")
-            splits[int(digits)] = split
+        splits |= dict.fromkeys(ids_of(path, "", "image", names), split)
     return Karpathy(splits, "train")
+
+
+def ids_of(path: Path, table: str, field: str, names: Sequence[str]) -> list[int]:
+    """The ids of images by the names of their files.
+
+    Args:
+        path, table, field: where the names stand, for messages.
+        names: COCO_val2014_000000391895.jpg or 000000391895.jpg: the id is the number at the end.
+
+    Raises:
+        SemtokError: names the file and the row that ends in no number.
+    """
+    found = [Path(name).stem.rpartition("_")[2] for name in names]
+    for row, digits in enumerate(found):
+        if not digits.isdecimal():
+            where = f"{path}: {table}[{row}].{field}"
+            raise SemtokError(f"{where}: {names[row]!r} does not end in an image id")
+    return [int(digits) for digits in found]
 
 
 def _fits(value: Any, kinds: tuple[type, ...]) -> bool:
@@ -227,4 +241,5 @@ _NAMES: dict[type, str] = {
     bool: "true or false",
     list: "a list",
     dict: "an object",
+    type(None): "null",
 }

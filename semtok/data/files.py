@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import importlib.util
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +14,7 @@ import pyarrow as pa
 from semtok.data import class_folders, coco
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
-from semtok.params import DataSettings, Params
+from semtok.params import FETCHED, DataSettings, Params
 from semtok.parsing import parse
 from semtok.tables import TableSchema, write_table
 from semtok.workspace import Workspace
@@ -63,10 +64,20 @@ def images(workspace: Workspace, params: Params, staging: Path, emit: Emit = ign
 
 
 def root(workspace: Workspace, settings: DataSettings) -> Path:
-    """The data root: the artifact of `images` where the format makes it, else `data.source`."""
+    """The data root: the artifact of `images` where the format makes it, else `data.source`.
+
+    What is fetched lies in downloads/NAME of the project, where DVC and scratch runs both find it.
+    """
     if _maker(settings):
         return workspace.input("images")
+    if settings.source == FETCHED:
+        return workspace.root / "downloads" / settings.name
     return workspace.root / settings.source
+
+
+def is_made(settings: DataSettings) -> bool:
+    """Whether the format makes its data, where others are there already or fetched."""
+    return _maker(settings) is not None
 
 
 def required(layout: str) -> tuple[str, ...]:
@@ -86,20 +97,25 @@ def list_files(root: Path, emit: Emit = ignore, layout: str = "coco") -> pa.Tabl
         Schema `FILES`, ordered by path.
     """
     paths = _LAYOUTS.get(layout, coco).list_files(root)
-    batches = [paths[i : i + _BATCH] for i in range(0, len(paths), _BATCH)]
-    sizes: list[int] = []
-    digests: list[str] = []
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for hashed in threads.map(_hash, batches):
-            emit(Progress("hash files", len(digests), len(paths)))
-            sizes += [size for size, _ in hashed]
-            digests += [digest for _, digest in hashed]
-    emit(Progress("hash files", len(paths), len(paths)))
+    hashed = hash_files(paths, emit)
     names = [path.relative_to(root).as_posix() for path in paths]
+    sizes, digests = ([each[place] for each in hashed] for place in (0, 1))
     return pa.table([names, sizes, digests], schema=FILES.columns).sort_by("path")
 
 
-def _hash(paths: list[Path]) -> list[tuple[int, str]]:
+def hash_files(paths: Sequence[Path], emit: Emit = ignore) -> list[tuple[int, str]]:
+    """The size (bytes) and SHA-256 (hexadecimal) of each file."""
+    batches = [paths[i : i + _BATCH] for i in range(0, len(paths), _BATCH)]
+    found: list[tuple[int, str]] = []
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for hashed in threads.map(_hash, batches):
+            emit(Progress("hash files", len(found), len(paths)))
+            found += hashed
+    emit(Progress("hash files", len(paths), len(paths)))
+    return found
+
+
+def _hash(paths: Sequence[Path]) -> list[tuple[int, str]]:
     found = []
     for path in paths:
         with path.open("rb") as stream:

@@ -1,0 +1,17 @@
+"""Tiny ImageNet: 200 classes, 64 x 64 pixels; read by the format `class_folders`."""
+
+from semtok.data.download.catalogue import File, Source
+
+SOURCE = Source(
+    home="http://cs231n.stanford.edu",
+    licence="ImageNet's terms: research alone",
+    files=(
+        File(
+            "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+            archive="tiny-imagenet-200.zip",
+            strip="tiny-imagenet-200",
+            holds={"train/*/images/*.JPEG": 100_000, "val/images/*.JPEG": 10_000},
+            checksum="md5:90528d7ca1a48142e341f4ef8d21d0de",
+        ),
+    ),
+)

@@ -1,0 +1,113 @@
+"""An HTTP server on loopback that misbehaves as it is told, and remembers what it was asked."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Served:
+    """A file, and how it is sent."""
+
+    content: bytes
+    breaks: int = 0  # so many answers are broken off,
+    after: int = 0  # each after so many bytes
+    ranges: bool = True  # whether Range is heeded
+    tag: str = '"1"'  # ETag; empty: none
+    kind: str = "application/octet-stream"
+    length: int | None = None  # what Content-Length says instead of the truth
+    statuses: list[int] = field(default_factory=list)  # answered first, one a request
+    redirect: str = ""  # where to ask instead
+
+
+@dataclass
+class Asked:
+    """A request."""
+
+    path: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Host:
+    """The server."""
+
+    port: int
+    files: dict[str, Served] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def serve(self, path: str, content: bytes, **how) -> str:
+        """Offer a file; gives its address."""
+        self.files[path] = Served(content, **how)
+        return self.address + path
+
+
+@contextmanager
+def running() -> Iterator[Host]:
+    """Serve while the block runs."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        server.host = Host(server.server_port)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.host
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        host = self.server.host
+        host.asked.append(Asked(self.path, dict(self.headers)))
+        served = host.files.get(self.path)
+        if served is None:
+            self.send_error(404)
+        elif served.statuses:
+            self.send_response(served.statuses.pop(0))
+            self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif served.redirect:
+            self.send_response(302)
+            self.send_header("Location", served.redirect)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self._send(served)
+
+    def _send(self, served: Served) -> None:
+        total, start = len(served.content), 0
+        asked = self.headers.get("Range") if served.ranges else None
+        if asked and self.headers.get("If-Range", served.tag) == served.tag:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= total:
+                self.send_response(416)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+        else:
+            self.send_response(200)
+        length = total - start if served.length is None else served.length
+        self.send_header("Content-Length", str(length))
+        self.send_header("Content-Type", served.kind)
+        if served.tag:
+            self.send_header("ETag", served.tag)
+        self.end_headers()
+        body = served.content[start:]
+        if served.breaks:
+            served.breaks -= 1
+            body = body[: served.after]
+        self.wfile.write(body)
+        self.close_connection = True
+
+    def log_message(self, *words: object) -> None:
+        """Say nothing."""
