@@ -76,7 +76,7 @@ def _masks(context: Context) -> Summary:
     extractor = context.params.extractors[context.name]
     model = context.model("masks")
     masks.build(partition, context.files(), extractor, model)
-    cost.hand_down({"masks": model}, context.staging)
+    cost.hand_down({"masks": model}, context.staging, masks.cost(extractor))
     return extraction.draw(partition, context.staging, scene_graphs=None)
 
 

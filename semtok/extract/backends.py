@@ -134,6 +134,8 @@ class Backend:
     settings: Any
     label: str
     reads_masks: tuple[str, ...]  # scene graphs: the mask backends it works on; empty: any
+    #: settings -> what a model that was trained elsewhere takes, for `cost.hand_down`
+    cost: Callable[[Any], Mapping[str, float]] | None = None
 
 
 def find_backend(kind: str, name: str, settings: Mapping[str, Mapping[str, Any]]) -> Backend:
@@ -159,4 +161,5 @@ def find_backend(kind: str, name: str, settings: Mapping[str, Mapping[str, Any]]
     where = f"params.yaml: extractors: settings.{name}"
     own = parse(module.Settings, dict(settings.get(name, {})), where)
     label = f"{name} {json.dumps(asdict(own), sort_keys=True)}"
-    return Backend(opener, own, label, getattr(module, "READS_MASKS", ()))
+    reads_masks = getattr(module, "READS_MASKS", ())
+    return Backend(opener, own, label, reads_masks, getattr(module, "cost", None))

@@ -118,6 +118,12 @@ def build(
     return built
 
 
+def cost(extractor: ExtractorSettings) -> dict[str, Mapping[str, float]]:
+    """What a model takes that was trained elsewhere and finds masks, for `cost.hand_down`."""
+    backend = find_backend("masks", extractor.masks, extractor.settings)
+    return {"masks": backend.cost(backend.settings)} if backend.cost else {}
+
+
 def _image_rows(images: pa.Table) -> str:
     """Identify what the index says of some images, their bytes aside."""
     rows = images.select(["image_id", "path", "width", "height"]).to_pydict()

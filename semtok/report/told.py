@@ -13,6 +13,9 @@ COMPUTED = "computed"
 _OF_PIXELS = ("superpixels",)
 _OF_MASKS = ("geometry",)
 
+#: Backends that run a model which was trained elsewhere, on annotations as well.
+_ELSEWHERE = ("detectron2", "sam2", "transformers")
+
 
 def told(params: Params, variant: str) -> str:
     """Whose masks and relations are an input of a variant.
@@ -43,14 +46,12 @@ def of_backends(trained: Mapping[str, bool]) -> str:
     """Whose masks and relations two backends give.
 
     Args:
-        trained: backend -> whether a model that has learned from annotations runs in it.
+        trained: backend -> whether a model runs in it that the line has trained.
 
     Returns:
         `ORACLE`, `PREDICTED` or `COMPUTED`.
     """
-    if any(
-        backend not in (*_OF_PIXELS, *_OF_MASKS) and not learned
-        for backend, learned in trained.items()
-    ):
+    learned = {backend for backend, ours in trained.items() if ours or backend in _ELSEWHERE}
+    if set(trained) - learned - {*_OF_PIXELS, *_OF_MASKS}:
         return ORACLE
-    return PREDICTED if any(trained.values()) else COMPUTED
+    return PREDICTED if learned else COMPUTED

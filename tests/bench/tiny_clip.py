@@ -27,7 +27,7 @@ _VISION = {**_SHAPE, "image_size": SIDE, "patch_size": PATCH}
 
 def clip(folder: Path, seed: int = 0) -> Path:
     """Save a CLIP with its image processor, which crops, and its text tokenizer."""
-    words, ids = _text_tokenizer()
+    words, ids = text_tokenizer()
     words.save_pretrained(folder)
     text = {**_SHAPE, "max_position_embeddings": CONTEXT, **ids}
     config = CLIPConfig(text_config=text, vision_config=_VISION, projection_dim=10)
@@ -38,7 +38,7 @@ def clip(folder: Path, seed: int = 0) -> Path:
 
 def siglip(folder: Path, seed: int = 0, text_width: int = WIDTH) -> Path:
     """Save a SigLIP likewise; its captions are embedded in `text_width` numbers."""
-    words, ids = _text_tokenizer()
+    words, ids = text_tokenizer()
     words.save_pretrained(folder)
     text = {**_SHAPE, "max_position_embeddings": CONTEXT, "projection_size": text_width, **ids}
     config = SiglipConfig(text_config=text, vision_config=_VISION)
@@ -61,7 +61,7 @@ def pictures(root: Path, count: int = 5) -> list[str]:
     return names
 
 
-def _text_tokenizer() -> tuple[PreTrainedTokenizerFast, dict[str, int]]:
+def text_tokenizer() -> tuple[PreTrainedTokenizerFast, dict[str, int]]:
     special = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
     words = Tokenizer(models.BPE())
     words.normalizer = normalizers.Lowercase()

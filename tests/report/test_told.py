@@ -24,6 +24,9 @@ DETECTOR, RELATION_MODEL = "detector/small", "relation_model/small"
         ("detector", "relation_model", (DETECTOR, RELATION_MODEL), "predicted"),
         ("superpixels", "relation_model", ("images", RELATION_MODEL), "predicted"),
         ("superpixels", "geometry", ("images", "images"), "computed"),
+        ("transformers", "geometry", ("images", "images"), "predicted"),
+        ("sam2", "relation_model", ("images", RELATION_MODEL), "predicted"),
+        ("transformers", "psg", ("images", "images"), "oracle"),
     ],
 )
 @pytest.mark.parametrize("name", ["annotated", "other"])

@@ -1,0 +1,180 @@
+"""Masks by models that were trained elsewhere: what these have in common.
+
+Pictures are brought into the form that a model reads one by one and looked at in batches of one
+shape, so that none is padded because of its company, and a batch says what its pictures say alone.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from pycocotools import mask as pycocotools_mask
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from semtok.data.rejects import Reject
+from semtok.errors import SemtokError
+from semtok.extract import rle, trained
+from semtok.extract.backends import FoundMask, FoundMasks, Job
+from semtok.extract.corruptions import corrupt
+from semtok.extract.photos import read_image
+
+#: Height and width of the picture that FLOPs are counted on: COCO's commonest.
+_COUNTED_ON = (480, 640)
+
+#: Pictures that wait for others of their shape: bounds the memory.
+_WAITING = 64
+
+UInt8 = NDArray[np.uint8]
+
+
+class Seen(NamedTuple):
+    """One region of one image."""
+
+    score: float  # 0 to 1
+    category_id: int
+    category: str
+    runs: rle.Int  # at the image's own size, canonical
+
+
+class Segmenter(Protocol):
+    """A model that was trained elsewhere.
+
+    Attributes:
+        network: its weights, which ask for no gradients.
+        identity: of all that its answers depend on.
+    """
+
+    network: nn.Module
+    identity: bytes
+
+    def prepare(self, picture: UInt8) -> Tensor:
+        """An image as the network reads it: [H, W, 3] RGB -> [3, h, w] float32."""
+
+    def segment(self, pixels: Tensor, sizes: Sequence[tuple[int, int]]) -> list[list[Seen]]:
+        """The regions of some images, in any order.
+
+        Args:
+            pixels: [B, 3, h, w], prepared.
+            sizes: height and width of each image itself.
+        """
+
+
+class Predicted:
+    """What a model finds in images: a mask backend."""
+
+    def __init__(
+        self, job: Job, model: Segmenter, batch_size: int, masks: int, same: float
+    ) -> None:
+        """Let a model look at the images of a job.
+
+        Args:
+            job: whose images.
+            model: that looks at them.
+            batch_size: images at once.
+            masks: of an image at most; the best ones stay.
+            same: two masks of an image that share this much (IoU) are one, found twice.
+        """
+        self.strays: list[Reject] = []
+        self._root, self._corruption = job.root, job.corruption
+        self._model, self._batch_size, self._masks, self._same = model, batch_size, masks, same
+
+    def inputs(self, images: pa.Table) -> bytes:
+        """The model and the images' bytes."""
+        content = hashlib.blake2b(self._model.identity)
+        content.update("".join(images["sha256"].to_pylist()).encode())
+        return content.digest()
+
+    def find(self, images: pa.Table) -> FoundMasks:
+        """The masks of these images; images that cannot be read are set aside."""
+        found, runs = FoundMasks(), list[rle.Int]()
+        waiting: dict[tuple[int, ...], list[_Picture]] = {}
+        for row in images.to_pylist():
+            try:
+                image = read_image(self._root / row["path"])
+            except SemtokError:
+                found.rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
+                continue
+            pixels = self._model.prepare(corrupt(image, row["image_id"], self._corruption))
+            picture = _Picture(row, (image.shape[0], image.shape[1]), pixels)
+            waiting.setdefault(tuple(pixels.shape), []).append(picture)
+            fullest = max(waiting, key=lambda shape: len(waiting[shape]))
+            held = sum(map(len, waiting.values()))
+            if len(waiting[fullest]) == self._batch_size or held == _WAITING:
+                runs += self._look(waiting.pop(fullest), found)
+        for pictures in waiting.values():
+            runs += self._look(pictures, found)
+        found.runs = rle.Runs.of(runs)
+        return found
+
+    def _look(self, pictures: "list[_Picture]", found: FoundMasks) -> list[rle.Int]:
+        """Add the masks of a batch; return their runs."""
+        pixels = torch.stack([each.pixels for each in pictures]).to(trained.device())
+        with torch.inference_mode():
+            answers = self._model.segment(pixels, [each.size for each in pictures])
+        runs: list[rle.Int] = []
+        for picture, seen in zip(pictures, answers, strict=True):
+            row = picture.row
+            kept = distinct([each for each in seen if len(each.runs) > 1], picture.size, self._same)
+            for rank, each in enumerate(kept[: self._masks]):
+                score = min(max(each.score, 0.0), 1.0)
+                named = each.category_id, each.category, score
+                found.masks.append(FoundMask(row["image_id"], rank, *named, row["path"]))
+                runs.append(each.runs)
+        return runs
+
+
+class _Picture(NamedTuple):
+    """An image that waits for others of its shape."""
+
+    row: Mapping[str, Any]  # schema `IMAGES`
+    size: tuple[int, int]  # height, width
+    pixels: Tensor  # prepared
+
+
+def distinct(seen: Sequence[Seen], size: tuple[int, int], same: float) -> list[Seen]:
+    """Regions without those that repeat a better one, the best first.
+
+    Args:
+        seen: of one image; of equal scores the first goes before.
+        size: height and width of the image.
+        same: IoU from which on two are one.
+    """
+    ranked = sorted(seen, key=lambda each: -each.score)
+    objects = [{"size": [*size], "counts": each.runs.tolist()} for each in ranked]
+    strings = pycocotools_mask.frPyObjects(objects, *size) if objects else []
+    kept: list[int] = []
+    for place in range(len(ranked)):
+        better = [strings[other] for other in kept]
+        if not kept or pycocotools_mask.iou([strings[place]], better, [0] * len(kept)).max() < same:
+            kept.append(place)
+    return [ranked[place] for place in kept]
+
+
+def cost(model: Segmenter) -> dict[str, float]:
+    """What it takes to look at an image of 640 x 480 pixels: parameters, flops_per_image.
+
+    It has learned from none of our labels: images is 0.
+    """
+    blank = model.prepare(np.zeros((*_COUNTED_ON, 3), np.uint8))[None].to(trained.device())
+    # A fused kernel of attention would hide its work from the counter.
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        model.segment(blank, [_COUNTED_ON])
+    parameters = sum(each.numel() for each in model.network.parameters())
+    flops = float(counter.get_total_flops())
+    return {"parameters": parameters, "flops_per_image": flops, "images": 0}
+
+
+def check_finite(numbers: Tensor, name: str) -> None:
+    """Refuse what a damaged model says.
+
+    Raises:
+        SemtokError: a number is not finite.
+    """
+    if not bool(numbers.isfinite().all()):
+        raise SemtokError(f"{name}: its answers are not finite; its weights are damaged")
