@@ -159,3 +159,32 @@ def clusters(
 
     inside.clusters(context.obj, variant, split, seed, png)
     typer.echo(f"written to {png}")
+
+
+@app.command()
+def explore(
+    context: typer.Context,
+    named: Annotated[
+        str, typer.Argument(metavar="IMAGE|SPLIT", help="A split, an image's id, or its file.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where the page goes, in place of an older one.")
+    ] = Path("explore"),
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it on loopback until Ctrl-C.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a page to turn: masks, relations, attention and nearest captions, image by image."""
+    from semtok import inside
+    from semtok.report.explorer import server
+
+    found = inside.explore(context.obj, named, out.absolute())
+    if as_json:
+        print_json({**asdict(found), "page": str(found.page)})
+    else:
+        typer.echo(found.page)
+    if serve:
+        with server.serving(found.page.parent) as address:
+            typer.echo(f"{address} (Ctrl-C ends it)")
+            server.wait()

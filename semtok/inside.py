@@ -1,4 +1,4 @@
-"""The commands that look inside models: artifacts, attention, clusters, lost and saliency."""
+"""The commands that look inside: artifacts, attention, clusters, explore, lost and saliency."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from semtok.bench.discovery import Discovered
     from semtok.bench.segmentation import Segmented
     from semtok.bench.token_maps import Features
+    from semtok.exploring import Explored
 
 #: Images of a picture of clusters.
 _DRAWN = 4
@@ -224,6 +225,23 @@ def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None
     assert isinstance(trained.model.vision, VisualTokenEncoder), "others have no such clusters"
     maps = cluster_maps(trained.model.vision, trained.collate(rows))[:, :, 0]
     report.draw(rows.pixels[..., :3], rows.image_ids.tolist(), maps.numpy(), png)
+
+
+def explore(root: Path, named: str, folder: Path) -> "Explored":
+    """Write a page of a split's images, or of one image.
+
+    Args:
+        root: the project's folder.
+        named, folder: as of `exploring.explore`.
+
+    Raises:
+        SemtokError: as of `exploring.explore`.
+    """
+    from semtok import exploring, progress
+
+    params, workspace = open_project(root)
+    with progress.bars("explore") as emit:
+        return exploring.explore(workspace, params, named, folder, emit)
 
 
 def _check_picture(path: Path | None) -> None:

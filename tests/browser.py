@@ -39,9 +39,9 @@ class Page:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
-    def open(self, path: Path) -> None:
-        """Go to a file and wait until all of it is loaded."""
-        self.call("Page.navigate", url=path.as_uri())
+    def open(self, path: Path | str) -> None:
+        """Go to a file, or to an address, and wait until all of it is loaded."""
+        self.call("Page.navigate", url=path if isinstance(path, str) else path.as_uri())
         while self._read().get("method") != "Page.loadEventFired":
             pass
 
@@ -57,6 +57,18 @@ class Page:
         found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
+
+    def wait(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true of the page."""
+        look = "const look = () => (%s) ? done() : requestAnimationFrame(look); look();"
+        promise = f"new Promise(done => {{ {look % condition} }})"
+        found = self.call("Runtime.evaluate", expression=promise, awaitPromise=True)
+        assert "exceptionDetails" not in found, found
+
+    def press(self, key: str, text: str = "") -> None:
+        """Press a key, by the name that its event has."""
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text)
 
     def screenshot(self, path: Path) -> None:
         """Save what the window shows as a PNG."""

@@ -94,6 +94,11 @@ class Model:
         return other
 
     @property
+    def trained(self) -> checkpoint.Checkpoint:
+        """The model itself, with what makes its inputs."""
+        return self._checkpoint
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """As of `Embedder`."""
         return self._checkpoint.text_tokenizer.classes

@@ -26,9 +26,13 @@ def attention_flow(encoder: VisualTokenEncoder, batch: TokenBatch) -> Tensor:
     Returns:
         [B, N] float64, of mean 0 and standard deviation 1 over an image's tokens; 0 for padding.
     """
-    maps = attention_maps(encoder, batch).double()
-    to_tokens = rollout(maps, _ATTENTION, "max")[:, 0, -batch.valid.shape[1] :]
-    return _standardised(to_tokens.clamp(min=torch.finfo(torch.float64).tiny).log(), batch.valid)
+    return flow_of(attention_maps(encoder, batch), batch.valid)
+
+
+def flow_of(maps: Tensor, valid: Tensor) -> Tensor:
+    """As `attention_flow`, from what `attention_maps` gave of a batch with such `valid` tokens."""
+    to_tokens = rollout(maps.double(), _ATTENTION, "max")[:, 0, -valid.shape[1] :]
+    return _standardised(to_tokens.clamp(min=torch.finfo(torch.float64).tiny).log(), valid)
 
 
 @torch.no_grad()

@@ -70,7 +70,7 @@ def paint(image: Image, masks: list[dict[str, Any]]) -> tuple[Image, dict[int, P
         canvas[inside > 0] = 0.55 * canvas[inside > 0] + 0.45 * colour
         outline, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(canvas, outline, -1, colour.tolist(), 2)
-        centres[mask["mask_id"]] = _centre(inside)
+        centres[mask["mask_id"]] = deepest(inside)
     return canvas.clip(0, 255).astype(np.uint8), centres
 
 
@@ -84,12 +84,12 @@ def strongest(graph: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(graph, key=lambda relation: -float(relation["score"]))[:_MOST_RELATIONS]
 
 
-def read(path: Path, side: int) -> Image:
+def read(path: Path, side: int | None = None) -> Image:
     """Read an image to draw on.
 
     Args:
         path: its file.
-        side: pixels of its longer side, to which it is resized.
+        side: pixels of its longer side, to which it is resized; None: it stays as it is.
 
     Returns:
         RGB [H, W, 3].
@@ -101,10 +101,19 @@ def read(path: Path, side: int) -> Image:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise SemtokError(f"{path}: not a readable image; run the images stage again")
+    if side is None:
+        return np.asarray(image, np.uint8)
     scale = side / max(image.shape[:2])
     size = round(image.shape[1] * scale), round(image.shape[0] * scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
     return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
+
+
+def deepest(inside: Image) -> Point:
+    """The pixel (x, y) that lies deepest inside a mask [H, W]."""
+    depth = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 5)
+    y, x = np.unravel_index(depth.argmax(), depth.shape)
+    return np.array([x - 1.0, y - 1.0])
 
 
 def _draw(
@@ -166,12 +175,6 @@ def _write(panel: Axes, place: Point, text: str) -> None:
         path_effects=[withStroke(linewidth=2, foreground="white")],
         zorder=5,
     )
-
-
-def _centre(inside: Image) -> Point:
-    depth = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 5)
-    y, x = np.unravel_index(depth.argmax(), depth.shape)
-    return np.array([x - 1.0, y - 1.0])
 
 
 def _resized(mask: Image, image: Image) -> Image:

@@ -1,0 +1,98 @@
+"""What a variant makes of an image, in a form that the page reads."""
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+
+from semtok.report.explorer import outlines
+from semtok.report.explorer.extractions import Extraction
+from semtok.report.explorer.views import ATTENTION, FLOW, PROTOTYPES, View
+
+#: What tokens count for: what the values mean, and by which of `COLOURS` they are shown.
+KINDS = [
+    {
+        "name": ATTENTION,
+        "about": "share of [CLS]'s attention in the last block, mean over heads",
+        "colours": "share",
+    },
+    {
+        "name": FLOW,
+        "about": "logarithm of attention rollout into [CLS], in standard deviations",
+        "colours": "apart",
+    },
+    {
+        "name": PROTOTYPES,
+        "about": "along the first component of tokens and captions, in standard deviations",
+        "colours": "apart",
+    },
+]
+
+_STOPS = np.linspace(0, 1, 17)
+
+#: From least to most, as hexadecimal: shares from 0, and what lies apart from a mean, either way.
+COLOURS = {
+    name: [matplotlib.colors.to_hex(each) for each in matplotlib.colormaps[colours](_STOPS)]
+    for name, colours in (("share", "inferno"), ("apart", "coolwarm"))
+}
+
+
+class Teller:
+    """Tells what one variant makes of images."""
+
+    def __init__(self, reads: str, extraction: Extraction | None) -> None:
+        """Keep what its tokens are made of.
+
+        Args:
+            reads: name of the extraction; empty: none.
+            extraction: that one, None where it is not on the page.
+        """
+        self._reads, self._extraction = reads, extraction
+
+    def tell(self, image_id: int | None, pixels: tuple[int, int], view: View) -> dict[str, Any]:
+        """Turn a view into what JSON can hold.
+
+        Args:
+            image_id: None where the image is not of the data set.
+            pixels: its width and height.
+            view: of it.
+
+        Returns:
+            `patches`, a side; `superpixels`, runs of `size` x `size` owners; `regions`, mask ids of
+            the extraction, or paths of boxes where it is not here; `relations`; `values` by kind;
+            `near` and `rank`, as of `Near`. What a view does not have is left out.
+        """
+        told: dict[str, Any] = {"near": view.near.captions, "rank": view.near.rank}
+        if view.patches:
+            told["patches"] = view.patches
+        if view.owners is not None:
+            told["size"], told["superpixels"] = len(view.owners), runs(view.owners)
+        if len(view.regions):
+            told["regions"] = self._regions(image_id, pixels, view.regions)
+            told["relations"] = view.relations
+        told["values"] = {name: rounded(values) for name, values in view.values.items()}
+        return told
+
+    def _regions(
+        self, image_id: int | None, pixels: tuple[int, int], regions: NDArray[np.float32]
+    ) -> list[int | str]:
+        size = outlines.size(*pixels)
+        boxes = [outlines.box(each, *size) for each in regions]
+        if self._extraction is None or image_id is None:
+            return list(boxes)
+        masks = self._extraction.masks_of(image_id, regions)
+        return [box if mask is None else mask for box, mask in zip(boxes, masks, strict=True)]
+
+
+def runs(owners: NDArray[np.uint16]) -> list[int]:
+    """A map [S, S] row by row: a number, how often it follows, the next number, and so on."""
+    flat = owners.ravel()
+    starts = np.flatnonzero(np.diff(flat, prepend=np.int64(flat[0]) - 1))
+    lengths = np.diff(starts, append=len(flat))
+    return [int(each) for pair in zip(flat[starts], lengths, strict=True) for each in pair]
+
+
+def rounded(values: NDArray[np.float64]) -> list[float]:
+    """Three digits that count of each."""
+    return [float(f"{each:.3g}") for each in values.tolist()]

@@ -1,0 +1,311 @@
+"""`semtok explore` of a whole small line, and its pages in a real browser."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from semtok import commands
+from semtok.bench.attributions import attributions
+from semtok.cli import app
+from semtok.data.index import CAPTIONS, split_images
+from semtok.errors import SemtokError
+from semtok.report.explorer.server import serving
+from semtok.tables import read_table
+from tests.browser import browser
+from tests.report import explored
+from tests.report.test_comparison_page import CONTRASTS, HOSTILE
+
+pytestmark = pytest.mark.slow
+
+#: Of the split val: two files of data.
+IMAGES = 26
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    return explored.build(tmp_path_factory.mktemp("explored") / "line")
+
+
+def explore(root, *arguments):
+    words = ["--project", str(root), "explore", *map(str, arguments)]
+    return CliRunner().invoke(app, words, catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def folder(root, tmp_path_factory):
+    out = tmp_path_factory.mktemp("page") / "pages"
+    done = explore(root, "val", "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["page"], told["images"]) == (str(out / "index.html"), IMAGES)
+    assert told["variants"] == ["gates", "semantic", "superpixels", "vit"]
+    assert told["left_out"] == {"later": "is not trained"}
+    assert list(out.parent.iterdir()) == [out]
+    return out
+
+
+def part(folder, name, number=0):
+    text = (folder / f"data/{name}-{number}.js").read_text(encoding="utf-8")
+    return json.loads(re.fullmatch(rf'take\("{name}", {number}, (.*)\);\n', text)[1])
+
+
+def contents(folder):
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    return json.loads(re.search(r'id="contents">(.*)</script>', text)[1])
+
+
+def test_it_tells_of_each_image_what_the_artifacts_hold(root, folder):
+    base = root / "artifacts/scenes/extraction/annotated-val"
+    masks, graphs = (
+        pq.read_table(next((base / name).glob("[0-9]*.parquet"))).to_pylist()
+        for name in ("masks", "scene_graphs")
+    )
+    ids = [row[0] for row in contents(folder)["images"]]
+    told = part(folder, "images") + part(folder, "images", 1)
+    assert len(told) == len(ids) == IMAGES and ids == sorted(ids)
+    for image_id, row in zip(ids, told, strict=True):
+        found = row["found"]["annotated-val"]
+        of_image = [each for each in masks if each["image_id"] == image_id]
+        assert {(m["id"], m["name"]) for m in found["masks"]} == {
+            (each["mask_id"], each["category"]) for each in of_image
+        }
+        relations = [each for each in graphs if each["image_id"] == image_id]
+        assert sorted(map(tuple, (each[:3] for each in found["relations"]))) == sorted(
+            (each["subject"], each["predicate"], each["object"]) for each in relations
+        )
+    assert told[0]["aside"] == [["masks@annotated-val", "entry 77", "empty"]]
+    assert told[1]["picture"] == "" and told[2]["picture"] == f"pictures/{ids[2]}.jpg"
+    assert (folder / told[2]["picture"]).is_file() and (folder / told[2]["thumbnail"]).is_file()
+
+
+def test_nearest_captions_and_attributions_are_those_of_other_ways(root, folder):
+    """Of `semtok predict`, which knows nothing of shards, and of the picture of attributions."""
+    ids = [row[0] for row in contents(folder)["images"]]
+    told, images = part(folder, "variant3"), part(folder, "images")
+    captions = read_table(root / "artifacts/scenes/index/captions.parquet", CAPTIONS).to_pylist()
+    texts = sorted({row["caption"] for row in captions if row["image_id"] in ids})
+    path = root / "artifacts/scenes/images" / images[3]["name"]
+    found = commands.predict(root, "vit", 0, [path], texts, None)["similarities"][0]
+    near = told[3]["near"]
+    assert [each[1] for each in near] == [
+        round(each, 3) for each in sorted(found, reverse=True)[:5]
+    ]
+    of_text = dict(zip(texts, found, strict=True))
+    assert all(abs(of_text[text] - cosine) < 6e-4 for text, cosine, _ in near)
+    own = {row["caption"] for row in captions if row["image_id"] == ids[3]}
+    assert all((mark == "own") == (text in own) for text, _, mark in near)
+
+    base = root / "artifacts/scenes"
+    index = pa.Table.from_pylist(captions, CAPTIONS.columns)
+    drawn = attributions(
+        base / "checkpoint/superpixels/seed-0", base / "token_shards/superpixel-val", index, 2
+    )
+    place = ids.index(int(drawn.rows.image_ids[0]))
+    view = part(folder, "variant2", place // 16)[place % 16]
+    count = drawn.rows.region_counts[0]
+    assert np.allclose(
+        view["values"]["attention flow"], drawn.attention_flow[:count], rtol=6e-3, atol=1e-6
+    )
+    owners = np.repeat(view["superpixels"][::2], view["superpixels"][1::2])
+    assert (owners == drawn.rows.owners[0].ravel()).all()
+
+
+def test_tokens_of_masks_are_named_by_masks_and_gates_tell_no_attention(folder):
+    images, semantic, gates = (part(folder, each) for each in ("images", "variant1", "variant0"))
+    for row, view in zip(images, semantic, strict=True):
+        masks = row["found"]["annotated-val"]
+        names = [each["id"] for each in masks["masks"]]
+        assert sorted(view["regions"]) == sorted(names)
+        told = {(view["regions"][s], p, view["regions"][o]) for s, p, o in view["relations"]}
+        true = {tuple(each[:3]) for each in masks["relations"]}
+        # A predicate that training has not shown is unknown to the variant.
+        assert told <= true | {(s, "unknown", o) for s, _, o in true} and told & true
+        assert len(view["values"]["attention"]) == len(names) + len(view["relations"])
+        assert 0 < sum(view["values"]["attention"]) <= 1.01
+    assert all(view["values"] == {} and len(view["near"]) == 5 for view in gates)
+
+
+def test_again_it_writes_the_same_bytes_in_place_of_the_older_ones(root, folder, tmp_path):
+    copy = tmp_path / "pages"
+    shutil.copytree(folder, copy)
+    (copy / "data/stale.js").write_text("old")
+    assert explore(root, "val", "--out", copy).stdout == f"{copy}/index.html\n"
+    ours, theirs = (
+        {path.relative_to(each): path.read_bytes() for path in each.rglob("*") if path.is_file()}
+        for each in (folder, copy)
+    )
+    assert ours == theirs
+
+
+def test_what_it_did_not_write_it_does_not_replace(root, tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"mine")
+    with pytest.raises(SemtokError, match=r"holds something .* name another --out$"):
+        explore(root, "val", "--out", tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_people_are_told_what_is_missing(root, tmp_path):
+    for named in ("tset", "99999", "nothing.jpg"):
+        told = (
+            rf"{named}: no split \(train, val, test\), no id of an image of scenes \(0\.\..*no file"
+        )
+        with pytest.raises(SemtokError, match=told):
+            explore(root, named, "--out", tmp_path / "pages")
+    bare = tmp_path / "line"
+    shutil.copytree(root, bare, symlinks=True)
+    for gone in ("extraction", "checkpoint"):
+        shutil.rmtree(bare / "artifacts/scenes" / gone)
+    told = r"nothing was extracted from val yet .* run masks@annotated-val or a checkpoint first$"
+    with pytest.raises(SemtokError, match=told):
+        explore(bare, "val", "--out", tmp_path / "pages")
+    shutil.rmtree(bare / "artifacts/scenes/index")
+    with pytest.raises(SemtokError, match="index: missing; run index first"):
+        explore(bare, "val", "--out", tmp_path / "pages")
+    assert not (tmp_path / "pages").exists()
+
+
+def test_one_image_is_one_file(root, folder, tmp_path):
+    """By its id, by its file, and one that is not of the data set."""
+    row = split_images(root / "artifacts/scenes/index", "val").slice(2, 1).to_pylist()[0]
+    path = root / "artifacts/scenes/images" / row["path"]
+    other = tmp_path / "other.jpg"
+    shutil.copy(path, other)
+    pages = {}
+    for named in (row["image_id"], path, other):
+        out = tmp_path / "one"
+        assert explore(root, named, "--out", out).exit_code == 0
+        assert [each.name for each in out.iterdir()] == ["index.html"]
+        pages[named] = contents(out)["inside"]
+    assert pages[row["image_id"]] == pages[path]
+    mine, theirs = pages[path], pages[other]
+    assert mine["variant3"] == [part(folder, "variant3")[2]]
+    assert theirs["images"][0]["found"] == {} and set(theirs) == {
+        "images",
+        *["variant0", "variant1", "variant2"],
+    }
+    for kind in ("attention", "attention flow"):
+        assert theirs["variant2"][0]["values"][kind] == mine["variant3"][0]["values"][kind]
+    assert theirs["variant2"][0]["rank"] is None
+    text = (tmp_path / "one/index.html").read_text(encoding="utf-8")
+    assert "semantic: not here: its tokens are made of masks" in text and "://" not in text
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("profile")) as page:
+        yield page
+
+
+SHOWN = "document.querySelectorAll('#cards article').length === 4"
+
+
+def test_in_a_browser_the_page_opens_from_its_folder(folder, tab):
+    tab.open(folder / "index.html")
+    tab.wait(SHOWN)
+    tab.wait("document.getElementById('picture').naturalWidth > 0")
+    asked = [each for each in tab.requests if not each.startswith("data:")]
+    assert all(each.startswith(folder.as_uri()) for each in asked)
+    assert not any(re.search(r"-1\.js$", each) for each in asked)  # the second file is not needed
+    assert tab.complaints == []
+    assert tab.evaluate("[...document.images].every(each => each.hasAttribute('alt'))")
+    assert tab.evaluate("document.querySelectorAll('#thumbnails img').length") == IMAGES - 1
+    nameless = (
+        "[...document.querySelectorAll('button, summary, a')].filter(e => !e.textContent.trim())"
+    )
+    assert tab.evaluate(f"{nameless}.length") == 0
+    unlabelled = "[...document.querySelectorAll('input')].filter(e => !e.labels.length).length"
+    assert tab.evaluate(unlabelled) == 0
+    heats = "[...document.querySelectorAll('[role=img]')].map(e => e.getAttribute('aria-label'))"
+    assert [each.split(";")[0] for each in tab.evaluate(heats)] == [
+        f"attention of {name}" for name in ("semantic", "superpixels", "vit")
+    ]
+    words = tab.evaluate("document.getElementById('captions').innerText")
+    assert HOSTILE in words
+    assert "entry 77: empty" in tab.evaluate("document.getElementById('aside').innerText")
+
+
+def test_arrow_keys_turn_and_layers_change_at_once(folder, tab):
+    tab.open(folder / "index.html")
+    tab.wait(SHOWN)
+    ids = [row[0] for row in contents(folder)["images"]]
+    heading = "document.getElementById('heading').textContent"
+    tab.press("ArrowRight")
+    tab.wait(f"{heading} === 'Image {ids[1]}'")
+    assert tab.evaluate("!document.getElementById('unreadable').hidden")
+    tab.press("ArrowRight")
+    tab.wait(f"{heading} === 'Image {ids[2]}'")
+    tab.press("ArrowLeft")
+    tab.wait(f"{heading} === 'Image {ids[1]}'")
+    assert tab.evaluate("document.querySelector('[aria-current]').textContent") == str(ids[1])
+
+    # By keyboard alone: into the field of ids, and Enter.
+    tab.evaluate("document.getElementById('id').focus()")
+    tab.call("Input.insertText", text=str(ids[20]))
+    tab.press("Enter", "\r")
+    tab.wait(f"{heading} === 'Image {ids[20]}'")
+    assert tab.evaluate("document.getElementById('place').textContent") == f"21 of {IMAGES}"
+
+    (masks,) = (each["masks"] for each in part(folder, "images", 1)[4]["found"].values())
+    paths = "document.querySelectorAll('#overlay .mask').length"
+    assert tab.evaluate(paths) == len(masks)
+    assert tab.evaluate("document.querySelectorAll('#overlay .arrow').length") > 0
+    tab.evaluate("document.querySelector('[value=\"superpixels=superpixels\"]').click()")
+    tab.wait(f"{paths} === 0 && !document.getElementById('borders').hidden")
+    tab.evaluate("document.getElementById('relations').click()")
+    tab.wait("document.querySelectorAll('#overlay .arrow').length === 0")
+    tab.evaluate("document.querySelector('[value=\"attention flow\"]').click()")
+    tab.wait("document.getElementById('about-kind').textContent.startsWith('logarithm')")
+
+
+def test_the_filter_leaves_what_fits(folder, tab):
+    tab.open(folder / "index.html")
+    tab.wait(SHOWN)
+    wrong = [row[0] for row in contents(folder)["images"] if "vit:wrong" in row[1].split()]
+    assert 0 < len(wrong) <= IMAGES
+    tab.evaluate("document.getElementById('filter').focus()")
+    tab.call("Input.insertText", text="vit:wrong")
+    shown = "[...document.querySelectorAll('#thumbnails a')].map(each => +each.textContent)"
+    assert tab.evaluate(shown) == wrong
+    tab.call("Input.insertText", text=" no such words")
+    assert tab.evaluate("document.getElementById('place').textContent") == "no image fits"
+    assert tab.evaluate("document.getElementById('next').disabled")
+
+
+def test_everybody_can_read_it(folder, tab):
+    tab.look(360, 800)
+    tab.open(folder / "index.html")
+    tab.wait(SHOWN)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 360
+    for scheme in ("light", "dark"):
+        tab.look(1200, 800, scheme)
+        assert (
+            min(
+                tab.evaluate(
+                    CONTRASTS.replace(
+                        'body.querySelectorAll("*")', 'body.querySelectorAll(":not(svg *, script)")'
+                    )
+                )
+            )
+            >= 4.5
+        )
+
+
+def test_served_on_loopback_it_is_the_same_and_other_hosts_get_nothing(folder, tab):
+    import http.client
+
+    with serving(folder) as address:
+        assert address.startswith("http://127.0.0.1:")
+        tab.open(address)
+        tab.wait(SHOWN)
+        tab.wait("document.getElementById('picture').naturalWidth > 0")
+        port = int(address.rstrip("/").rpartition(":")[2])
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/", headers={"Host": "elsewhere.example:80"})
+        assert connection.getresponse().status == 421
