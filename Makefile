@@ -3,6 +3,7 @@
 PYTHON ?= python3
 SIZE ?= small
 VENV := .venv
+FETCHED := -S data.source=semtok/data/sources -S 'data.fetch=[coco,coco/karpathy]'
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
@@ -22,10 +23,11 @@ demo: $(VENV)/line  ## Run the whole line on the embedded data set and print the
 	@echo "Cases where variants differ:  semtok compare vit semantic --html comparison.html"
 	@echo "Dagster and MLflow on this state:  make up"
 
-coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco [SET="a.b=1 c=2"]
-	@test -n "$(COCO)" || { echo "name the root: make coco COCO=/path/to/coco"; exit 2; }
-	@test -d "$(COCO)/annotations" || { echo "$(COCO): no folder 'annotations' there, so no COCO root"; exit 2; }
-	dvc exp run -S data.name=coco -S data.format=coco -S data.source=$(abspath $(COCO)) \
+coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco (or COCO=fetch) [SET="a.b=1 c=2"]
+	@test -n "$(COCO)" || { echo "name the root: make coco COCO=/path/to/coco, or COCO=fetch downloads 20 GB"; exit 2; }
+	@test "$(COCO)" = fetch -o -d "$(COCO)/annotations" || { echo "$(COCO): no folder 'annotations' there, so no COCO root"; exit 2; }
+	dvc exp run -S data.name=coco -S data.format=coco \
+	  $(if $(filter fetch,$(COCO)),$(FETCHED),-S data.source=$(abspath $(COCO))) \
 	  -S extractors.annotated.masks=instances -S extractors.annotated.scene_graphs=geometry \
 	  -S 'bench.benchmarks=[retrieval]' $(SET:%=-S %)
 	semtok compare

@@ -69,8 +69,10 @@ def sources(
     if as_json:
         print_json(found)
         return
-    for each in found:
+    for number, each in enumerate(found):
+        if number == 0 or each["source"] != found[number - 1]["source"]:
+            typer.echo(f"{each['source']} ({each['licence']})")
         size = "" if each["bytes"] is None else f", {decimal(each['bytes'])}"
-        typer.echo(f"{each['source']}: {each['file']}{size}; {each['licence']}")
+        typer.echo(f"  {each['file']}{size}")
         if each["by_hand"]:
-            typer.echo(f"  {each['by_hand']}")
+            typer.echo(f"    {each['by_hand']}")

@@ -18,7 +18,7 @@ def _images(context: Context) -> Summary:
     from semtok.data import files
 
     data = context.params.data
-    if data.source == FETCHED:
+    if data.source == FETCHED and not files.is_made(data):
         from semtok.data.download.fetch import fetch
 
         fetch(context.root, data.fetch, context.params.download.mirror, context.emit)

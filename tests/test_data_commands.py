@@ -1,6 +1,7 @@
 """`semtok data`: what it prints, on a root written by hand."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,9 @@ def test_nothing_to_fetch_is_said(command: str) -> None:
     assert "name some sources, or name them in data.fetch" in str(done.exception)
     done = CliRunner().invoke(app, ["--project", str(REPO), "data", command, "coco"])
     assert "name a root with --root DIR" in str(done.exception)
+
+
+def test_make_coco_can_fetch_its_root() -> None:
+    command = ["make", "--dry-run", "coco", "COCO=fetch"]
+    recipe = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True).stdout
+    assert "-S data.source=semtok/data/sources -S 'data.fetch=[coco,coco/karpathy]' " in recipe

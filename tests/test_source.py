@@ -1,6 +1,7 @@
 """What a result depends on of the code."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import grimp
@@ -9,6 +10,7 @@ import pytest
 from semtok import params as settings
 from semtok import pipeline
 from semtok.errors import SemtokError
+from semtok.params import FETCHED
 from semtok.source import closure, listed_files, source_fingerprint, used_files
 
 REPOSITORY = Path(__file__).parents[1]
@@ -61,6 +63,25 @@ def test_a_tokenizer_depends_on_itself_and_not_on_the_others(tmp_path):
     shared = root / "semtok/tokens/pixels.py"
     shared.write_text(shared.read_text() + "# edited\n")
     assert fingerprints()[1] != semantic
+
+
+def test_fetched_data_depend_on_their_own_sources_alone(tmp_path):
+    root = copied(tmp_path)
+    stage = pipeline.stages()["images"]
+    data = replace(PARAMS.data, format="coco", source=FETCHED, fetch=("coco", "coco/karpathy"))
+    params = replace(PARAMS, data=data)
+
+    def fingerprint() -> str:
+        return source_fingerprint(root, used_files(root, stage.source, stage.modules(params, None)))
+
+    before = fingerprint()
+    (root / "semtok/data/sources/voc.py").write_text("# edited\n")
+    assert fingerprint() == before
+    for name in ("sources/coco.py", "download/http.py"):
+        path = root / "semtok/data" / name
+        path.write_text(path.read_text() + "# edited\n")
+        assert fingerprint() != before
+        before = fingerprint()
 
 
 def test_what_is_not_listed_does_not_count(tmp_path):

@@ -116,9 +116,11 @@ def test_the_list_of_sources_says_what_people_have_to_get(project: Project) -> N
     listed = project.run("semtok", "data", "sources", "--root", "/data").stdout
     assert "train2017.zip, 19.3 GB" in listed
     assert re.search(
-        r"psg: psg\.json.*\n  get it in a browser .* at /data/annotations/psg\.json", listed
+        r"psg .*\n  psg\.json\n    get it in a browser .* at /data/annotations/psg\.json", listed
     )
-    assert re.search(r"winoground: .*\n  accept the terms at .*HF_TOKEN", listed)
+    assert re.search(
+        r"winoground .*\n  examples\.jsonl\n    accept the terms at .*HF_TOKEN", listed
+    )
 
 
 def test_a_host_that_fails_is_one_line(project: Project, mirror: Host, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from semtok.errors import SemtokError
 from semtok.events import Emit, Message, Progress
 
 #: How often a file is tried again without a byte more than before, and how long between (seconds).
-PATIENCE = Retry(total=8, backoff_factor=1.0, backoff_max=120)
+PATIENCE = Retry(total=8, backoff_factor=1.0, backoff_max=120, retry_after_max=600)
 
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
 _TIMEOUT = (30, 60)  # seconds to connect, and between two bytes
@@ -219,7 +219,7 @@ def _receive(response: requests.Response, partial: _Partial, emit: Emit, name: s
             f"{wanted.address}: has {total:,} bytes, expected {wanted.bytes:,}; it is another "
             "file: set download.mirror in params.yaml"
         )
-    if start not in (0, partial.size) or (start and total != partial.total):
+    if start not in (0, partial.size) or (start and partial.total not in (None, total)):
         partial.discard()
         raise _AgainError("sends another part than it was asked for", response)
     partial.begin(_Told(wanted.address, total, _validator(response)))
