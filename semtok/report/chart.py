@@ -25,7 +25,7 @@ def draw(board: Leaderboard, path: Path) -> None:
         path: the `.png` file.
     """
     found = board.comparison
-    tasks = final_tasks(found)
+    tasks = [task for task in final_tasks(found) if not _is_sum(found, task)]
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
     told = [len(_metrics(found, task)) for task in tasks]
@@ -72,6 +72,12 @@ def _draw_task(panel: Axes, found: Comparison, task: Task) -> None:
     panel.set_xlabel("% of cases" if metrics[0] in RECALLS else "%")
     name = f"{task.benchmark}: {task.task.replace('_', ' ')}"
     panel.set_title(f"{name}\n{task.split}, {found.cases[task]:,} cases", fontsize=10)
+
+
+def _is_sum(found: Comparison, task: Task) -> bool:
+    """Whether a mean exceeds 100 %, as a sum of recalls does; shares beside it were squeezed."""
+    means = [row.value.estimate for row in found.rows if (row.of, row.metric) == (task, MEAN)]
+    return any(value is not None and value > 100 for value in means)
 
 
 def _metrics(found: Comparison, task: Task) -> list[str]:
