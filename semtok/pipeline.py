@@ -110,7 +110,7 @@ _DATA_ROOT = (
 _STAGES = (
     Stage(
         name="images",
-        about="The data set's files: generated (scenes) or listed by hash (a COCO root).",
+        about="The data set's files: generated (scenes), fetched or there already; listed by hash.",
         partitions=_unpartitioned,
         inputs=lambda params, partition: [],
         settings=lambda partition: ["data", "checks.images"],

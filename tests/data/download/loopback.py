@@ -20,6 +20,8 @@ class Served:
     length: int | None = None  # what Content-Length says instead of the truth
     statuses: list[int] = field(default_factory=list)  # answered first, one a request
     redirect: str = ""  # where to ask instead
+    chunked: bool = False  # no length is said; a chunk follows the other
+    plan: list[tuple[int, bool]] = field(default_factory=list)  # of answers: bytes, Range heeded
 
 
 @dataclass
@@ -84,7 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, served: Served) -> None:
         total, start = len(served.content), 0
-        asked = self.headers.get("Range") if served.ranges else None
+        most, ranges = served.plan.pop(0) if served.plan else (total, served.ranges)
+        asked = self.headers.get("Range") if ranges else None
         if asked and self.headers.get("If-Range", served.tag) == served.tag:
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             if start >= total:
@@ -97,15 +100,21 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_response(200)
         length = total - start if served.length is None else served.length
-        self.send_header("Content-Length", str(length))
+        if served.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(length))
         self.send_header("Content-Type", served.kind)
         if served.tag:
             self.send_header("ETag", served.tag)
         self.end_headers()
-        body = served.content[start:]
+        body = served.content[start : start + most]
         if served.breaks:
             served.breaks -= 1
             body = body[: served.after]
+        if served.chunked:
+            end = b"0\r\n\r\n" if start + len(body) == total else b""
+            body = f"{len(body):x}\r\n".encode() + body + b"\r\n" + end
         self.wfile.write(body)
         self.close_connection = True
 

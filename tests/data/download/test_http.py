@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from urllib3.util import Retry
 
 from semtok.data.download.http import Wanted, download, verify
@@ -67,6 +69,36 @@ def test_a_server_that_never_gets_further_is_given_up(host: Host, tmp_path: Path
     fetch(address, tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert [asked.headers["Range"] for asked in host.asked] == ["bytes=500-"]
+
+
+@given(
+    plan=st.lists(st.tuples(st.integers(0, 4000), st.booleans()), max_size=6),
+    statuses=st.lists(st.sampled_from([429, 503]), max_size=2),
+    known=st.booleans(),
+    chunked=st.booleans(),
+)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_server_does_the_bytes_are_right_or_there_are_none(
+    host: Host,
+    tmp_path: Path,
+    plan: list[tuple[int, bool]],
+    statuses: list[int],
+    known: bool,
+    chunked: bool,
+) -> None:
+    content = CONTENT[:4000]
+    address = host.serve("/file", content, plan=plan, statuses=statuses, chunked=chunked)
+    target = tmp_path / "file"
+    for left_over in tmp_path.iterdir():
+        left_over.unlink()
+    try:
+        fetch(address, target, size=len(content) if known else None)
+    except SemtokError as error:
+        assert "run again" in str(error)
+        assert not target.exists()
+        fetch(address, target)  # by now it behaves
+    assert target.read_bytes() == content
+    assert left(target) == ["file"]
 
 
 def test_a_file_that_is_another_one_by_now_is_fetched_whole(host: Host, tmp_path: Path) -> None:
