@@ -43,6 +43,11 @@ def _names(params: Params) -> Faults:
         yield "data.name", "use letters, digits and _ only: it names folders"
 
 
+def _benchmarks(params: Params) -> Faults:
+    for name in params.bench.settings:
+        yield from one_of(f"bench.settings.{name}", name, params.bench.benchmarks)
+
+
 def _splits(params: Params) -> Faults:
     splits = params.data.splits
     if splits not in (SPLITS[:3], SPLITS):
@@ -175,6 +180,7 @@ def _promotion(params: Params) -> Faults:
 
 _RULES = (
     _names,
+    _benchmarks,
     _splits,
     _data,
     _token_shards,

@@ -114,7 +114,7 @@ def discover(
     """Find an object in each image of a VOC folder by LOST, and score the boxes.
 
     Args:
-        root, model, seed: as of `artifacts`; a variant of the tokenizer grid.
+        root, model, seed: as of `artifacts`; a variant of the tokenizer grid or superpixel.
         voc: the folder, with Annotations and JPEGImages.
         features: of the last block: keys, queries or values.
         bias: none, centre or a percentile (`semtok.bench.lost.gram_bias`).
@@ -122,16 +122,18 @@ def discover(
     Raises:
         SemtokError: there is no such model or rule, or a file cannot be read.
     """
-    from semtok.bench import discovery, patch_models
+    from semtok.bench import discovery, image_tokens, patch_models
     from semtok.data.voc import read
 
     params, workspace = open_project(root)
     images = read(voc)
     if model in params.variants:
-        reader = discovery.reader_of_variant(training_of(params, workspace, model, seed))
+        folder = training_of(params, workspace, model, seed)
+        reader = discovery.reader_of_files(image_tokens.reader(folder, features))
     else:
-        reader = discovery.reader_of_hub(patch_models.HubModel(_named(root, model)))
-    return discovery.discover(reader, images, features, bias)
+        hub = patch_models.HubModel(_named(root, model))
+        reader = discovery.reader_of_hub(hub, features)
+    return discovery.discover(reader, images, bias)
 
 
 def saliency(
@@ -158,7 +160,7 @@ def saliency(
         SemtokError: there is no such model, or a file cannot be read, or as `artifacts`.
     """
     from semtok import progress
-    from semtok.bench import patch_models, segmentation
+    from semtok.bench import image_tokens, patch_models, segmentation
     from semtok.data import salient
 
     params, workspace = open_project(root)
@@ -166,7 +168,7 @@ def saliency(
     asked = salient.find(images) if masks is None else salient.pair(images, masks)
     if model in params.variants:
         folder = training_of(params, workspace, model, seed)
-        reader = segmentation.reader_of_variant(folder, features)
+        reader = image_tokens.reader(folder, features)
     else:
         hub = patch_models.HubModel(_named(root, model))
         reader = segmentation.reader_of_hub(hub, features)

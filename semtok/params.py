@@ -273,6 +273,7 @@ class BenchSettings:
     bootstrap: Count  # resamples of an interval
     confidence: Annotated[float, Interval(gt=0, lt=1)]
     baseline: str  # the variant that the others are compared with
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of benchmarks
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,7 @@ def _scores(context: Context) -> Summary:
         bench.benchmarks,
         context.staging,
         context.emit,
+        bench.settings,
     )
     tokens = context.input("token_shards", f"{tokenizer}-val")
     costs.add_extraction(context.staging, tokens, variant)

@@ -208,6 +208,19 @@ def _dropping(params: Params) -> Faults:
             )
 
 
+def _side_by_side(params: Params) -> Faults:
+    """Some benchmarks look at where in the image each token of the last block is."""
+    for name in {"saliency", "corloc"} & set(params.bench.benchmarks):
+        for variant, each in params.variants.items():
+            scheme = params.tokenizers[each.tokenizer].get("scheme")
+            if scheme not in (*_GRIDS, "superpixel") or each.encoder != "tokens" or each.gates:
+                yield (
+                    "bench.benchmarks",
+                    f"{name} asks for patches or superpixels that all reach the last block, and "
+                    f"the variant {variant} has none; take one of both out",
+                )
+
+
 def _patches(params: Params) -> Faults:
     """Patches cut a grid evenly, and nothing else."""
     for name, variant in params.variants.items():
@@ -264,6 +277,7 @@ RULES = (
     _encoders,
     _gates,
     _dropping,
+    _side_by_side,
     _classes,
     _patches,
     _depth,

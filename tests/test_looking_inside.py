@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from semtok import params as settings
 from semtok import pipeline
 from semtok.bench.background import BACKGROUND
+from semtok.bench.cases import CASES, metrics
 from semtok.cli import app
 from semtok.errors import SemtokError
 from semtok.tables import read_table
@@ -46,6 +47,8 @@ def project(tmp_path_factory) -> Path:
         reads = {"tokenizer": "related", "reads": f"extraction/objects-{split}"}
         document["token_shards"][f"related-{split}"] = reads
     document = small_line.shrunk(document)
+    document["bench"]["benchmarks"] += ["saliency", "corloc"]
+    document["bench"]["settings"] = {"saliency": {"tau": 0.4}, "corloc": {"bias": "none"}}
     for each in document["variants"].values():
         each["patch_size"] = 8
     small_line.start(root, document)
@@ -157,6 +160,15 @@ def test_scores_keep_the_measurement_and_show_it(project):
     table = read_table(folder / "background.parquet", BACKGROUND)
     assert set(table["split"].to_pylist()) == {"val", "test"}
     assert set(table["seed"].to_pylist()) == {0, 1}
+
+
+def test_scores_ask_what_stands_out_of_the_splits_own_images(project):
+    table = read_table(project / "artifacts/scenes/scores/masked/cases.parquet", CASES)
+    seen = metrics(table)
+    for split in ("val", "test"):
+        assert {*seen["saliency"][split]} == {"f", "iou", "accuracy"}
+        assert {*seen["corloc"][split]["lost"]} == {"mean"}
+        assert 0 < seen["saliency"][split]["iou"]["mean"] < 100
 
 
 @pytest.mark.parametrize(

@@ -334,6 +334,14 @@ def test_the_projects_own_settings_are_right():
             "bench.benchmarks: faithfulness reads attention among all tokens, of which gates of",
         ),
         (
+            lambda p: p["bench"].update(benchmarks=["saliency"]),
+            "bench.benchmarks: saliency asks for patches or superpixels that all reach the last",
+        ),
+        (
+            lambda p: p["bench"].update(settings={"corloc": {"bias": "none"}}),
+            "bench.settings.corloc: 'corloc' is not one of retrieval, siblings, sugar_crepe",
+        ),
+        (
             lambda p: p["variants"]["vit"].update(gates={"block": 4}),
             "variants.vit.gates.block: must be below encoder.depth, 4: the next block receives",
         ),

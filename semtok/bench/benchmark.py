@@ -1,10 +1,11 @@
 """What a benchmark is: a module of this folder, named in `params.yaml`, that fits `Benchmark`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ class SplitData:
         siblings: schema `index.SIBLINGS`: pairs of `images`; no rows where the data set has none.
         index: the artifact that says so, with the official files of benchmarks (`official.py`);
             None where there is none.
+        settings: of benchmarks that have some, by name, as `params.yaml` says them.
     """
 
     name: str
@@ -39,6 +41,7 @@ class SplitData:
     truth: pa.Table | None
     siblings: pa.Table
     index: Path | None = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def clusters(self, image_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The cluster of each image: its own id, of siblings the smaller one."""
@@ -87,13 +90,19 @@ def find(name: str) -> Benchmark:
     return cast(Benchmark, module)
 
 
-def split_data(name: str, images: Images, annotations: Annotations) -> SplitData:
+def split_data(
+    name: str,
+    images: Images,
+    annotations: Annotations,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> SplitData:
     """Join the images of a split with what the index says of them.
 
     Args:
         name: of the split.
         images: all of them.
         annotations: of any images, these included.
+        settings: of benchmarks, as of `SplitData`.
 
     Raises:
         SemtokError: an image has no caption.
@@ -120,4 +129,4 @@ def split_data(name: str, images: Images, annotations: Annotations) -> SplitData
     )
     captions = captions.sort_by("caption_id")
     known = truth if len(truth) else None
-    return SplitData(name, images, captions, known, siblings, annotations.folder)
+    return SplitData(name, images, captions, known, siblings, annotations.folder, settings or {})

@@ -1,7 +1,7 @@
 """A model as benchmarks use it: images and captions in, unit vectors out."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,7 @@ import torch
 
 from semtok.bench import sending
 from semtok.bench.selections import Selection
+from semtok.bench.token_maps import Features, TokenMap, of_rows
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.models.image_text import ImageTextModel
@@ -137,6 +138,26 @@ class Model:
         emit(Progress("embedding images", len(images), len(images)))
         self._embedded = images.folder, self._checked(torch.cat(parts), "images")
         return self._embedded[1]
+
+    def token_maps(
+        self, images: Images, features: Features, emit: Emit = ignore
+    ) -> Iterator[TokenMap]:
+        """What becomes of each token of all images, one image after the other, in their order.
+
+        Raises:
+            SemtokError: its tokens do not lie side by side (`token_maps.of_rows`).
+        """
+        assert isinstance(images, TokenShards), "a variant reads tokens"
+        for number, rows in enumerate(in_order(images, BATCH)):
+            emit(Progress("reading tokens", number * BATCH, len(images)))
+            found = of_rows(self._checkpoint, rows, features)
+            if found is None:
+                raise SemtokError(
+                    f"{self.folder}: its tokens do not lie side by side in the image; take "
+                    "saliency and corloc out of bench.benchmarks, or that variant out"
+                )
+            yield from found
+        emit(Progress("reading tokens", len(images), len(images)))
 
     def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> torch.Tensor:
         """Encode captions: [T, P], as `embed_images`."""

@@ -15,25 +15,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semtok.bench.token_regions import around
 from semtok.errors import SemtokError
 
 #: Patches of lowest degree among which the object's are sought: k in the paper.
 _CANDIDATES = 100
 
+#: Images of which the bias is found.
+_OF_BIAS = 50
+
 #: Left, top, right, bottom; the last two lie outside.
 Box: TypeAlias = tuple[float, float, float, float]
 
 
-def lost(features: Tensor, rows: int, columns: int, bias: float = 0.0) -> Box:
+def lost(features: Tensor, owners: NDArray[np.int64], bias: float = 0.0) -> Box:
     """Find the box of one object.
 
     Args:
-        features: [P, d], P = rows x columns, in reading order.
-        rows, columns: of patches.
+        features: [N, d], of the tokens.
+        owners: [h, w], the token of each cell: of patches, their numbers in reading order.
         bias: added to all products of features.
 
     Returns:
-        In patches. It holds the seed, be it alone, which upstream refuses to leave so.
+        In cells. It holds the seed, be it alone, which upstream refuses to leave so.
     """
     gram = _gram(features) + bias
     alike = gram > 0
@@ -42,8 +46,10 @@ def lost(features: Tensor, rows: int, columns: int, bias: float = 0.0) -> Box:
     seed = int(order[0])
     similar = order[:_CANDIDATES]
     similar = similar[alike[seed, similar]]
-    mask = (gram[similar].sum(dim=0) > 0).view(rows, columns).numpy()
-    return _around(mask, *divmod(seed, columns))
+    mask = (gram[similar].sum(dim=0) > 0).numpy()
+    mask[seed] = True
+    ys, xs = np.nonzero(around(mask, seed, owners)[owners])
+    return int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
 
 
 def gram_bias(images: Sequence[Tensor], rule: str) -> float:
@@ -69,6 +75,11 @@ def gram_bias(images: Sequence[Tensor], rule: str) -> float:
     return -float(np.mean(found))
 
 
+def drawn(images: int) -> list[int]:
+    """Which of some images a bias is found of: 50 at most, drawn with seed 0, in their order."""
+    return sorted(np.random.default_rng(0).permutation(images)[:_OF_BIAS].tolist())
+
+
 def hits(box: Box, truths: NDArray[np.float64]) -> bool:
     """Whether a box has an IoU of 0.5 or more with any true one, [G, 4] of `Box`.
 
@@ -84,17 +95,3 @@ def hits(box: Box, truths: NDArray[np.float64]) -> bool:
 def _gram(features: Tensor) -> Tensor:
     exact = features.double().cpu()
     return exact @ exact.T
-
-
-def _around(mask: NDArray[np.bool_], y: int, x: int) -> Box:
-    """The box of the pixels that (y, x) reaches through the mask by steps up, down, aside."""
-    reached, waiting = {(y, x)}, [(y, x)]
-    while waiting:
-        y, x = waiting.pop()
-        for other in ((y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)):
-            inside = 0 <= other[0] < mask.shape[0] and 0 <= other[1] < mask.shape[1]
-            if inside and other not in reached and mask[other]:
-                reached.add(other)
-                waiting.append(other)
-    ys, xs = zip(*reached, strict=True)
-    return min(xs), min(ys), max(xs) + 1, max(ys) + 1

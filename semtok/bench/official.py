@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from semtok.bench import editions
 from semtok.bench.benchmark import SplitData
-from semtok.data.index import BENCHMARKS, IMAGES, SPLITS
+from semtok.data.index import BENCHMARKS, IMAGES, SPLITS, split_images
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message
 from semtok.tables import read_table
@@ -38,6 +38,24 @@ def find(index: Path | None, name: str, source: str) -> Path:
         )
     editions.check(path, name, source)
     return path
+
+
+def files_of_images(data: SplitData, folder: str, source: str) -> dict[int, Path]:
+    """The official files that are named as images of the split, by the ids of these.
+
+    Args:
+        data: of the split.
+        folder: `BENCHMARK/FOLDER`, as in the data root.
+        source: where people get it.
+
+    Raises:
+        SemtokError: as `find`.
+    """
+    files = sorted(_path(data.index, folder).glob("*"))
+    if not files:
+        find(data.index, folder, source)
+    ids = image_ids(data, [each.name for each in files])
+    return {each: file for each, file in zip(ids.tolist(), files, strict=True) if each >= 0}
 
 
 def has(index: Path | None, name: str) -> bool:
@@ -106,6 +124,14 @@ def whole_images(
         _short(path): (0, 0, width, height) for path, width, height in zip(*columns, strict=True)
     }
     return [box == sizes[_short(name)] for name, box in zip(names, boxes, strict=True)]
+
+
+def sizes(data: SplitData) -> dict[int, tuple[int, int]]:
+    """Width and height of the split's images in pixels, by their ids."""
+    assert data.index is not None, "`find` comes first"
+    images = split_images(data.index, data.name)
+    columns = (images[name].to_pylist() for name in ("image_id", "width", "height"))
+    return {image_id: (width, height) for image_id, width, height in zip(*columns, strict=True)}
 
 
 def tell(data: SplitData, benchmark: str, names: Sequence[str], emit: Emit) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -25,6 +26,7 @@ def score(
     benchmarks: Sequence[str],
     staging: Path,
     emit: Emit = ignore,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pa.Table:
     """Score all trainings of a variant; write `cases.parquet` and `costs.json`.
 
@@ -35,6 +37,7 @@ def score(
         benchmarks: names of modules of semtok/bench.
         staging: folder to write into.
         emit: told of progress.
+        settings: of benchmarks that have some, by name.
 
     Returns:
         The cases (`cases.CASES`).
@@ -49,7 +52,7 @@ def score(
     for seed, folder in trainings.items():
         model = Model(folder)
         for split, path in shards.items():
-            data = benchmark.split_data(split, model.open_shards(path), annotations)
+            data = benchmark.split_data(split, model.open_shards(path), annotations, settings)
             parts += ask(model, data, found, seed, emit)
     table = pa.concat_tables(parts)
     write_table(staging / "cases.parquet", table, CASES)

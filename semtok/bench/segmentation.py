@@ -9,16 +9,11 @@ from numpy.typing import NDArray
 
 from semtok.bench.overlap import Overlap, f_curve, overlap
 from semtok.bench.patch_models import HubModel
-from semtok.bench.token_cut import paint, token_cut
-from semtok.bench.token_maps import Features, TokenMap, of_patches, of_rows
+from semtok.bench.token_cut import token_cut
+from semtok.bench.token_maps import Features, TokenMap, of_patches
+from semtok.bench.token_regions import paint
 from semtok.data.salient import SalientImage, salient
-from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
-from semtok.models.encoder import VisualTokenEncoder
-from semtok.tokens import tokenize
-from semtok.tokens.pixels import decode
-from semtok.tokens.rows import pack
-from semtok.train import checkpoint
 
 #: Reads an image file.
 Reader = Callable[[Path], TokenMap]
@@ -51,7 +46,7 @@ def segment(
     """Find what is salient in each image, and hold it against the masks.
 
     Args:
-        read: `reader_of_variant` or `reader_of_hub`.
+        read: `image_tokens.reader` of a variant, or `reader_of_hub`.
         images: at least one.
         tau: of `token_cut`.
         emit: told of progress.
@@ -120,36 +115,6 @@ def look(read: Reader, each: SalientImage, tau: float) -> Look:
     truth = salient(each)
     mask, heat = cut(read(each.image), tau, truth.shape)
     return Look(each.image.name, pixels, heat, mask, truth)
-
-
-def reader_of_variant(folder: Path, features: Features) -> Reader:
-    """Read images, stretched to the training size, by a training of a variant.
-
-    Args:
-        folder: `seed-S` of a checkpoint, of patches or superpixels that need no masks.
-        features: which ones.
-
-    Raises:
-        SemtokError: the checkpoint cannot be read, or its tokens are others.
-    """
-    trained = checkpoint.load(folder)
-    tokens = trained.tokens
-    tokenizer, settings = tokenize.find(
-        {"scheme": tokens["scheme"], **tokens["settings"]}, f"{folder}/config.json: tokens"
-    )
-    if tokenizer.READS_EXTRACTION or type(trained.model.vision) is not VisualTokenEncoder:
-        raise SemtokError(
-            f"{folder}: its tokens need more than pixels; name a variant of the tokenizer grid or "
-            "superpixel, with encoder: tokens and without gates"
-        )
-
-    def read(path: Path) -> TokenMap:
-        made = tokenizer.tokenize([decode(path, settings.image_size)], [], settings)
-        found = of_rows(trained, pack([0], made, ()), features)
-        assert found is not None, "such variants have token maps"
-        return found[0]
-
-    return read
 
 
 def reader_of_hub(model: HubModel, features: Features) -> Reader:

@@ -7,7 +7,6 @@ token that differs most.
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-Scalar = TypeVar("Scalar", bound=np.generic)
+from semtok.bench.token_regions import around
 
 #: Weight of the edge between two tokens that are not alike, so that the graph is connected.
 _UNALIKE = 1e-5
@@ -64,39 +63,4 @@ def token_cut(features: Tensor, owners: NDArray[np.int64], tau: float) -> Cut:
     vector = vector * np.sign(vector[seed])  # an eigenvector has no sign of its own
     side = vector > vector.mean()
     heat = (vector - vector.min()) / (vector.max() - vector.min())
-    return Cut(_reached(side, seed, owners), heat)
-
-
-def paint(
-    values: NDArray[Scalar], owners: NDArray[np.int64], height: int, width: int
-) -> NDArray[Scalar]:
-    """The values [N] of tokens at every pixel of their image, [height, width].
-
-    Args:
-        values: of the tokens.
-        owners: [h, w], the token of each cell of a grid that is stretched over the image.
-        height, width: of the image in pixels.
-    """
-    rows, columns = (
-        np.arange(length) * cells // length
-        for length, cells in zip((height, width), owners.shape, strict=True)
-    )
-    return values[owners[np.ix_(rows, columns)]]
-
-
-def _reached(side: NDArray[np.bool_], seed: int, owners: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which tokens of a side, [N] bool, hang together with its seed."""
-    touching = [
-        np.stack([one.ravel(), other.ravel()])
-        for one, other in ((owners[1:], owners[:-1]), (owners[:, 1:], owners[:, :-1]))
-    ]
-    ends = np.unique(np.concatenate(touching, axis=1), axis=1)
-    ends = ends[:, side[ends].all(axis=0)]
-    ends = np.concatenate([ends, ends[::-1]], axis=1)
-    reached = np.zeros(len(side), bool)
-    found = np.array([seed])
-    while len(found):
-        reached[found] = True
-        nearby = ends[1, reached[ends[0]]]
-        found = nearby[~reached[nearby]]
-    return reached
+    return Cut(around(side, seed, owners), heat)

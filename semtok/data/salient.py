@@ -1,6 +1,6 @@
 """Folders of images and of masks of what is salient in them: ECSSD, DUTS-TE and DUT-OMRON."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,50 +32,70 @@ def find(root: Path) -> list[SalientImage]:
     """The images of a folder that holds two, as one of `LAYOUTS` has them.
 
     Raises:
-        SemtokError: it has another layout, or as `pair`.
+        SemtokError: it has another layout, a mask has no image, or as `pair`.
     """
     for images, masks in LAYOUTS.values():
         if (root / images).is_dir() and (root / masks).is_dir():
-            return pair(root / images, root / masks)
+            found = pair(root / images, root / masks)
+            alone = {each.stem for each in _images(root / masks)} - {
+                each.image.stem for each in found
+            }
+            if alone:
+                name = min(alone)
+                raise SemtokError(f"{root / masks}: {name}: no such image in {images}; restore it")
+            return found
     known = "; ".join(f"{name} has {' and '.join(both)}" for name, both in LAYOUTS.items())
     raise SemtokError(f"{root}: holds no images with masks ({known}); or name both folders")
 
 
 def pair(images: Path, masks: Path) -> list[SalientImage]:
-    """The images that have masks of their names, ordered by name.
+    """The images and masks of one name, ordered by it; others are left out.
 
     Args:
-        images: folder of images; those without a mask are left out.
-        masks: folder of masks, of the same names, whatever their extensions.
+        images: folder of images.
+        masks: folder of masks; extensions do not matter.
 
     Raises:
-        SemtokError: there are no masks, or one has no image.
+        SemtokError: there are none.
     """
-    shown, told = _by_name(images), _by_name(masks)
-    if not told:
-        raise SemtokError(f"{masks}: holds no masks; name the folder that does")
-    if alone := sorted(set(told) - set(shown)):
-        raise SemtokError(f"{told[alone[0]]}: no image of that name in {images}; restore it")
-    return [SalientImage(shown[name], told[name]) for name in sorted(told)]
+    told = {each.stem: each for each in _images(masks)}
+    shown = sorted(_images(images), key=lambda each: each.stem)
+    found = [SalientImage(each, told[each.stem]) for each in shown if each.stem in told]
+    if not found:
+        raise SemtokError(f"{masks}: holds no mask of an image of {images}; name both folders")
+    return found
 
 
 def salient(each: SalientImage) -> NDArray[np.bool_]:
-    """Which pixels of an image are salient, [H, W]: those where its mask is not black.
+    """Which pixels of an image are salient, [H, W].
 
     Raises:
-        SemtokError: a file cannot be read, or the mask is not of its image's size, or all black.
+        SemtokError: as `read_mask`, or the image cannot be read.
     """
-    with _opened(each.mask) as mask:
-        found = np.asarray(mask.convert("L")) > 0
     with _opened(each.image) as image:
         size = image.size
+    return read_mask(each.mask, size)
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Read a mask: [H, W], what is not black.
+
+    Args:
+        path: of the mask.
+        size: width and height of its image in pixels.
+
+    Raises:
+        SemtokError: it cannot be read, is not of that size, or is all black.
+    """
+    with _opened(path) as mask:
+        found = np.asarray(mask.convert("L")) > 0
     if found.shape[::-1] != size:
         raise SemtokError(
-            f"{each.mask}: is {found.shape[1]} x {found.shape[0]} pixels, its image "
+            f"{path}: is {found.shape[1]} x {found.shape[0]} pixels, its image "
             f"{size[0]} x {size[1]}; replace it"
         )
     if not found.any():
-        raise SemtokError(f"{each.mask}: is all black; remove it, as nothing can be asked of it")
+        raise SemtokError(f"{path}: is all black; remove it, as nothing can be asked of it")
     return found
 
 
@@ -88,6 +108,6 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None
 
 
-def _by_name(folder: Path) -> Mapping[str, Path]:
+def _images(folder: Path) -> list[Path]:
     files = folder.iterdir() if folder.is_dir() else ()
-    return {each.stem: each for each in files if each.suffix.lower() in _SUFFIXES}
+    return [each for each in files if each.suffix.lower() in _SUFFIXES]

@@ -43,6 +43,19 @@ def read(root: Path) -> list[BoxedImage]:
 
 
 def _read(root: Path, file: Path) -> BoxedImage:
+    name, size, boxes = parse(file)
+    found = BoxedImage(root / "JPEGImages" / name, *size, boxes)
+    if not found.path.is_file():
+        raise SemtokError(f"{found.path}: missing, and {file.name} annotates it; restore it")
+    return found
+
+
+def parse(file: Path) -> tuple[str, tuple[int, int], NDArray[np.float64]]:
+    """One file of Annotations: the name of its image, its width and height, and its boxes.
+
+    Raises:
+        SemtokError: it is damaged.
+    """
     try:
         tree = ElementTree.parse(file).getroot()
         name, width, height = (
@@ -52,17 +65,9 @@ def _read(root: Path, file: Path) -> BoxedImage:
             [float(str(each.findtext(f"bndbox/{side}"))) for side in _SIDES]
             for each in tree.iterfind("object")
         ]
-        found = BoxedImage(
-            root / "JPEGImages" / name,
-            int(width),
-            int(height),
-            np.array(corners).reshape(-1, 4) - [1, 1, 0, 0],
-        )
+        return name, (int(width), int(height)), np.array(corners).reshape(-1, 4) - [1, 1, 0, 0]
     except (ElementTree.ParseError, ValueError) as error:
         raise SemtokError(f"{file}: no annotation in VOC's format ({error}); replace it") from None
-    if not found.path.is_file():
-        raise SemtokError(f"{found.path}: missing, and {file.name} annotates it; restore it")
-    return found
 
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")

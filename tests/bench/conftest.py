@@ -118,7 +118,10 @@ def with_files(trained, tmp_path):
         for name, text in files.items():
             path = tmp_path / "benchmarks" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text if isinstance(text, str) else json.dumps(text))
+            if isinstance(text, bytes):
+                path.write_bytes(text)
+            else:
+                path.write_text(text if isinstance(text, str) else json.dumps(text))
         return replace(trained.annotations, folder=tmp_path)
 
     return write

@@ -51,7 +51,12 @@ def test_boxes_are_those_of_the_published_algorithm(seed, sides, width, bias) ->
     features = np.random.default_rng(seed).normal(size=(rows * columns, width))
     wanted = reference(features, rows, columns, bias)
     assume(wanted is not None)
-    assert lost(torch.from_numpy(features), rows, columns, bias) == wanted
+    assert lost(torch.from_numpy(features), numbers(rows, columns), bias) == wanted
+
+
+def numbers(rows: int, columns: int) -> np.ndarray:
+    """Patches in reading order."""
+    return np.arange(rows * columns).reshape(rows, columns)
 
 
 def test_an_object_unlike_its_background_is_found_whatever_the_features_share() -> None:
@@ -60,8 +65,8 @@ def test_an_object_unlike_its_background_is_found_whatever_the_features_share() 
     features = torch.tensor([4.0, 1.0, 0.0]).repeat(80, 1).view(8, 10, 3)
     features[2:5, 3:7] = torch.tensor([4.0, -1.0, 0.0])
     features = features.view(80, 3) + 0.05 * torch.randn(80, 3, generator=random)
-    assert lost(features, 8, 10) != (3, 2, 7, 5)
-    assert lost(features, 8, 10, gram_bias([features], "centre")) == (3, 2, 7, 5)
+    assert lost(features, numbers(8, 10)) != (3, 2, 7, 5)
+    assert lost(features, numbers(8, 10), gram_bias([features], "centre")) == (3, 2, 7, 5)
 
 
 def test_biases_of_rules() -> None:
@@ -136,7 +141,7 @@ def test_boxes_of_a_hub_model_are_in_pixels_of_the_image(folder, features) -> No
     MODELS["registers"]().save_pretrained(made)
     ViTImageProcessorPil(size={"height": 12, "width": 12}).save_pretrained(made)
     model, images = HubModel(str(made)), voc.read(folder)
-    found = discover(reader_of_hub(model), images, features, "centre")
+    found = discover(reader_of_hub(model, features), images, "centre")
     tokens = [model.whole(each.path) for each in images]
     assert all((each.rows, each.columns) == (5, 6) for each in tokens)  # of 4 pixels, padded
     parts = [getattr(each, features)[0] for each in tokens]

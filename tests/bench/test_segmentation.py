@@ -6,9 +6,10 @@ import torch
 from PIL import Image
 from transformers import ViTImageProcessorPil
 
+from semtok.bench.image_tokens import reader
 from semtok.bench.overlap import overlap
 from semtok.bench.patch_models import HubModel
-from semtok.bench.segmentation import look, reader_of_hub, reader_of_variant, segment
+from semtok.bench.segmentation import look, reader_of_hub, segment
 from semtok.bench.token_cut import token_cut
 from semtok.bench.token_maps import TokenMap
 from semtok.data import salient
@@ -89,7 +90,7 @@ def test_a_perfect_and_a_constant_reader(folder) -> None:
 
 
 def test_a_variant_of_patches_reads_images_at_its_training_size(folder, trained) -> None:
-    read = reader_of_variant(trained.checkpoint / "seed-0", "keys")
+    read = reader(trained.checkpoint / "seed-0", "keys")
     tokens = read(folder / "images/a.jpg")
     assert tokens.features.shape == (4, 8)
     assert tokens.owners.tolist() == [[0, 1], [2, 3]]

@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import linalg, ndimage
 
-from semtok.bench.token_cut import paint, token_cut
+from semtok.bench.token_cut import token_cut
+from semtok.bench.token_regions import paint
 
 
 def reference(features: np.ndarray, rows: int, columns: int, tau: float) -> np.ndarray:

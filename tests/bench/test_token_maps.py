@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from semtok.bench.segmentation import reader_of_variant
+from semtok.bench.image_tokens import reader
 from semtok.bench.token_maps import of_rows
 from semtok.errors import SemtokError
 from semtok.models.encoder import VisionConfig
@@ -61,7 +61,7 @@ def test_superpixels_are_where_their_pixels_are(superpixels, tmp_path) -> None:
         alone = of_rows(trained, pack([0], [tokens], ()), "values")[0]
         torch.testing.assert_close(alone.features, each.features)
         Image.fromarray(image[..., :3]).save(tmp_path / "image.png")
-        read = reader_of_variant(superpixels, "values")(tmp_path / "image.png")
+        read = reader(superpixels, "values")(tmp_path / "image.png")
         assert (read.owners == each.owners).all()
         torch.testing.assert_close(read.features, each.features)
 
@@ -88,4 +88,4 @@ def test_a_variant_that_needs_more_than_pixels_is_refused(superpixels, tmp_path)
     shutil.copytree(superpixels, tmp_path / "semantic")
     (tmp_path / "semantic/config.json").write_text(json.dumps(config))
     with pytest.raises(SemtokError, match="semantic: its tokens need more than pixels; name a var"):
-        reader_of_variant(tmp_path / "semantic", "keys")
+        reader(tmp_path / "semantic", "keys")

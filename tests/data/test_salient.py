@@ -38,10 +38,11 @@ def test_layouts_are_read_by_the_names_of_their_folders(tmp_path, mask, layout) 
     assert (salient.salient(found[0]) == (mask > 0)).all()
 
 
-def test_images_without_masks_are_left_out(tmp_path, mask) -> None:
+def test_of_two_folders_what_both_have_is_paired(tmp_path, mask) -> None:
     for name in ("a", "b"):
         save(tmp_path / "shown" / f"{name}.jpg", np.zeros((6, 8, 3), np.uint8))
-    save(tmp_path / "told/b.png", mask)
+    for name in ("b", "c"):
+        save(tmp_path / f"told/{name}.png", mask)
     assert [each.image.stem for each in salient.pair(tmp_path / "shown", tmp_path / "told")] == [
         "b"
     ]
@@ -51,11 +52,17 @@ def test_what_cannot_be_asked_is_refused(tmp_path, mask) -> None:
     with pytest.raises(SemtokError, match=r"holds no images with masks \(ECSSD has images and gro"):
         salient.find(tmp_path)
     save(tmp_path / "images/a.jpg", np.zeros((6, 8, 3), np.uint8))
-    with pytest.raises(SemtokError, match="ground_truth_mask: holds no masks; name the folder"):
+    with pytest.raises(
+        SemtokError, match=r"ground_truth_mask: holds no mask of an image of .*images; "
+    ):
         salient.pair(tmp_path / "images", tmp_path / "ground_truth_mask")
     save(tmp_path / "ground_truth_mask/b.png", mask)
-    with pytest.raises(SemtokError, match=r"b\.png: no image of that name in .*; restore it"):
+    save(tmp_path / "images/c.jpg", np.zeros((6, 8, 3), np.uint8))
+    save(tmp_path / "ground_truth_mask/c.png", mask)
+    with pytest.raises(SemtokError, match=r"ground_truth_mask: b: no such image in images; rest"):
         salient.find(tmp_path)
+    (tmp_path / "images/c.jpg").unlink()
+    (tmp_path / "ground_truth_mask/c.png").unlink()
     (tmp_path / "ground_truth_mask/b.png").rename(tmp_path / "ground_truth_mask/a.png")
     (each,) = salient.find(tmp_path)
     for pixels, told in (

@@ -27,6 +27,7 @@ from semtok.data.scenes.compose import scene
 from semtok.data.scenes.disturbances import disturb
 from semtok.data.scenes.facts import Fact
 from semtok.data.scenes.held_out import HeldOut
+from semtok.data.scenes.objects import boxes, salient
 from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.official import Shown, documents
 from semtok.data.scenes.picture import Picture, picture
@@ -72,6 +73,8 @@ def write_files(root: Path, settings: Settings, emit: Emit = ignore) -> None:
         for image_id, seen in _pictures(split, settings, relatives):
             emit(Progress("scenes", done, total))
             graphs.append(_add_image(root, split, image_id, seen, settings, records, claims))
+            if claims is not None:
+                _add_objects(root, image_id, seen)
             done += 1
         for kind, kept in _KINDS.items():
             document: dict[str, Any] = {
@@ -204,6 +207,24 @@ def _add_image(
         claims.facts.update({number: caption.fact for number, caption in said.items()})
     annotators = _stream("relations", settings, image_id)
     return scene_graph(observation, image_id, f"{split}/{name}.jpg", panoptic_file, annotators)
+
+
+def _add_objects(root: Path, image_id: int, seen: Picture) -> None:
+    """Write what the benchmarks `saliency` and `corloc` read of one image."""
+    name = f"{image_id:012d}"
+    mask = salient(seen.observation, seen.ids)
+    masks, annotations = (
+        root / each for each in ("saliency/ground_truth_mask", "corloc/Annotations")
+    )
+    for folder in (masks, annotations):
+        folder.mkdir(parents=True, exist_ok=True)
+    mask = salient(seen.observation, seen.ids)
+    told = boxes(seen.observation, f"{name}.jpg")
+    if mask is None or told is None:
+        return  # no thing is seen
+    _, data = cv2.imencode(".png", mask, _PNG)
+    (masks / f"{name}.png").write_bytes(data.tobytes())
+    (annotations / f"{name}.xml").write_text(told, encoding="utf-8")
 
 
 def _stream(purpose: str, settings: Settings, image_id: int) -> random.Random:

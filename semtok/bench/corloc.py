@@ -1,0 +1,83 @@
+"""Discovery of one object of each image, by LOST on the tokens that a model reads.
+
+A case is an image with boxes, `corloc/Annotations/NAME.xml` of the data root, in the format of VOC.
+Right is a box with an IoU of 0.5 or more with any true one; the mean is CorLoc.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from semtok.bench import official
+from semtok.bench.benchmark import SplitData
+from semtok.bench.embedding import Model
+from semtok.bench.lost import drawn, gram_bias, hits, lost
+from semtok.bench.token_maps import Features, TokenMap
+from semtok.data import voc
+from semtok.events import Emit, ignore
+from semtok.parsing import parse
+
+#: As of `saliency`.
+CLEARS_CHANCE = False
+NEEDS_TOKENS = True
+
+TASK = "lost"
+FOLDER = "corloc/Annotations"
+_SOURCE = "VOC's format: a file an image, of its name"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of LOST."""
+
+    features: Features = "keys"
+    bias: str = "centre"  # a rule of `gram_bias`
+
+
+def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
+    """A case an image of the split that has boxes."""
+    return {TASK: np.array(sorted(_annotations(data)), np.int64)}
+
+
+def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
+    """Score a model on one split."""
+    settings = parse(
+        Settings, data.settings.get("corloc", {}), "params.yaml: bench.settings.corloc"
+    )
+    annotations = _annotations(data)
+    order = data.images.image_ids.tolist()
+    ids = np.array([each for each in order if each in annotations], np.int64)
+
+    def maps() -> Iterator[TokenMap]:
+        every = model.token_maps(data.images, settings.features, emit)
+        return (tokens for each, tokens in zip(order, every, strict=True) if each in annotations)
+
+    # The tokens of all images may not fit into memory, so that they are read once for the bias.
+    chosen = set(drawn(len(ids)))
+    some = [tokens.features for place, tokens in enumerate(maps()) if place in chosen]
+    bias = gram_bias(some, settings.bias) if some else 0.0
+    right = []
+    for image_id, tokens in zip(ids.tolist(), maps(), strict=True):
+        _, (width, height), boxes = voc.parse(annotations[image_id])
+        rows, columns = tokens.owners.shape
+        box = lost(tokens.features, tokens.owners, bias)
+        wide, high = width / columns, height / rows
+        right.append(hits((box[0] * wide, box[1] * high, box[2] * wide, box[3] * high), boxes))
+    return pa.table(
+        {
+            "task": pa.repeat(TASK, len(ids)),
+            "case_id": ids,
+            "cluster_id": data.clusters(ids),
+            "value": 100 * np.array(right, np.float64),
+            "loss": pa.repeat(False, len(ids)),
+        }
+    )
+
+
+def _annotations(data: SplitData) -> dict[int, Path]:
+    """The annotations of the split's images, by their ids."""
+    return official.files_of_images(data, FOLDER, _SOURCE)
