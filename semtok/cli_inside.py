@@ -86,7 +86,7 @@ def saliency(
     ] = 0.2,
     seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
     png: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the first images and their masks.")
+        Path | None, typer.Option(metavar="FILE", help="Draw six images and their masks.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -154,7 +154,7 @@ def saliency(
         masks: the folder of their masks; None: it is in `images`.
         features: of the last block: keys, queries or values.
         tau: of `semtok.bench.token_cut`.
-        picture: the `.png` file of the first images; None: none.
+        picture: the `.png` file of six images; None: none.
 
     Raises:
         SemtokError: there is no such model, or a file cannot be read, or as `artifacts`.
@@ -177,8 +177,10 @@ def saliency(
     if picture:
         from semtok.report import saliency as report
 
-        looks = [segmentation.look(reader, each, tau) for each in asked[:_LOOKED_AT]]
-        report.draw(looks, picture)
+        # Spread out, as siblings lie side by side.
+        count = min(_LOOKED_AT, len(asked))
+        some = [asked[number * len(asked) // count] for number in range(count)]
+        report.draw([segmentation.look(reader, each, tau) for each in some], picture)
     return found
 
 

@@ -10,14 +10,13 @@ annotations/coco_karpathy_{val,test}.json        the same as lists of captioned 
 novel2017/ and annotations/KIND_novel2017.json   a second split to test on, where there is one
 annotations/truth_{train,val}2017.json           every image that each caption is true of (`scenes`)
 annotations/siblings_{train,val}2017.json        pairs of images that one exchange tells apart (")
-BENCHMARK/*.json, BENCHMARK/*.jsonl              official files of a benchmark that reads some,
-BENCHMARK/ground_truth_mask/*.png                masks as ECSSD has them,
-BENCHMARK/Annotations/*.xml                      boxes as VOC has them
+BENCHMARK/*.json, BENCHMARK/*.jsonl              official files of a benchmark that reads some
+saliency/ground_truth_mask/*.png                 masks of what is salient, as ECSSD has them
+corloc/Annotations/*.xml                         boxes, as VOC has them
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,8 +38,10 @@ _ANNOTATIONS = (
     "annotations/dataset_coco.json",
     "annotations/coco_karpathy_*.json",
 )
-#: Below the folder of a benchmark.
-_OF_BENCHMARKS = ("*.json", "*.jsonl", "ground_truth_mask/*.png", "Annotations/*.xml")
+_OF_BENCHMARKS = (
+    *("*/*.json", "*/*.jsonl"),
+    *("saliency/ground_truth_mask/*.png", "corloc/Annotations/*.xml"),
+)
 _KARPATHY = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 
 #: A field's name -> the types that it may have.
@@ -77,16 +78,16 @@ def list_files(root: Path) -> list[Path]:
         if path.suffix.lower() in _IMAGES
     ]
     annotations = [path for pattern in _ANNOTATIONS for path in root.glob(pattern)]
-    some = [path for pattern in _OF_BENCHMARKS for path in root.glob(f"*/{pattern}")]
+    some = [path for pattern in _OF_BENCHMARKS for path in root.glob(pattern)]
     of_benchmarks = [path for path in some if is_of_a_benchmark(path, root)]
     return sorted(images + annotations + of_benchmarks)
 
 
 def is_of_a_benchmark(path: Path, root: Path) -> bool:
     """Whether a file lies where the official files of benchmarks do."""
-    folder, *below = path.relative_to(root).parts
-    return folder not in (*FOLDERS, "annotations") and any(
-        fnmatch("/".join(below), pattern) and len(below) == pattern.count("/") + 1
+    below = path.relative_to(root)
+    return below.parts[0] not in (*FOLDERS, "annotations") and any(
+        below.match(pattern) and len(below.parts) == pattern.count("/") + 1
         for pattern in _OF_BENCHMARKS
     )
 
