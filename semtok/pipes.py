@@ -84,8 +84,9 @@ class _DagsterListener(Listener):
                     self._tenths[what] = tenth
                     amount = f"{done:,} of {total:,}"
                     if unit == "bytes":
-                        rate = (done - first) / max(time.monotonic() - since, 1e-3)
-                        amount = f"{decimal(done)} of {decimal(total)}, {decimal(int(rate))}/s"
+                        amount = f"{decimal(done)} of {decimal(total)}"
+                        if (elapsed := time.monotonic() - since) and done > first:
+                            amount += f", {decimal(int((done - first) / elapsed))}/s"
                     self._log(f"{what}: {10 * tenth} % ({amount})")
 
     def check(self, verdict: Verdict) -> None:

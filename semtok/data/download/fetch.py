@@ -132,7 +132,7 @@ def _fetch(root: Path, source: str, file: File, mirror: str, emit: Emit, patienc
     try:
         rows = _unpack_into(root, target, file, emit) if file.archive else _put(root, target, file)
     except SemtokError as error:
-        if waiting:  # it may be somebody's own
+        if waiting or isinstance(error, _OtherContentError):  # it may be right
             raise SemtokError(f"{error}: remove it and fetch it again, or {by_people}") from None
         target.unlink()
         raise SemtokError(f"{error}: it was removed; fetch it again, or {by_people}") from None
@@ -143,6 +143,10 @@ def _fetch(root: Path, source: str, file: File, mirror: str, emit: Emit, patienc
     partial.replace(receipt)
     target.unlink(missing_ok=True)
     emit(Message(f"{source}: {file.name}: {len(rows):,} file{'' if len(rows) == 1 else 's'}"))
+
+
+class _OtherContentError(SemtokError):
+    """A sound archive without what the source says that it brings: either may be wrong."""
 
 
 def _put(root: Path, target: Path, file: File) -> list[Unpacked]:
@@ -164,13 +168,13 @@ def _unpack_into(root: Path, archive: Path, file: File, emit: Emit) -> list[Unpa
         for each in file.inner:
             inner = folder / each
             if not inner.is_file():
-                raise SemtokError(f"{archive}: brings no {each}")
+                raise _OtherContentError(f"{archive}: brings no {each}")
             into = PurePosixPath(each).parent.as_posix()
             rows += _below(into, unpack(inner, inner.parent, emit=emit))
             inner.unlink()
         for pattern in file.holds:
             if not count_of(folder, pattern):
-                raise SemtokError(f"{archive}: brings no {pattern}")
+                raise _OtherContentError(f"{archive}: brings no {pattern}")
         _move_in(folder, root)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -66,6 +66,8 @@ def download(wanted: Wanted, target: Path, emit: Emit, patience: Retry = PATIENC
                 if not partial.is_whole:
                     raise _AgainError("broken off", response)
             except (requests.RequestException, HTTPError, _AgainError) as error:
+                if isinstance(error, ValueError):  # an address or a proxy that is none
+                    raise SemtokError(f"{wanted.address}: {error}") from None
                 if partial.size > best:
                     best, left = partial.size, patience
                 reason = _reason(error)
@@ -225,6 +227,8 @@ def _receive(response: requests.Response, partial: _Partial, emit: Emit, name: s
     partial.begin(_Told(wanted.address, total, _validator(response)))
     with partial.path.open("ab" if start else "wb") as stream:
         done = start
+        if total:
+            emit(Progress(f"download {name}", done, total, "bytes"))
         for chunk in response.raw.stream(_CHUNK, decode_content=False):
             stream.write(chunk)
             done += len(chunk)

@@ -191,6 +191,11 @@ def test_a_host_that_is_not_there(tmp_path: Path) -> None:
         fetch(address, tmp_path / "file")
 
 
+def test_an_address_that_is_none_is_not_asked_again(tmp_path: Path) -> None:
+    with pytest.raises(SemtokError, match=r"http:///file: Invalid URL"):
+        fetch("http:///file", tmp_path / "file")
+
+
 def test_an_empty_file_and_one_whose_end_is_all_that_is_missing(host: Host, tmp_path: Path) -> None:
     fetch(host.serve("/empty", b""), tmp_path / "empty")
     assert (tmp_path / "empty").read_bytes() == b""
