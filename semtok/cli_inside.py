@@ -50,7 +50,15 @@ def lost(
     model: Annotated[
         str, typer.Argument(help="A trained variant, or a model of transformers: folder or hub id.")
     ],
-    voc: Annotated[Path, typer.Argument(help="Folder with VOC's Annotations and JPEGImages.")],
+    folder: Annotated[
+        Path, typer.Argument(help="With VOC's Annotations and JPEGImages, or of images.")
+    ],
+    instances: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="COCO's boxes of the images in FOLDER.")
+    ] = None,
+    listed: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Names of those that are asked: COCO20k.")
+    ] = None,
     features: Annotated[Part, typer.Option(help="What patches are compared by.")] = Part.KEYS,
     bias: Annotated[
         str, typer.Option(help="Of their products: none, centre, or a percentile.")
@@ -61,11 +69,13 @@ def lost(
     """Find one object in each image by LOST, and say how many boxes are right (CorLoc)."""
     from semtok import inside
 
-    found = inside.discover(context.obj, model, voc, features.value, bias, seed)
+    asked = folder, instances, listed
+    found = inside.discover(context.obj, model, *asked, features.value, bias, seed)
     if as_json:
         print_json(asdict(found))
     else:
         typer.echo(f"CorLoc {100 * found.corloc:.1f} %, {found.images} images, bias {found.bias:g}")
+        typer.echo(f"whole images: {100 * found.floor:.1f} %")
 
 
 @app.command()

@@ -109,13 +109,22 @@ def attention(
 
 
 def discover(
-    root: Path, model: str, voc: Path, features: "Features", bias: str, seed: int
+    root: Path,
+    model: str,
+    folder: Path,
+    instances: Path | None,
+    listed: Path | None,
+    features: "Features",
+    bias: str,
+    seed: int,
 ) -> "Discovered":
-    """Find an object in each image of a VOC folder by LOST, and score the boxes.
+    """Find an object in each image of a folder by LOST, and score the boxes.
 
     Args:
         root, model, seed: as of `artifacts`; a variant of the tokenizer grid or superpixel.
-        voc: the folder, with Annotations and JPEGImages.
+        folder: with VOC's Annotations and JPEGImages; with `instances`, one of images.
+        instances: a file of COCO's instances; None: boxes are VOC's.
+        listed: names of some images of `instances`; None: all.
         features: of the last block: keys, queries or values.
         bias: none, centre or a percentile (`semtok.bench.lost.gram_bias`).
 
@@ -123,13 +132,15 @@ def discover(
         SemtokError: there is no such model or rule, or a file cannot be read.
     """
     from semtok.bench import discovery, image_tokens, patch_models
-    from semtok.data.voc import read
+    from semtok.data import coco_boxes, voc
 
     params, workspace = open_project(root)
-    images = read(voc)
+    if listed and not instances:
+        raise SemtokError(f"--listed {listed}: names images of --instances; give both")
+    images = coco_boxes.read(folder, instances, listed) if instances else voc.read(folder)
     if model in params.variants:
-        folder = training_of(params, workspace, model, seed)
-        reader = discovery.reader_of_files(image_tokens.reader(folder, features))
+        training = training_of(params, workspace, model, seed)
+        reader = discovery.reader_of_files(image_tokens.reader(training, features))
     else:
         hub = patch_models.HubModel(_named(root, model))
         reader = discovery.reader_of_hub(hub, features)

@@ -121,6 +121,18 @@ def test_lost_of_a_variant_and_of_a_models_folder(project, tmp_path):
     found = json.loads(run(project, "lost", "vit", str(tmp_path), "--bias", "0", "--json"))
     assert found["corloc"] == 1
     assert found["boxes"] == {"a.png": [0, 0, 40, 30]}
+    assert found["floor"] == 1
+    instances = tmp_path / "instances.json"
+    image = {"id": 1, "file_name": "a.png", "width": 40, "height": 30}
+    boxes = [{"image_id": 1, "bbox": [0, 0, 20, 15], "iscrowd": 0}]
+    instances.write_text(json.dumps({"images": [image], "annotations": boxes}))
+    (tmp_path / "listed.txt").write_text("train2014/a.png\n")
+    of_coco = ("--instances", str(instances), "--listed", str(tmp_path / "listed.txt"))
+    shown = (str(tmp_path / "JPEGImages"), *of_coco, "--bias", "0", "--json")
+    found = json.loads(run(project, "lost", "vit", *shown))
+    assert (found["images"], found["corloc"], found["floor"]) == (1, 0, 0)
+    with pytest.raises(SemtokError, match=r"--listed x: names images of --instances; give both"):
+        run(project, "lost", "vit", str(tmp_path), "--listed", "x")
     line = run(project, "lost", "models/registers", str(tmp_path), "--features", "values")
     assert line.startswith("CorLoc ")
     with pytest.raises(SemtokError, match="its tokens need more than pixels"):

@@ -22,12 +22,14 @@ class Discovered:
     Attributes:
         images: how many.
         corloc: share (0..1) of images whose box has an IoU of 0.5 or more with a true one.
+        floor: the same share, were each box the whole image.
         bias: of the products of features.
         boxes: by file name, in pixels.
     """
 
     images: int
     corloc: float
+    floor: float
     bias: float
     boxes: dict[str, Box]
 
@@ -51,8 +53,9 @@ def discover(read: Reader, images: Sequence[BoxedImage], bias: str) -> Discovere
             min(box[2] * wide, image.width),
             min(box[3] * high, image.height),
         )
-    right = [hits(boxes[each.path.name], each.boxes) for each in images]
-    return Discovered(len(images), float(np.mean(right)), found_bias, boxes)
+    right = np.mean([hits(boxes[each.path.name], each.boxes) for each in images])
+    floor = np.mean([hits((0, 0, each.width, each.height), each.boxes) for each in images])
+    return Discovered(len(images), float(right), float(floor), found_bias, boxes)
 
 
 def reader_of_files(read: Callable[[Path], TokenMap]) -> Reader:

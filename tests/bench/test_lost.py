@@ -156,4 +156,6 @@ def test_boxes_of_a_hub_model_are_in_pixels_of_the_image(folder, features) -> No
         assert found.boxes[image.path.name] == box
         right.append(hits(box, image.boxes))
     assert found.corloc == np.mean(right)
+    whole = [hits((0, 0, each.width, each.height), each.boxes) for each in images]
+    assert found.floor == np.mean(whole)
     shutil.rmtree(made)
