@@ -14,7 +14,7 @@ from torch import Tensor
 
 from semtok.models.adaptive import run
 from semtok.models.attention_maps import attention_maps, rollout
-from semtok.models.attributions import attention_flow, prototype_component
+from semtok.models.attributions import flow_of, prototype_component
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.models.image_text import ImageTextModel
 from semtok.models.relevance import relevance
@@ -111,7 +111,7 @@ def attributions(
     found = (
         maps[:, -1, :, 0, -tokens:].mean(dim=1),
         rollout(maps)[:, 0, -tokens:],
-        attention_flow(encoder, batch),
+        flow_of(maps, batch.valid),
         prototype_component(encoder, batch, prototypes),
         *by_gradients,
     )

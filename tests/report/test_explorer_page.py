@@ -111,7 +111,7 @@ def test_nearest_captions_and_attributions_are_those_of_other_ways(root, folder)
     view = part(folder, "variant2", place // 16)[place % 16]
     count = drawn.rows.region_counts[0]
     assert np.allclose(
-        view["values"]["attention flow"], drawn.attention_flow[:count], rtol=6e-3, atol=1e-6
+        view["values"]["attention_flow"], drawn.attention_flow[:count], rtol=6e-3, atol=1e-6
     )
     owners = np.repeat(view["superpixels"][::2], view["superpixels"][1::2])
     assert (owners == drawn.rows.owners[0].ravel()).all()
@@ -190,7 +190,7 @@ def test_one_image_is_one_file(root, folder, tmp_path):
         "images",
         *["variant0", "variant1", "variant2"],
     }
-    for kind in ("attention", "attention flow"):
+    for kind in ("attention", "attention_flow"):
         assert theirs["variant2"][0]["values"][kind] == mine["variant3"][0]["values"][kind]
     assert theirs["variant2"][0]["rank"] is None
     text = (tmp_path / "one/index.html").read_text(encoding="utf-8")
@@ -260,7 +260,7 @@ def test_arrow_keys_turn_and_layers_change_at_once(folder, tab):
     tab.wait(f"{paths} === 0 && !document.getElementById('borders').hidden")
     tab.evaluate("document.getElementById('relations').click()")
     tab.wait("document.querySelectorAll('#overlay .arrow').length === 0")
-    tab.evaluate("document.querySelector('[value=\"attention flow\"]').click()")
+    tab.evaluate("document.querySelector('[value=\"attention_flow\"]').click()")
     tab.wait("document.getElementById('about-kind').textContent.startsWith('logarithm')")
 
 

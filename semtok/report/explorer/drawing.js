@@ -18,11 +18,16 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** The colour of a value: `share` from 0 to the largest, `apart` within 2.5 standard deviations. */
-function colour(value, colours, largest) {
-  const stops = contents.colours[colours];
-  const share = colours === "share" ? Math.sqrt(value / (largest || 1)) : 0.5 + value / 5;
-  return stops[Math.round(Math.min(1, Math.max(0, share)) * (stops.length - 1))];
+/** A colour each: of shares from 0 to the largest, apart from 0, or within 2.5 standard deviations. */
+function coloured(values, kind) {
+  const stops = contents.colours[kind.colours];
+  const largest = Math.max(...values.map(Math.abs)) || 1;
+  const place = {
+    share: value => Math.sqrt(Math.max(0, value) / largest),
+    signed: value => 0.5 + value / largest / 2,
+    apart: value => Math.min(1, Math.max(0, 0.5 + value / 5)),
+  }[kind.colours];
+  return values.map(value => stops[Math.round(place(value) * (stops.length - 1))]);
 }
 
 /** The owner of each pixel of a square, and how many of them a side has. */
@@ -109,8 +114,7 @@ function tokenNames(view, masks) {
 /** A variant's tokens over the image, in the colours of what they count for. */
 function heat(row, view, masks, kind, label) {
   const values = view.values[kind.name];
-  const largest = Math.max(...values);
-  const colours = values.map(value => colour(value, kind.colours, largest));
+  const colours = coloured(values, kind);
   const stage = make("div", { class: "stage heat", role: "img", "aria-label": label });
   if (row.picture) stage.append(make("img", { src: row.picture, alt: "", width: row.width, height: row.height }));
   if (view.patches || view.superpixels) {
@@ -142,7 +146,7 @@ function card(variant, row, view, kind) {
     const order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, 4);
     const strongest = order.map(number => `${names[number]} ${values[number]}`);
     article.append(
-      heat(row, view, masks, kind, `${kind.name} of ${variant.name}; most: ${strongest[0]}`),
+      heat(row, view, masks, kind, `${kind.label} of ${variant.name}; most: ${strongest[0]}`),
       make("p", { class: "mean" }, `Most of ${values.length} tokens: ${strongest.join("; ")}`));
   } else {
     article.append(make("p", { class: "mean" }, "the attention of its encoder is not read"));

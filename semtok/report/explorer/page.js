@@ -168,7 +168,7 @@ function choices(name, options, into) {
 
 async function start() {
   follow();
-  choices("kind", contents.kinds.map(each => [each.name, each.name]), at("kinds"));
+  choices("kind", contents.kinds.map(each => [each.name, each.label]), at("kinds"));
   const number = Math.floor(turned.image / contents.together);
   const views = await Promise.all(contents.variants.map(each => load(each.part, number)));
   const cut = new Map(); // one variant of each way of cutting superpixels

@@ -8,33 +8,35 @@ from numpy.typing import NDArray
 
 from semtok.report.explorer import outlines
 from semtok.report.explorer.extractions import Extraction
-from semtok.report.explorer.views import ATTENTION, FLOW, PROTOTYPES, View
+from semtok.report.explorer.views import View
 
-#: What tokens count for: what the values mean, and by which of `COLOURS` they are shown.
+#: What the values of each of `removal.ATTRIBUTIONS` mean, and by which of `COLOURS` they are shown.
+_MEANINGS = {
+    "attention": ("share", "share of [CLS]'s attention in the last block, mean over heads"),
+    "rollout": ("share", "share of the token in [CLS] by attention rollout through all blocks"),
+    "attention_flow": ("apart", "logarithm of rollout, heads apart, in standard deviations"),
+    "prototype_component": (
+        "apart",
+        "place along the first component of tokens and captions, in standard deviations",
+    ),
+    "gradient_input": ("signed", "gradient of the nearest caption's probability times the token"),
+    "attention_gradient": (
+        "share",
+        "attention times the gradient of the nearest caption's probability, through all blocks",
+    ),
+}
 KINDS = [
-    {
-        "name": ATTENTION,
-        "about": "share of [CLS]'s attention in the last block, mean over heads",
-        "colours": "share",
-    },
-    {
-        "name": FLOW,
-        "about": "logarithm of attention rollout into [CLS], in standard deviations",
-        "colours": "apart",
-    },
-    {
-        "name": PROTOTYPES,
-        "about": "along the first component of tokens and captions, in standard deviations",
-        "colours": "apart",
-    },
+    {"name": name, "label": name.replace("_", " "), "colours": colours, "about": about}
+    for name, (colours, about) in _MEANINGS.items()
 ]
 
 _STOPS = np.linspace(0, 1, 17)
 
-#: From least to most, as hexadecimal: shares from 0, and what lies apart from a mean, either way.
+#: From least to most, as hexadecimal: shares from 0, what lies apart from a mean, either way, and
+#: what lies apart from 0.
 COLOURS = {
     name: [matplotlib.colors.to_hex(each) for each in matplotlib.colormaps[colours](_STOPS)]
-    for name, colours in (("share", "inferno"), ("apart", "coolwarm"))
+    for name, colours in (("share", "inferno"), ("apart", "coolwarm"), ("signed", "coolwarm"))
 }
 
 

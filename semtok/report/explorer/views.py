@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from semtok.bench import removal
 from semtok.bench.embedding import Model
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.models.adaptive import AdaptiveEncoder
-from semtok.models.attention_maps import attention_maps
-from semtok.models.attributions import flow_of, prototype_component
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.report.explorer.captions import Captions, Near
 from semtok.tokens import tokenize
@@ -21,8 +20,6 @@ from semtok.tokens.batch import TokenBatch
 from semtok.tokens.permutation import permute
 from semtok.tokens.pixels import UnreadableImageError, decode
 from semtok.tokens.rows import RegionRows, RelatedPixelRows, Rows, SuperpixelRows, pack
-
-ATTENTION, FLOW, PROTOTYPES = "attention", "attention flow", "prototype component"
 
 #: Bytes of attention maps held at once.
 _MEMORY = 128 * 2**20
@@ -38,10 +35,10 @@ class View:
         regions: [R, 5], geometry of the masks that are tokens or that relations join.
         relations: subject and object, which number the regions, with the predicate between them:
             those that the variant is told. Of a control they are permuted.
-        values: what each token counts for, by `ATTENTION` (share of [CLS]'s attention in the last
-            block, mean over its heads), `FLOW` and `PROTOTYPES` (`models.attributions`): first
-            patches, superpixels or masks, then one for each relation where these are tokens.
-            Empty where the encoder's attention is not read.
+        values: what each token counts for, by each of `removal.ATTRIBUTIONS`: first patches,
+            superpixels or masks, then one for each relation where these are tokens. Gradients are
+            those of the logarithm of the nearest caption's probability among all. Empty where the
+            encoder's attention is not read.
         near: the captions that lie nearest.
     """
 
@@ -70,7 +67,7 @@ class Viewer:
         model = Model(folder)
         self._folder, self._captions = folder, captions
         self._trained = model.trained
-        self._texts = model.embed_texts(captions.texts, emit)
+        self._texts = model.embed_texts(captions.texts, emit).double()
         self._prototypes = self._texts[list(captions.prototypes)]
 
     def open(self, shards: Path) -> "Tokens":
@@ -110,12 +107,12 @@ class Viewer:
         regions, relations = _regions(rows), self._relations(rows)
         owners = [*rows.owners] if isinstance(rows, SuperpixelRows) else [None] * len(image_ids)
         batch = self._trained.collate(rows).to(self._texts.device)
-        with torch.inference_mode():
+        with torch.no_grad():
             vectors = self._trained.model.encode_image(batch).double()
-            cosines = (vectors @ self._texts.double().T).cpu().numpy()
-            values = self._values(batch)
+            cosines = (vectors @ self._texts.T).cpu().numpy()
         if not np.isfinite(cosines).all():
             raise SemtokError(f"{self._folder}: an embedding is not finite; train it again")
+        values = self._values(batch)
         patches = round((self._trained.model.config.vision.patches or 0) ** 0.5)
         near = map(self._captions.near, image_ids, cosines)
         columns = zip(owners, regions, relations, values, near, strict=True)
@@ -130,16 +127,16 @@ class Viewer:
         found = []
         for some in torch.split(torch.arange(len(batch)), max(1, _MEMORY // each)):
             part = batch.part(some.to(batch.valid.device))
-            maps = attention_maps(encoder, part)
-            kinds = {
-                ATTENTION: maps[:, -1].mean(dim=1)[:, 0, encoder.leading :],
-                FLOW: flow_of(maps, part.valid),
-                PROTOTYPES: prototype_component(encoder, part, self._prototypes),
-            }
+            kinds = removal.attributions(encoder, part, self._nearest, self._prototypes)
             arrays = {name: values.double().cpu().numpy() for name, values in kinds.items()}
             for row, valid in enumerate(part.valid.cpu().numpy()):
                 found.append({name: values[row][valid] for name, values in arrays.items()})
         return found
+
+    def _nearest(self, embedding: torch.Tensor) -> torch.Tensor:
+        """The logarithm of the probability of each image's nearest caption, [B]."""
+        scale = self._trained.model.logit_scale.detach().double()
+        return (scale * (embedding.double() @ self._texts.T)).log_softmax(dim=1).amax(dim=1)
 
     def _relations(self, rows: Rows) -> list[tuple[tuple[int, str, int], ...]]:
         """The relations of each image that the variant is told."""
