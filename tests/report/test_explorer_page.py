@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +146,26 @@ def test_again_it_writes_the_same_bytes_in_place_of_the_older_ones(root, folder,
     assert ours == theirs
 
 
+def test_a_run_that_ends_midway_leaves_the_older_page_whole(root, tmp_path):
+    pages = tmp_path / "pages"
+    assert explore(root, 2, "--out", pages).exit_code == 0
+    older = (pages / "index.html").read_bytes()
+    limited = [
+        "import resource, signal, sys",
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))",  # a full disk
+        "from semtok.cli import main",
+        "sys.argv = ['semtok', '--project', sys.argv[1], 'explore', 'val', '--out', sys.argv[2]]",
+        "main()",
+    ]
+    command = [sys.executable, "-c", "\n".join(limited), str(root), str(pages)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("nothing was published"), done.stderr
+    assert [each.name for each in pages.iterdir()] == ["index.html"]
+    assert (pages / "index.html").read_bytes() == older
+
+
 def test_what_it_did_not_write_it_does_not_replace(root, tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"mine")
     with pytest.raises(SemtokError, match=r"holds something .* name another --out$"):
@@ -273,6 +295,8 @@ def test_the_filter_leaves_what_fits(folder, tab):
     tab.call("Input.insertText", text="vit:wrong")
     shown = "[...document.querySelectorAll('#thumbnails a')].map(each => +each.textContent)"
     assert tab.evaluate(shown) == wrong
+    # Of what fits, the first one's turn comes.
+    tab.wait(f"document.getElementById('heading').textContent === 'Image {wrong[0]}'")
     tab.call("Input.insertText", text=" no such words")
     assert tab.evaluate("document.getElementById('place').textContent") == "no image fits"
     assert tab.evaluate("document.getElementById('next').disabled")

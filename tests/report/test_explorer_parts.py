@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from semtok.data.index import CAPTIONS, SIBLINGS, TRUTH
+from semtok.errors import SemtokError
 from semtok.extract.masks import MASKS
 from semtok.extract.rle import encode
-from semtok.report.explorer import outlines, set_aside
-from semtok.report.explorer.captions import Captions
+from semtok.report.explorer import outlines, page, set_aside
+from semtok.report.explorer.captions import Captions, Near
 from semtok.report.explorer.extractions import Extraction
-from semtok.report.explorer.page import _json
 from semtok.report.explorer.told import rounded, runs
+from semtok.report.explorer.views import View
 from semtok.tables import REJECTED, write_table
 
 MORPHS = cv2.MORPH_DILATE, cv2.MORPH_ERODE
@@ -97,7 +98,7 @@ def test_values_keep_three_digits():
 
 @given(st.text())
 def test_no_words_end_a_script(text):
-    told = _json([text, "</script><!-- \u2028"])
+    told = page._json([text, "</script><!-- \u2028"])
     assert "<" not in told and "\u2028" not in told and "\u2029" not in told
     assert json.loads(told) == [text, "</script><!-- \u2028"]
 
@@ -185,3 +186,21 @@ def test_regions_of_tokens_are_found_among_masks(tmp_path):
     assert found == [2, 0, 1, None]
     assert [mask["name"] for mask in extraction.of(4).masks] == ["thing 2", "thing 0", "thing 1"]
     assert extraction.of(5).masks == [] and extraction.masks_of(5, geometry) == [None] * 4
+
+
+def test_a_variant_that_fails_midway_leaves_nothing(tmp_path):
+    images = [page.Image(number, tmp_path / "none.jpg", "none.jpg", (8, 8)) for number in range(20)]
+    made = page.Page(tmp_path, "title", images)
+
+    def view(some):
+        if some[0].image_id:
+            raise SemtokError("of the second file")
+        return [View(0, None, np.empty((0, 5)), (), {}, Near((), 2)) for _ in some]
+
+    with pytest.raises(SemtokError, match="of the second file"):
+        made.add_variant("vit", "grid", "", view)
+    made.finish([])
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    contents = json.loads(re.search(r'id="contents">(.*)</script>', html)[1])
+    assert contents["variants"] == [] and not list((tmp_path / "data").iterdir())
+    assert not any(words for _, words, *_ in contents["images"])

@@ -27,10 +27,13 @@ function load(part, number) {
       });
       document.head.append(script);
     }));
-    const most = 4 * (1 + contents.variants.length);
-    for (const old of [...parts.keys()].slice(0, Math.max(0, parts.size - most))) parts.delete(old);
   }
-  return parts.get(key);
+  const rows = parts.get(key);
+  parts.delete(key);
+  parts.set(key, rows); // the one that was asked for last
+  const most = 4 * (1 + contents.variants.length);
+  for (const old of [...parts.keys()].slice(0, Math.max(0, parts.size - most))) parts.delete(old);
+  return rows;
 }
 
 async function rowsOf(image) {
@@ -85,7 +88,7 @@ function showImage(row, views) {
   const shown = found ?? row.found[contents.extractions[0]];
   if (found) drawMasks(svg, found.masks);
   if (shown && at("relations").checked) drawRelations(svg, shown.masks, shown.relations.slice(0, 9));
-  if (found && at("names").checked) drawNames(svg, found.masks);
+  if (shown && at("names").checked) drawNames(svg, shown.masks);
   const view = layer === "superpixels" && views[contents.variants.findIndex(each => each.name === name)];
   at("borders").hidden = !view;
   if (view) paint(at("borders"), owners(view), null);
@@ -154,8 +157,10 @@ function filter() {
   const fits = ([id, text]) => words.every(word => String(id) === word || text.toLowerCase().includes(word));
   turned.shown = [...contents.images.keys()].filter(image => fits(contents.images[image]));
   if (turned.shown.length && !turned.shown.includes(turned.image)) {
-    location.hash = contents.images[turned.shown[0]][0];
-  } else showPlace();
+    turned.image = turned.shown[0];
+    location.hash = contents.images[turned.image][0];
+  }
+  showPlace();
 }
 
 function choices(name, options, into) {

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.report.explorer import outlines
 from semtok.report.explorer.captions import Captions
@@ -122,22 +123,34 @@ class Page:
             tokenizer: which it reads.
             reads: the extraction that its tokens are made of; empty: none, or it is not here.
             view: looks at some images; None where one has no tokens.
+
+        Raises:
+            SemtokError: what `view` raises; nothing of the variant is left on the page.
         """
         teller = Teller(reads, self._extractions.get(reads))
+
+        marks: list[tuple[int, str]] = []
 
         def told(some: Sequence[tuple[int, Image]]) -> list[Any]:
             views = view([image for _, image in some])
             for (place, _), each in zip(some, views, strict=True):
                 if each is not None and each.near.rank is not None:
                     right = each.near.rank == 1
-                    self._words[place].append(f"{name}:{'right' if right else 'wrong'}")
+                    marks.append((place, f"{name}:{'right' if right else 'wrong'}"))
             return [
                 None if each is None else teller.tell(image.image_id, image.pixels, each)
                 for (_, image), each in zip(some, views, strict=True)
             ]
 
         part = f"variant{len(self._variants)}"
-        self._write(part, name, told)
+        try:
+            self._write(part, name, told)
+        except SemtokError:
+            for path in (self._folder / _FOLDER).glob(f"{part}-*.js"):
+                path.unlink()
+            raise
+        for place, mark in marks:
+            self._words[place].append(mark)
         told_of = {"name": name, "part": part, "tokenizer": tokenizer, "reads": reads}
         self._variants.append(told_of)
 
