@@ -27,7 +27,7 @@ NEEDS_TOKENS = True
 
 TASK = "lost"
 FOLDER = "corloc/Annotations"
-_SOURCE = "VOC's format: a file an image, of its name"
+_SOURCE = "boxes as VOC has them, docs/saliency.md"
 
 
 @dataclass(frozen=True)

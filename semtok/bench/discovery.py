@@ -1,4 +1,4 @@
-"""Object discovery by LOST over a folder in VOC's layout, by a variant or another model."""
+"""Object discovery by LOST over image files with boxes, by a variant or another model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

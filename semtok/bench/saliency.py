@@ -30,7 +30,7 @@ CLEARS_CHANCE = False
 NEEDS_TOKENS = True
 
 FOLDER = "saliency/ground_truth_mask"
-_SOURCE = "ECSSD's format: a mask an image, of its name"
+_SOURCE = "masks as ECSSD has them, docs/saliency.md"
 
 
 @dataclass(frozen=True)
