@@ -1,5 +1,6 @@
 """What the settings of `params.yaml` must agree on, beyond the type and range of each."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,17 @@ def _promotion(params: Params) -> Faults:
         yield "promotion.metric", "must be of one metric, since their mean counts"
 
 
+def _checksums(params: Params) -> Faults:
+    for name, checksum in params.bench.checksums.items():
+        if not re.fullmatch(r"[^/]+/[^/]+", name):
+            yield f"bench.checksums.{name}", "is no BENCHMARK/FILE of the data root"
+        if not re.fullmatch("[0-9a-f]{64}", checksum):
+            yield (
+                f"bench.checksums.{name}",
+                f"{checksum!r} is no SHA-256, 64 digits of 0 to 9 and a to f; sha256sum prints it",
+            )
+
+
 _RULES = (
     _names,
     _benchmarks,
@@ -191,6 +203,7 @@ _RULES = (
     *RULES,
     _recipe,
     _promotion,
+    _checksums,
 )
 
 

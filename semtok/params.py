@@ -274,6 +274,7 @@ class BenchSettings:
     confidence: Annotated[float, Interval(gt=0, lt=1)]
     baseline: str  # the variant that the others are compared with
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of benchmarks
+    checksums: Mapping[str, str] = field(default_factory=dict)  # BENCHMARK/FILE -> its SHA-256
 
 
 @dataclass(frozen=True)

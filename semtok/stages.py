@@ -193,11 +193,12 @@ def _checkpoint(context: Context) -> Summary:
 
 
 def _scores(context: Context) -> Summary:
-    from semtok.bench import cases, costs, leaderboard, scoring
+    from semtok.bench import cases, costs, editions, leaderboard, scoring
     from semtok.data import index
     from semtok.report import attributions
 
     bench = context.params.bench
+    editions.hold(context.input("index"), bench.checksums)
     variant = context.params.variants[context.partition]
     tokenizer = variant.tokenizer
     checkpoint = context.input("checkpoint", context.partition)
@@ -244,11 +245,12 @@ def _background(
 
 
 def _outside_scores(context: Context) -> Summary:
-    from semtok.bench import cases, outside_scoring
+    from semtok.bench import cases, editions, outside_scoring
     from semtok.bench.image_files import ImageFiles
     from semtok.data import index
 
     params, indexed = context.params, context.input("index")
+    editions.hold(indexed, params.bench.checksums)
     table = outside_scoring.score(
         context.workspace.root / params.models[context.partition].transformers,
         {split: ImageFiles(context.root, indexed, split) for split in params.bench.splits},

@@ -1,7 +1,10 @@
 """A model that was trained elsewhere goes through the line and stands in the table."""
 
+import hashlib
+
 import polars as pl
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from semtok import commands, runner
@@ -56,6 +59,21 @@ def test_it_stands_beside_the_variants(line: Workspace) -> None:
     assert (line.root / "metrics/scenes/clip.json").exists()
     folders = {path.name for path in line.input("scores", "vit").parent.iterdir()}
     assert folders == {"vit", "clip", "siglip"}
+
+
+def test_another_file_than_the_one_that_is_stated_is_refused(line: Workspace) -> None:
+    path = line.root / "params.yaml"
+    before = path.read_text()
+    name, other = "winoground/examples.jsonl", "0" * 64
+    document = yaml.safe_load(before)
+    document["bench"]["checksums"] = {name: other}
+    path.write_text(yaml.safe_dump(document))
+    file = line.input("index") / "benchmarks" / name
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    for key in ("scores@vit", "outside_scores@clip"):
+        with pytest.raises(SemtokError, match=f"SHA-256 {found}, expected {other}"):
+            runner.run(key, line.root, scratch=False)
+    path.write_text(before)
 
 
 def test_compare_takes_it_by_name_and_not_as_the_baseline(

@@ -228,6 +228,14 @@ def test_the_projects_own_settings_are_right():
             lambda p: p["text"].update(tower="classes"),
             "bench.benchmarks: retrieval asks about sentences, and text.tower: classes knows",
         ),
+        (
+            lambda p: p["bench"].update(checksums={"examples.jsonl": "0" * 64}),
+            "bench.checksums.examples.jsonl: is no BENCHMARK/FILE of the data root",
+        ),
+        (
+            lambda p: p["bench"].update(checksums={"winoground/examples.jsonl": "A" * 64}),
+            "bench.checksums.winoground/examples.jsonl: 'AAAA",
+        ),
         (lambda p: p["bench"].update(baseline="vlt"), "bench.baseline: 'vlt' is no variant"),
         (lambda p: p["data"].update(splits=["train", "test", "val"]), "data.splits: must be [tr"),
         (lambda p: p["data"].update(last_split="novel"), "last of data.splits, test"),

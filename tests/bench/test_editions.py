@@ -31,6 +31,15 @@ def test_an_earlier_edition_is_refused_with_the_expected_checksum(index, monkeyp
         official.find(index, NAME, "there")
 
 
+def test_a_stated_checksum_is_held_to(index):
+    found = hashlib.sha256(b"{}").hexdigest()
+    editions.hold(index, {NAME: found})
+    with pytest.raises(SemtokError, match=f"SHA-256 {found}, expected {'0' * 64}"):
+        editions.hold(index, {NAME: "0" * 64})
+    with pytest.raises(SemtokError, match=f"put aro/coco_order.json .*SHA-256 {'0' * 64}"):
+        editions.hold(index, {NAME: found, "aro/coco_order.json": "0" * 64})
+
+
 def test_every_file_of_known_editions_has_its_checksum_and_none_is_superseded():
     subsets = {f"sugar_crepe/{each}.json" for each in sugar_crepe.SUBSETS}
     assert set(editions.CURRENT) == subsets | {vsr.FILE}
