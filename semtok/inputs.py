@@ -54,12 +54,12 @@ def of_checkpoint(params: Params, partition: str | None) -> list[Key]:
 
 
 def of_scores(params: Params, partition: str | None) -> list[Key]:
-    """The trainings, and the tokens of every split but train."""
+    """The trainings, and the tokens of every split; those of train some benchmarks learn from."""
     tokenizer = params.variants[str(partition)].tokenizer
     return [
         ("index", None),
         ("checkpoint", partition),
-        *(("token_shards", f"{tokenizer}-{split}") for split in params.data.splits[1:]),
+        *(("token_shards", f"{tokenizer}-{split}") for split in params.data.splits),
     ]
 
 

@@ -193,7 +193,7 @@ def _checkpoint(context: Context) -> Summary:
 
 
 def _scores(context: Context) -> Summary:
-    from semtok.bench import cases, costs, editions, leaderboard, scoring
+    from semtok.bench import benchmark, cases, costs, editions, leaderboard, scoring
     from semtok.data import index
     from semtok.report import attributions
 
@@ -205,9 +205,10 @@ def _scores(context: Context) -> Summary:
     shards = {
         split: context.input("token_shards", f"{tokenizer}-{split}") for split in bench.splits
     }
+    train = context.input("token_shards", f"{tokenizer}-{benchmark.TRAIN}")
     table = scoring.score(
         checkpoint,
-        shards,
+        {benchmark.TRAIN: train, **shards},
         index.annotations(context.input("index")),
         bench.benchmarks,
         context.staging,
@@ -245,19 +246,21 @@ def _background(
 
 
 def _outside_scores(context: Context) -> Summary:
-    from semtok.bench import cases, editions, outside_scoring
+    from semtok.bench import benchmark, cases, editions, outside_scoring
     from semtok.bench.image_files import ImageFiles
     from semtok.data import index
 
     params, indexed = context.params, context.input("index")
     editions.hold(indexed, params.bench.checksums)
+    splits = (benchmark.TRAIN, *params.bench.splits)
     table = outside_scoring.score(
         context.workspace.root / params.models[context.partition].transformers,
-        {split: ImageFiles(context.root, indexed, split) for split in params.bench.splits},
+        {split: ImageFiles(context.root, indexed, split) for split in splits},
         index.annotations(indexed),
         params.bench.benchmarks,
         context.staging,
         context.emit,
+        params.bench.settings,
     )
     return Summary(_flat(cases.metrics(table)), preview(table))
 

@@ -1,7 +1,7 @@
 """What a benchmark is: a module of this folder, named in `params.yaml`, that fits `Benchmark`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,9 @@ from semtok.bench.embedding import Embedder, Images
 from semtok.data.index import Annotations
 from semtok.errors import SemtokError
 from semtok.events import Emit
+
+#: The split that models are trained on.
+TRAIN = "train"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class SplitData:
         index: the artifact that says so, with the official files of benchmarks (`official.py`);
             None where there is none.
         settings: of benchmarks that have some, by name, as `params.yaml` says them.
+        train: the same of train, which a benchmark may learn from and never asks about; None where
+            nobody gave it.
     """
 
     name: str
@@ -42,6 +47,7 @@ class SplitData:
     siblings: pa.Table
     index: Path | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    train: "SplitData | None" = None
 
     def clusters(self, image_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The cluster of each image: its own id, of siblings the smaller one."""
@@ -88,6 +94,27 @@ def find(name: str) -> Benchmark:
     if not hasattr(module, "case_ids"):
         raise SemtokError(f"bench.benchmarks: {name!r} is no benchmark of semtok/bench")
     return cast(Benchmark, module)
+
+
+def splits_data(
+    images: Mapping[str, Images],
+    annotations: Annotations,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Iterator[SplitData]:
+    """The splits that a model is asked about, each with train, if that is there, to learn from.
+
+    Args:
+        images: split -> all of its images.
+        annotations: of any images, these included.
+        settings: of benchmarks that have some, by name.
+
+    Raises:
+        SemtokError: an image has no caption.
+    """
+    train = split_data(TRAIN, images[TRAIN], annotations) if TRAIN in images else None
+    for name, each in images.items():
+        if name != TRAIN:
+            yield replace(split_data(name, each, annotations, settings), train=train)
 
 
 def split_data(

@@ -54,9 +54,20 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
 def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split; an image and its sibling are one cluster."""
     classes = read(data.index)
-    own = labels(data, classes)
     images = model.embed_images(data.images, emit).double().cpu().numpy()
-    ranks, chosen = choose(images @ class_vectors(model, data.index, classes, emit).T, own)
+    return cases(data, classes, images @ class_vectors(model, data.index, classes, emit).T)
+
+
+def cases(data: SplitData, classes: Classes, scores: npt.NDArray[np.float64]) -> pa.Table:
+    """The cases of a split, by whatever tells classes.
+
+    Args:
+        data: N images.
+        classes: C of them.
+        scores: [N, C] of images and classes; the highest one is chosen.
+    """
+    own = labels(data, classes)
+    ranks, chosen = choose(scores, own)
     image_ids = data.images.image_ids
     ones = np.ones(len(image_ids), np.int32)
     return pa.table(
@@ -117,7 +128,7 @@ def choose(
     """Rank an image's own class among all, and say which one comes first.
 
     Args:
-        similarities: [N, C] of images and classes.
+        similarities: [N, C] of images and classes, or other scores of these.
         own: [N] each image's class, 0..C-1.
 
     Returns:
@@ -133,13 +144,18 @@ def choose(
     return ranks.astype(np.int32), chosen.astype(np.int32)
 
 
-def read(index: Path | None) -> Classes:
+def read(index: Path | None, benchmark: str = "classification") -> Classes:
     """The classes of a data set.
+
+    Args:
+        index: the artifact.
+        benchmark: which one asks, for messages.
 
     Raises:
         SemtokError: it lists none, or not as it should.
     """
-    path = official.find(index, FILE, "a data set of the format scene_classes or class_folders")
+    source = "a data set of the format scene_classes or class_folders"
+    path = official.find(index, FILE, source, benchmark)
     document = coco.read_json(path)
     (names,), (ordered,) = coco.check_rows(path, "", [document], {"classes": list, "ordered": bool})
     if not all(isinstance(name, str) and name.strip() for name in names):
@@ -164,6 +180,7 @@ def labels(data: SplitData, classes: Classes) -> npt.NDArray[np.int32]:
         if known[image_id] not in places:
             raise SemtokError(
                 f"{data.index}: image {image_id} of {data.name}: caption {known[image_id]!r} is "
-                f"no class of {FILE}; add it there, or take classification out of bench.benchmarks"
+                f"no class of {FILE}; add it there, or take the benchmarks of classes out of "
+                "bench.benchmarks"
             )
     return np.array([places[known[each]] for each in data.images.image_ids.tolist()], np.int32)

@@ -1,7 +1,7 @@
 """A model as benchmarks use it: images and captions in, unit vectors out."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -53,6 +53,25 @@ class Embedder(Protocol):
         ...
 
 
+class Remembered:
+    """The embeddings of the last two sets of images: benchmarks ask for a split's, and train's."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._last: list[tuple[object, torch.Tensor]] = []
+
+    def get(self, key: object, embed: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """What was embedded under this key, or is now.
+
+        Args:
+            key: of the images; equal where they are the same.
+            embed: makes them.
+        """
+        found = next((each for each in self._last if each[0] == key), None) or (key, embed())
+        self._last = [found, *(each for each in self._last if each[0] != key)][:2]
+        return found[1]
+
+
 class Model:
     """One training of a variant, on a GPU where there is one."""
 
@@ -66,7 +85,7 @@ class Model:
             SemtokError: it is missing, damaged or of another format.
         """
         self.folder = folder
-        self._embedded: tuple[Path, torch.Tensor] | None = None
+        self._embedded = Remembered()
         self._selection: Selection | None = None
         self._checkpoint = checkpoint.load(folder, "cuda" if torch.cuda.is_available() else "cpu")
 
@@ -85,13 +104,13 @@ class Model:
         collate = replace(self._checkpoint.collate, permute_relations=True)
         other = copy.copy(self)
         other._checkpoint = replace(self._checkpoint, collate=collate)
-        other._embedded = None
+        other._embedded = Remembered()
         return other
 
     def sending(self, selection: Selection) -> "Model":
         """The same training, of whose tokens a part is sent on in the midst of the encoder."""
         other = copy.copy(self)
-        other._selection, other._embedded = selection, None
+        other._selection, other._embedded = selection, Remembered()
         return other
 
     @property
@@ -109,7 +128,7 @@ class Model:
         return self._checkpoint.open_shards(folder)
 
     def embed_images(self, images: Images, emit: Emit = ignore) -> torch.Tensor:
-        """Encode all images of some token shards; those of the last shards are remembered.
+        """Encode all images of some token shards, if they are not remembered.
 
         Args:
             images: what `open_shards` gave.
@@ -121,9 +140,10 @@ class Model:
         Raises:
             SemtokError: an embedding is not finite or not of unit length.
         """
-        if self._embedded is not None and self._embedded[0] == images.folder:
-            return self._embedded[1]
         assert isinstance(images, TokenShards), "a variant reads tokens"
+        return self._embedded.get(images.folder, lambda: self._embed(images, emit))
+
+    def _embed(self, images: TokenShards, emit: Emit) -> torch.Tensor:
         model, parts = self._checkpoint.model, []
         with torch.inference_mode():
             for number, rows in enumerate(in_order(images, BATCH)):
@@ -136,8 +156,7 @@ class Model:
                 )
                 parts.append(found.float())
         emit(Progress("embedding images", len(images), len(images)))
-        self._embedded = images.folder, self._checked(torch.cat(parts), "images")
-        return self._embedded[1]
+        return self._checked(torch.cat(parts), "images")
 
     def token_maps(
         self, images: Images, features: Features, emit: Emit = ignore

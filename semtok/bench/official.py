@@ -18,23 +18,24 @@ from semtok.events import Emit, Message
 from semtok.tables import read_table
 
 
-def find(index: Path | None, name: str, source: str) -> Path:
+def find(index: Path | None, name: str, source: str, benchmark: str = "") -> Path:
     """The path of an official file.
 
     Args:
         index: the artifact that has them; None: there is none.
         name: `BENCHMARK/FILE`, as in the data root.
         source: where people get it.
+        benchmark: which one asks for it; default: that of the file's folder.
 
     Raises:
         SemtokError: the data set does not have it, or an earlier edition; says where it belongs.
     """
     path = _path(index, name)
     if not has(index, name):
-        benchmark = name.partition("/")[0]
+        asking = benchmark or name.partition("/")[0]
         raise SemtokError(
             f"{path}: missing; put {name} into the data root (from {source}) and run the stages "
-            f"again from images on, or take {benchmark} out of bench.benchmarks in params.yaml"
+            f"again from images on, or take {asking} out of bench.benchmarks in params.yaml"
         )
     editions.check(path, name, source)
     return path

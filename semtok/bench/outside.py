@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from semtok.bench.costs import Encoding, Parameters
-from semtok.bench.embedding import Images
+from semtok.bench.embedding import Images, Remembered
 from semtok.bench.image_files import ImageFiles
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
@@ -77,11 +77,11 @@ class OutsideModel:
             )
         self._model.to("cuda" if torch.cuda.is_available() else "cpu")
         self._width: int | None = None
-        self._images: tuple[Images, Tensor] | None = None
+        self._images = Remembered()
         self._texts: dict[str, Tensor] = {}
 
     def embed_images(self, images: Images, emit: Emit = ignore) -> Tensor:
-        """Encode all images of a split; those of the last split are remembered.
+        """Encode all images of a split, if they are not remembered.
 
         Args:
             images: files.
@@ -94,17 +94,17 @@ class OutsideModel:
             SemtokError: a file cannot be read, or an embedding is not finite or of another width
                 than those of captions.
         """
-        if self._images is not None and self._images[0] is images:
-            return self._images[1]
         assert isinstance(images, ImageFiles), "it reads no tokens"
+        return self._images.get(images, lambda: self._embed(images, emit))
+
+    def _embed(self, images: ImageFiles, emit: Emit) -> Tensor:
         parts = []
         for start in range(0, len(images), IMAGES):
             emit(Progress("embedding images", start, len(images)))
             paths = [images.folder / each for each in images.paths[start : start + IMAGES]]
             parts.append(self._of_pixels(torch.cat([self._pixels(path) for path in paths])))
         emit(Progress("embedding images", len(images), len(images)))
-        self._images = images, torch.cat(parts)
-        return self._images[1]
+        return torch.cat(parts)
 
     def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> Tensor:
         """Encode captions, each one once: [T, P], as `embed_images`."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -27,16 +28,19 @@ def score(
     benchmarks: Sequence[str],
     staging: Path,
     emit: Emit = ignore,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pa.Table:
     """Score a model; write `cases.parquet`, `costs.json` and `model.json` (which model it was).
 
     Args:
         folder: of the model (`outside.OutsideModel`).
-        images: split -> its images.
+        images: split -> its images; those of train are learned from, where a benchmark does that,
+            and never scored.
         annotations: what the index says of them.
         benchmarks: names of modules of semtok/bench; those that need tokens are left out.
         staging: folder to write into.
         emit: told of progress, and of what is left out.
+        settings: of benchmarks that have some, by name.
 
     Returns:
         The cases (`cases.CASES`).
@@ -55,8 +59,7 @@ def score(
     facts = model.facts()
     emit(Message(f"{folder}: {facts['model']}; its vectors are brought to unit length"))
     parts = [CASES.columns.empty_table()]
-    for split, files in images.items():
-        data = benchmark.split_data(split, files, annotations)
+    for data in benchmark.splits_data(images, annotations, settings):
         parts += ask(model, data, asked, SEED, emit)
     table = pa.concat_tables(parts)
     write_table(staging / "cases.parquet", table, CASES)

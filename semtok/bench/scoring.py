@@ -32,7 +32,8 @@ def score(
 
     Args:
         checkpoint: the variant's artifact, with a folder `seed-S` for each training.
-        shards: split -> token shards of the variant's tokenizer.
+        shards: split -> token shards of the variant's tokenizer; those of train are learned from,
+            where a benchmark does that, and never scored.
         annotations: what the index says of the images of these splits at least.
         benchmarks: names of modules of semtok/bench.
         staging: folder to write into.
@@ -51,8 +52,8 @@ def score(
     parts = [CASES.columns.empty_table()]
     for seed, folder in trainings.items():
         model = Model(folder)
-        for split, path in shards.items():
-            data = benchmark.split_data(split, model.open_shards(path), annotations, settings)
+        images = {split: model.open_shards(path) for split, path in shards.items()}
+        for data in benchmark.splits_data(images, annotations, settings):
             parts += ask(model, data, found, seed, emit)
     table = pa.concat_tables(parts)
     write_table(staging / "cases.parquet", table, CASES)

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 import torch
 
-from semtok.bench import retrieval
+from semtok.bench import benchmark, retrieval
 from semtok.bench.benchmark import split_data
 from semtok.bench.cases import CASES, Task, by_task
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Model, Remembered
 from semtok.bench.scoring import score, seed_folders
 from semtok.data.index import SIBLINGS, TRUTH
 from semtok.errors import SemtokError
@@ -152,6 +152,53 @@ def test_siblings_are_one_cluster(trained):
     for row in retrieval.score(Model(trained.checkpoint / "seed-0"), data).to_pylist():
         image = owner.get(row["case_id"], row["case_id"])
         assert row["cluster_id"] == (first if image == third else image)
+
+
+class Learner:
+    """A benchmark that remembers what it was given to learn from."""
+
+    CLEARS_CHANCE = NEEDS_TOKENS = False
+
+    def __init__(self):
+        self.given = []
+
+    def score(self, model, data, emit):
+        vectors = [model.embed_images(each.images) for each in (data.train, data)]
+        self.given.append((data.name, data.train, vectors))
+        return retrieval.score(model, data, emit)
+
+
+def test_benchmarks_may_learn_from_train_and_train_is_never_scored(trained, tmp_path, monkeypatch):
+    learner = Learner()
+    monkeypatch.setattr(benchmark, "find", lambda name: learner)
+    shards = {"train": trained.shards["val"], "test": trained.shards["test"]}
+    found = score(trained.checkpoint, shards, trained.annotations, ["learner"], tmp_path)
+    assert set(found["split"].to_pylist()) == {"test"}
+    ids, own = (TokenShards(shards[each]).image_ids.tolist() for each in ("train", "test"))
+    for seed, (name, train, (known, asked)) in enumerate(learner.given):
+        assert (name, train.name, train.train) == ("test", "train", None)
+        assert train.images.image_ids.tolist() == ids
+        assert set(train.captions["image_id"].to_pylist()) == set(ids)
+        model = Model(trained.checkpoint / f"seed-{seed}")
+        for vectors, split, images in ((known, "train", ids), (asked, "test", own)):
+            assert len(vectors) == len(images)
+            torch.testing.assert_close(
+                vectors, model.embed_images(model.open_shards(shards[split]))
+            )
+    assert len(learner.given) == 2
+
+
+def test_the_embeddings_of_two_sets_of_images_are_remembered():
+    made, kept = [], Remembered()
+
+    def get(key):
+        return kept.get(key, lambda: torch.full((1,), float(made.append(key) or len(made))))
+
+    assert [int(get(key)) for key in "abab"] == [1, 2, 1, 2]
+    assert int(get("a")) == 1
+    assert int(get("c")) == 3  # b was asked for before a
+    assert [int(get(key)) for key in "acb"] == [1, 3, 4]
+    assert made == ["a", "b", "c", "b"]
 
 
 def test_costs_are_means_over_seeds(scores):

@@ -50,7 +50,9 @@ def test_class_folders_go_through_the_line(pictures, tmp_path) -> None:
     project.set_params(change)
     project.repro()
     metrics = json.loads((project.root / "metrics/own/vit.json").read_text())
-    assert set(metrics["classification"]["test"]["class"]) == {"R@1", "kappa", "quadratic_kappa"}
+    assert set(metrics) == {"classification", "knn", "linear_probe"}
+    for each in metrics.values():
+        assert set(each["test"]["class"]) == {"R@1", "kappa", "quadratic_kappa"}
     table = project.run("semtok", "compare").stdout
     assert "classification, test: class" in table
     assert "quadratic kappa" in table
