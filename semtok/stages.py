@@ -69,14 +69,17 @@ def _relation_model(context: Context) -> Summary:
 
 
 def _masks(context: Context) -> Summary:
-    from semtok.extract import cost, masks
+    from semtok.extract import annotated_categories, cost, masks
     from semtok.report import extraction
 
     partition = context.images()
     extractor = context.params.extractors[context.name]
     model = context.model("masks")
     masks.build(partition, context.files(), extractor, model)
-    cost.hand_down({"masks": model}, context.staging, masks.cost(extractor))
+    elsewhere = masks.cost(extractor)
+    cost.hand_down({"masks": model}, context.staging, elsewhere)
+    if elsewhere:
+        annotated_categories.hand_down(context.root, context.staging)
     return extraction.draw(partition, context.staging, scene_graphs=None)
 
 

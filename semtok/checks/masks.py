@@ -1,4 +1,5 @@
-"""The gate of `masks`: ids, boxes, areas and runs of what an extractor found."""
+"""The gate of `masks`: ids, boxes, areas and runs of what an extractor found; for what a model that
+was trained elsewhere found, also whether it names what the training annotations name."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +7,9 @@ from pathlib import Path
 import polars as pl
 
 from semtok.checks import runs
+from semtok.checks.category_drift import category_drift
 from semtok.checks.rejected import REJECTED_RULE, count_rejected
+from semtok.checks.repeated_masks import SAME, repeated
 from semtok.checks.rules import Rule, Suite, add, among, at_most, beside, count, none, share
 from semtok.checks.subject import Subject
 from semtok.data.index import IMAGES, split_images
@@ -24,6 +27,8 @@ class Settings:
     """Limits of the gate."""
 
     share_without_masks: float = 0.05  # images of the split in which nothing was found (0..1)
+    share_repeated_masks: float = 0.05  # masks that share nearly all with another of their image
+    category_drift: float = 0.5  # from the training annotations, where a model names (0..1)
 
 
 _IN_ORDER = (
@@ -92,7 +97,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     images = pl.DataFrame(read_table(index / "images.parquet", IMAGES))
     ours = pl.DataFrame(split_images(index, subject.split)).select("image_id")
     shards = [_shard(path, images) for path in subject.shards(".parquet")]
-    ids = pl.concat([shard for shard, _ in shards])
+    ids = pl.concat([shard for shard, *_ in shards])
     per_image = (
         ids.group_by("image_id", maintain_order=True)
         .agg(masks=pl.col("mask_id").n_unique(), last_id=pl.col("mask_id").max())
@@ -104,12 +109,14 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     without = ours.filter(~among(per_image))
     return {
         "masks": beside(
-            add([faults for _, faults in shards]),
+            add([faults for _, faults, _ in shards]),
             count(ids, _ACROSS_SHARDS, [*_ID, "shard"]),
             count(per_image, _OF_AN_IMAGE, ["image_id", "masks", "last_id"]),
             count(categories, _OF_A_CATEGORY, ["category_id", "category"]),
             count_rejected(subject, ids.height),
             share("share_without_masks", without, len(ours)),
+            share("share_repeated_masks", pl.concat([each for *_, each in shards]), ids.height),
+            category_drift(subject.artifact, ids["category"]),
         )
     }
 
@@ -125,12 +132,22 @@ def suite(settings: Settings) -> Suite:
                 settings.share_without_masks,
                 "something was found in nearly every image of the split",
             ),
+            at_most(
+                "share_repeated_masks",
+                settings.share_repeated_masks,
+                f"hardly a mask is another one of its image once more (IoU {SAME})",
+            ),
+            at_most(
+                "category_drift",
+                settings.category_drift,
+                "a model names things about as often as the training annotations do",
+            ),
         ]
     }
 
 
-def _shard(path: Path, images: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The ids and categories of a shard, and the faults of its masks."""
+def _shard(path: Path, images: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """The ids and categories of a shard, the faults of its masks, and those that repeat one."""
     sizes = images.select("image_id", image_width="width", image_height="height")
     table = read_table(path, MASKS)
     parts = []
@@ -146,4 +163,5 @@ def _shard(path: Path, images: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame
         parts.append(count(rows, _OF_A_MASK, [*_ID, *"xywh", "area", "width", "height"]))
     ids = pl.DataFrame(table.select([*_ID, "category_id", "category"]))
     ids = ids.with_columns(shard=pl.lit(path.name))
-    return ids, beside(add(parts), count(ids, _IN_ORDER, [*_ID, "shard"]))
+    faults = beside(add(parts), count(ids, _IN_ORDER, [*_ID, "shard"]))
+    return ids, faults, repeated(table)

@@ -120,6 +120,7 @@ class Predicted:
         runs: list[rle.Int] = []
         for picture, seen in zip(pictures, answers, strict=True):
             row = picture.row
+            # A mask of one run is empty.
             kept = distinct([each for each in seen if len(each.runs) > 1], picture.size, self._same)
             for rank, each in enumerate(kept[: self._masks]):
                 score = min(max(each.score, 0.0), 1.0)

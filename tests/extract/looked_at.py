@@ -53,9 +53,9 @@ def overlaps(masks: list[Mask]) -> np.ndarray:
 
 def assert_alike(one: dict[int, list[Mask]], other: dict[int, list[Mask]]) -> None:
     """The same masks, category by category, in the same order, but for rounding."""
-    assert one.keys() == other.keys()
+    assert one.keys() == other.keys() and any(one.values())
     for image_id, masks in one.items():
-        assert len(masks) == len(other[image_id]) > 0
+        assert len(masks) == len(other[image_id])
         for mask, twin in zip(masks, other[image_id], strict=True):
             assert mask[0] == twin[0] and mask[1] == pytest.approx(twin[1], abs=1e-4)
             assert pycocotools_mask.iou([mask[2]], [twin[2]], [0]).item() >= 0.999

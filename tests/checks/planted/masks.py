@@ -1,5 +1,7 @@
+import json
 from pathlib import Path
 
+from semtok.extract.annotated_categories import NAME
 from semtok.extract.masks import MASKS
 from tests.checks.planted import Fault, editing, rejecting, repeating, setting
 from tests.checks.tiny_line import HEIGHT, WIDTH, Row, mask_row
@@ -30,6 +32,17 @@ def _wider(rows: list[Row]) -> None:
 
 def _reversed(rows: list[Row]) -> list[Row]:
     return rows[::-1]
+
+
+def _nearly_again(rows: list[Row]) -> None:
+    """The only mask of image 3 once more."""
+    rows.append(rows[3] | {"mask_id": 1})
+
+
+def _annotated_otherwise(folder: Path) -> None:
+    """Three masks are `thing 0`, two `thing 1`, one `thing 2`, which nobody knows."""
+    counts = {"thing 0": 5, "thing 1": 90, "none": 5}
+    (folder / NAME).write_text(json.dumps(counts))
 
 
 def _fault(name: str, plant: object, shows: str, also: set[str] | None = None) -> Fault:
@@ -76,5 +89,7 @@ FAULTS = [
     _fault(
         "share_without_masks", editing(*_FIRST, lambda rows: rows[:3]), "2 of 4, first image_id=3"
     ),
+    _fault("share_repeated_masks", editing(*_FIRST, _nearly_again), "1 of 7, first image_id=3"),
+    _fault("category_drift", _annotated_otherwise, "thing 0: 0.600 of the masks, 0.050 of the"),
     rejecting(_KEY),
 ]

@@ -1,0 +1,50 @@
+"""How far what a model names is from what the training annotations name."""
+
+from pathlib import Path
+
+import polars as pl
+
+from semtok.checks.rules import EXAMPLE
+from semtok.extract import annotated_categories
+from semtok.json_files import read_json
+
+_NAME = "category_drift"
+
+
+def category_drift(artifact: Path, found: pl.Series) -> pl.DataFrame:
+    """The total variation distance between the shares of categories, found and annotated, 0 to 1.
+
+    Found masks of categories that the annotations do not know do not count, nor do those of a model
+    that tells regions apart and names none: the distance is 0 then.
+
+    Args:
+        artifact: masks, beside them the counts of the annotations where a model names its masks.
+        found: [N] the category of each mask.
+
+    Returns:
+        One row: the distance, and the category that tells most of it.
+    """
+    path = artifact / annotated_categories.NAME
+    counts = read_json(path) if path.exists() else {}
+    annotated = pl.DataFrame({"category": list(counts), "annotated": list(counts.values())})
+    if counts:
+        known = found.filter(found.is_in(list(counts)))
+        named = known.value_counts(name="found").rename({known.name: "category"})
+        if named.height:
+            shares = annotated.join(named, on="category", how="left").select(
+                "category",
+                pl.col("annotated") / pl.col("annotated").sum(),
+                pl.col("found").fill_null(0) / pl.col("found").sum(),
+            )
+            gaps = shares.with_columns(gap=(pl.col("found") - pl.col("annotated")).abs())
+            far = gaps.sort("gap", "category", descending=[True, False]).row(0, named=True)
+            said = (
+                f"{far['category']}: {far['found']:.3f} of the masks, "
+                f"{far['annotated']:.3f} of the annotations'"
+            )
+            return _row(float(gaps["gap"].sum()) / 2, said)
+    return _row(0.0, "no category that the annotations know")
+
+
+def _row(value: float, example: str) -> pl.DataFrame:
+    return pl.DataFrame({_NAME: [value], _NAME + EXAMPLE: [example]})
