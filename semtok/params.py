@@ -97,7 +97,7 @@ class DownloadSettings:
 class ExtractorSettings:
     """A named pair of backends, each a module of semtok/extract."""
 
-    masks: str  # instances, panoptic, superpixels, detector, transformers, sam2
+    masks: str  # instances, panoptic, superpixels, detector, detectron2, sam2, transformers
     scene_graphs: str  # psg, geometry, relation_model
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by backend
 

@@ -14,8 +14,8 @@ _KINDS = ("panoptic", "instances")
 def hand_down(root: Path, staging: Path) -> None:
     """Write how many masks of each category are annotated in the training folders.
 
-    Nothing is written where nothing is annotated. Panoptic annotations, which name things and stuff,
-    go before those of instances; crowds do not count.
+    Nothing is written where nothing is annotated. Panoptic annotations, which name things and
+    stuff, go before those of instances; crowds do not count.
 
     Args:
         root: the data root.

@@ -118,8 +118,8 @@ class Detectron2:
         """The things of an image, as its `Instances` have them."""
         if not found.has("pred_masks"):
             raise SemtokError(
-                f"{_SETTING}.config: {self._settings.config} finds boxes without masks; name one of "
-                "COCO-InstanceSegmentation, LVISv0.5-InstanceSegmentation or Cityscapes"
+                f"{_SETTING}.config: {self._settings.config} finds boxes without masks; name "
+                "one of COCO-InstanceSegmentation, LVISv0.5-InstanceSegmentation or Cityscapes"
             )
         check_finite(found.scores, f"{_SETTING}.weights: {self._settings.weights}")
         columns = (

@@ -1,6 +1,7 @@
 """Weights of detectron2 from files that are pickles, without running what a pickle asks for."""
 
 import pickle
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def _of_zoo(path: Path) -> Any:
         return _Arrays(stream, encoding="latin1").load()
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[Path], Any]] = {
     ".safetensors": load_file,
     ".pth": lambda path: torch.load(path, map_location="cpu", weights_only=True),
     ".pkl": _of_zoo,
