@@ -259,9 +259,8 @@ class VariantSettings:
 class OutsideModelSettings:
     """A model that was trained elsewhere and is scored beside the variants."""
 
-    transformers: Annotated[
-        str, MinLen(1)
-    ]  # folder of a CLIP or SigLIP, absolute or in the project
+    #: Of a CLIP or SigLIP of transformers, or a model of open_clip; absolute or in the project.
+    folder: Annotated[str, MinLen(1)]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The pipeline: one short function a stage; `runner.py` runs them."""
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from semtok.json_files import read_json
 from semtok.params import ANNOTATED, FETCHED, TrainSettings
 from semtok.report.summary import Summary, preview
 from semtok.tables import read_table, write_table
+from semtok.workspace import digest, fingerprint
 
 
 def _images(context: Context) -> Summary:
@@ -255,16 +257,25 @@ def _outside_scores(context: Context) -> Summary:
 
     params, indexed = context.params, context.input("index")
     editions.hold(indexed, params.bench.checksums)
+    folder = context.workspace.root / params.models[context.partition].folder
+    inputs = fingerprint(json.dumps(context.provenance, sort_keys=True), digest(folder))
+    # A killed run goes on, if it is of the very same inputs; else what it left is of no use.
+    kept = context.workspace.state("kept", context.stage, context.partition)
+    for other in kept.glob("*"):
+        if other.name != inputs:
+            shutil.rmtree(other)
     splits = (benchmark.TRAIN, *params.bench.splits)
     table = outside_scoring.score(
-        context.workspace.root / params.models[context.partition].transformers,
+        folder,
         {split: ImageFiles(context.root, indexed, split) for split in splits},
         index.annotations(indexed),
         params.bench.benchmarks,
         context.staging,
+        kept / inputs,
         context.emit,
         params.bench.settings,
     )
+    shutil.rmtree(kept, ignore_errors=True)
     return Summary(_flat(cases.metrics(table)), preview(table))
 
 

@@ -30,8 +30,8 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     document["corruption"] = {"splits": ["test"], "severities": [1]}
     document["bench"]["benchmarks"] += OF_TOKENS
     document["models"] = {
-        "clip": {"transformers": "models/clip"},
-        "siglip": {"transformers": str(tiny_clip.siglip(base / "siglip"))},
+        "clip": {"folder": "models/clip"},
+        "siglip": {"folder": str(tiny_clip.siglip(base / "siglip"))},
     }
     # Random weights guess.
     document["checks"]["outside_scores"] = {"chance_level": 1.0}
@@ -57,6 +57,7 @@ def test_it_stands_beside_the_variants(line: Workspace) -> None:
     text = (line.input("leaderboard") / "leaderboard.md").read_text()
     assert "not under the protocol: clip, siglip." in text
     assert (line.root / "metrics/scenes/clip.json").exists()
+    assert not (line.root / ".semtok/kept/outside_scores/clip").exists(), "of use to nobody now"
     folders = {path.name for path in line.input("scores", "vit").parent.iterdir()}
     assert folders == {"vit", "clip", "siglip"}
 

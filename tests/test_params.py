@@ -460,13 +460,13 @@ def test_the_projects_own_settings_are_right():
             "variants.vit.intangible: the tokenizer grid (grid) knows no relations",
         ),
         (
-            lambda p: p["models"].update(vit={"transformers": "models/vit"}),
+            lambda p: p["models"].update(vit={"folder": "models/vit"}),
             "models.vit: a variant has that name",
         ),
-        (lambda p: p["models"].update({"a-b": {"transformers": "a"}}), "models.a-b: use letters"),
+        (lambda p: p["models"].update({"a-b": {"folder": "a"}}), "models.a-b: use letters"),
         (
-            lambda p: p["models"].update(mine={"transformers": ""}),
-            "models.mine.transformers: string sh",
+            lambda p: p["models"].update(mine={"folder": ""}),
+            "models.mine.folder: string sh",
         ),
         (lambda p: p["models"].update(mine={"hub": "a/b"}), "models.mine.hub: unknown key"),
         (lambda p: p["data"].update(source=""), "data.source: must be the data's root, or semtok/"),

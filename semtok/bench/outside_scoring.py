@@ -27,6 +27,7 @@ def score(
     annotations: Annotations,
     benchmarks: Sequence[str],
     staging: Path,
+    kept: Path | None = None,
     emit: Emit = ignore,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pa.Table:
@@ -39,6 +40,8 @@ def score(
         annotations: what the index says of them.
         benchmarks: names of modules of semtok/bench; those that need tokens are left out.
         staging: folder to write into.
+        kept: folder of the vectors that a run of the very same inputs goes on from where it was
+            killed; None: it starts again.
         emit: told of progress, and of what is left out.
         settings: of benchmarks that have some, by name.
 
@@ -55,7 +58,7 @@ def score(
             emit(Message(f"{name}: not asked, it alters tokens, which {folder.name} does not read"))
     if not asked:
         raise SemtokError(f"{folder}: bench.benchmarks has none that needs no tokens; add one")
-    model = OutsideModel(folder)
+    model = OutsideModel(folder, kept)
     facts = model.facts()
     emit(Message(f"{folder}: {facts['model']}; its vectors are brought to unit length"))
     parts = [CASES.columns.empty_table()]

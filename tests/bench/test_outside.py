@@ -179,6 +179,12 @@ def test_an_unreadable_image_is_named(tmp_path, files):
         OutsideModel(tiny_clip.clip(tmp_path / "mine")).embed_images(files)
 
 
+def test_an_id_of_the_hub_is_no_folder_and_says_how_to_make_it_one(tmp_path):
+    command = r"hf download openai/clip-vit-base --local-dir openai/clip-vit-base$"
+    with pytest.raises(SemtokError, match=rf"holds no model of .*; name a folder .*: {command}"):
+        OutsideModel(tmp_path / "openai/clip-vit-base")
+
+
 def test_without_transformers_it_says_what_to_install(tmp_path, monkeypatch):
     folder = tiny_clip.clip(tmp_path / "mine")
     monkeypatch.setitem(sys.modules, "transformers", None)

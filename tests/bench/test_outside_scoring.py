@@ -5,14 +5,15 @@ import json
 import pyarrow as pa
 import pytest
 
-from semtok.bench import costs, retrieval
+from semtok.bench import costs, outside, retrieval
 from semtok.bench.benchmark import split_data
 from semtok.bench.cases import CASES
 from semtok.bench.outside import OutsideModel
 from semtok.bench.outside_scoring import score
+from semtok.bench.outside_transformers import TransformersModel
 from semtok.data.index import CAPTIONS, SIBLINGS, TRUTH, Annotations
 from semtok.errors import SemtokError
-from semtok.events import Message
+from semtok.events import Message, Progress
 from semtok.tables import read_table
 from semtok.workspace import digest
 from tests.bench import tiny_clip
@@ -33,7 +34,7 @@ def test_it_is_put_to_the_same_cases_as_variants(asked, tmp_path):
     folder, images, annotations = asked
     told = []
     benchmarks = ["retrieval", "retrieval_permuted", "siblings", "retrieval_corrupted"]
-    found = score(folder, images, annotations, benchmarks, tmp_path / "out", told.append)
+    found = score(folder, images, annotations, benchmarks, tmp_path / "out", emit=told.append)
     data = split_data("test", images["test"], annotations)
     wanted = retrieval.score(OutsideModel(folder), data)
     assert found.select(wanted.column_names).to_pylist() == wanted.to_pylist()
@@ -54,6 +55,37 @@ def test_the_same_model_gives_the_same_bytes(asked, tmp_path):
     for name in ("one", "other"):
         score(*asked, ["retrieval"], tmp_path / name)
     assert digest(tmp_path / "one") == digest(tmp_path / "other")
+
+
+def test_a_run_that_was_killed_goes_on_from_there(asked, tmp_path, monkeypatch):
+    monkeypatch.setattr(outside, "IMAGES", 5)
+    monkeypatch.setattr(outside, "CAPTIONS", 4)
+    encoded = []
+
+    def counted(name):
+        encode = getattr(TransformersModel, name)
+
+        def call(self, batch):
+            encoded.append((name, len(batch)))
+            return encode(self, batch)
+
+        monkeypatch.setattr(TransformersModel, name, call)
+
+    def kill(event):
+        if event == Progress("embedding captions", 8, 24):
+            raise KeyboardInterrupt
+
+    counted("embed_pixels")
+    counted("embed_captions")
+    score(*asked, ["retrieval"], tmp_path / "whole")
+    kept, whole = tmp_path / "kept", list(encoded)
+    with pytest.raises(KeyboardInterrupt):
+        score(*asked, ["retrieval"], tmp_path / "killed", kept, kill)
+    encoded.clear()
+    (kept / "cut.1").write_bytes(b"what a kill leaves of a file that is being written")
+    score(*asked, ["retrieval"], tmp_path / "again", kept)
+    assert encoded == whole[-4:] == [("embed_captions", 4)] * 4
+    assert digest(tmp_path / "again") == digest(tmp_path / "whole")
 
 
 def test_benchmarks_of_tokens_alone_leave_nothing_to_ask(asked, tmp_path):

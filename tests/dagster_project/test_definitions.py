@@ -59,7 +59,7 @@ def check_dvc(key: Key, found: Any, params: settings.Params) -> None:
     source = set(paths) - set(read)
     given = {"images": [params.data.source]}
     if name == "outside_scores":
-        given[name] = [params.models[str(partition)].transformers]
+        given[name] = [params.models[str(partition)].folder]
     assert source == {*stage.source, *given.get(name, [])}
     (watched,) = [dep for dep in found.deps if isinstance(dep, ParamsDependency)]
     assert watched.def_path == "params.yaml"
@@ -92,7 +92,7 @@ def of_the_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Repo.init(str(root), no_scm=True)
     study.write(root, "small")
     document = yaml.safe_load((root / "params.yaml").read_text())
-    document["models"] = {"own": {"transformers": "models/own"}}
+    document["models"] = {"own": {"folder": "models/own"}}
     (root / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     return root
 

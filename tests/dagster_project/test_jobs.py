@@ -85,7 +85,7 @@ def test_rescore_asks_models_that_were_trained_elsewhere_too(built, run: Run) ->
     run(built, "report_outside_runs")
     (built.root / "weights").mkdir()
     (built.root / "weights/config.json").write_text("{}")
-    built.set("models.own", {"transformers": "weights"})
+    built.set("models.own", {"folder": "weights"})
     assert shown(run(built, "rescore")) == ["outside_scores@own", "leaderboard"]
     assert "up to date" in built.dvc("status").stdout
     (built.root / "weights/config.json").write_text("{ }")

@@ -16,7 +16,7 @@ def test_one_line_puts_a_model_into_the_table(project: Project) -> None:
     page = (REPO / "docs/benchmarks.md").read_text()
     blocks = [yaml.safe_load(each) for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
     (block,) = (each for each in blocks if "models" in each)
-    tiny_clip.clip(project.root / block["models"]["own"]["transformers"])
+    tiny_clip.clip(project.root / block["models"]["own"]["folder"])
     before = {name: stage["outs"] for name, stage in project.lock.items()}
     project.set_params(lambda params: params.update(block))
     # Random weights guess.

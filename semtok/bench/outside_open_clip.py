@@ -1,0 +1,130 @@
+"""A model of open_clip, from a folder as its hub has them: `open_clip_config.json`, safetensors."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from semtok.bench.costs import Encoding, Parameters
+from semtok.errors import SemtokError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+#: Names of the vision side's embeddings: of its own transformer, and of one of timm.
+_EMBEDDINGS = (
+    "visual.conv1.",
+    "visual.class_embedding",
+    "visual.positional_embedding",
+    "visual.ln_pre.",
+    "visual.trunk.patch_embed.",
+    "visual.trunk.cls_token",
+    "visual.trunk.pos_embed",
+    "visual.trunk.norm_pre.",
+)
+
+
+class OpenClipModel:
+    """As `outside.Reader`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read a model with its transform of images and its text tokenizer.
+
+        Args:
+            folder: of open_clip_config.json and safetensors, and of the text tokenizer where it is
+                none of open_clip's own.
+
+        Raises:
+            SemtokError: open_clip is not installed, or a file is missing or damaged.
+        """
+        self.folder = folder
+        if not any(folder.glob("*.safetensors")):
+            raise SemtokError(f"{folder}: holds no safetensors; others are not unpickled")
+        try:
+            import open_clip
+        except ImportError:
+            raise SemtokError(
+                f"{folder}: scoring it needs open_clip, which needs torchvision; pip install "
+                "open_clip_torch, or take the model out of params.yaml"
+            ) from None
+        place = f"local-dir:{folder.resolve()}"
+        try:
+            model, self._transform = open_clip.create_model_from_pretrained(place)
+            self._tokenize = open_clip.get_tokenizer(place)
+        except Exception as error:  # of many kinds, as many libraries read the files
+            reason = str(error).strip().partition("\n")[0]
+            raise SemtokError(f"{folder}: holds no model of open_clip ({reason})") from None
+        self._model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+
+    @property
+    def device(self) -> torch.device:
+        """As of `Reader`, as all that follows."""
+        found: torch.device = self._model.logit_scale.device
+        return found
+
+    def pixels(self, image: "Image.Image") -> Tensor:
+        """By the model's own transform."""
+        found: Tensor = self._transform(image)[None]
+        return found
+
+    def embed_pixels(self, pixels: Tensor) -> Tensor:
+        """Its image features."""
+        found: Tensor = self._model.encode_image(pixels.to(self.device))
+        return found
+
+    def embed_captions(self, captions: Sequence[str]) -> Tensor:
+        """Its text features, of captions that are cut at its own length."""
+        found: Tensor = self._model.encode_text(self._tokenize([*captions]).to(self.device))
+        return found
+
+    def costs(self) -> Encoding:
+        """Parameters by their names, FLOPs as PyTorch counts them."""
+        parameters = dict.fromkeys(("blocks", "embeddings", "bias", "text", "scale"), 0)
+        for name, each in self._model.named_parameters():
+            parameters[_role(name)] += each.numel()
+        from PIL import Image
+
+        blank = self.pixels(Image.new("RGB", (64, 64)))
+        # With gradients, or a fused kernel of attention would hide its work from the counter.
+        with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+            self._model.encode_image(blank.to(self.device))
+        return Encoding(
+            parameters=Parameters(**parameters),
+            tokens_per_image=float(self._patches()),
+            flops_per_image=float(counter.get_total_flops()),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What was read."""
+        return {
+            "model": type(self._model).__name__,
+            "image_processor": "open_clip",
+            "text_tokenizer": type(self._tokenize).__name__,
+            "text_context": self._tokenize.context_length,
+        }
+
+    def _patches(self) -> int:
+        visual = self._model.visual
+        grid = getattr(visual, "grid_size", None)  # of its own vision transformer
+        if grid is None:
+            trunk = getattr(visual, "trunk", None)
+            grid = getattr(getattr(trunk, "patch_embed", None), "grid_size", None)  # of timm's
+        if grid is None:
+            raise SemtokError(
+                f"{self.folder}: its vision side is no transformer of patches; such models of "
+                "open_clip alone can be scored"
+            )
+        return int(grid[0] * grid[1])
+
+
+def _role(parameter: str) -> str:
+    """What a parameter counts as, by its name: a field of `Parameters`."""
+    if parameter.startswith("logit_"):
+        return "scale"
+    if not parameter.startswith("visual."):
+        return "text"
+    return "embeddings" if parameter.startswith(_EMBEDDINGS) else "blocks"

@@ -1,0 +1,87 @@
+"""Models of open_clip against what open_clip itself computes, where it can be imported."""
+
+import sys
+from importlib.util import find_spec
+
+import pytest
+import torch
+from PIL import Image
+
+from semtok.bench.outside import OutsideModel
+from semtok.errors import SemtokError
+from semtok.models.transformer import block_flops
+from tests.bench import tiny_clip, tiny_open_clip
+
+CAPTIONS = ["a red cat", "a cat sits on a mat on a mat on a mat on a mat", "a red cat"]
+
+needs_open_clip = pytest.mark.skipif(
+    not (find_spec("open_clip") and find_spec("torchvision")),
+    reason="open_clip is not installed: it needs torchvision, which the CPU build of torch lacks",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny_open_clip.save(tmp_path_factory.mktemp("open_clip") / "mine")
+
+
+@needs_open_clip
+def test_similarities_are_those_of_the_model_itself(folder, image_files, tmp_path):
+    import open_clip
+
+    files = image_files(tmp_path / "root", tiny_clip.pictures(tmp_path / "root"))
+    model = OutsideModel(folder)
+    found = model.embed_texts(CAPTIONS) @ model.embed_images(files).T
+    place = f"local-dir:{folder}"
+    whole, _, transform = open_clip.create_model_and_transforms(place)
+    words = open_clip.get_tokenizer(place)(CAPTIONS)
+    pictures = [transform(Image.open(files.folder / path)) for path in files.paths]
+    with torch.no_grad():
+        images, texts, *_ = whole.eval()(torch.stack(pictures), words)
+    torch.testing.assert_close(found, texts @ images.T, atol=1e-5, rtol=0)
+    assert found.std() > 1e-3, "a constant would agree with anything"
+
+
+@needs_open_clip
+def test_costs_are_counted(folder):
+    import open_clip
+
+    model, costs = open_clip.create_model(f"local-dir:{folder}"), OutsideModel(folder).costs()
+    assert sum(vars(costs.parameters).values()) == sum(each.numel() for each in model.parameters())
+    vision = sum(each.numel() for each in model.visual.parameters())
+    assert costs.parameters.blocks + costs.parameters.embeddings == vision
+    side, patch, width = (getattr(tiny_open_clip, name) for name in ("SIDE", "PATCH", "WIDTH"))
+    patches = (side // patch) ** 2
+    assert costs.tokens_per_image == patches
+    blocks = tiny_open_clip.DEPTH * block_flops(width, 4, queries=patches + 1, keys=patches + 1)
+    wanted = 2 * 3 * patch**2 * width * patches + blocks + 2 * width * 10
+    assert costs.flops_per_image == wanted
+
+
+@needs_open_clip
+def test_a_damaged_model_is_refused_by_name(folder, tmp_path):
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "open_clip_config.json").write_text("{")
+    (other / "open_clip_model.safetensors").write_bytes(b"cut")
+    with pytest.raises(SemtokError, match="mine: holds no model of open_clip"):
+        OutsideModel(other)
+
+
+def test_weights_are_not_unpickled(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text("{}")
+    torch.save({}, folder / "open_clip_pytorch_model.bin")
+    with pytest.raises(SemtokError, match="mine: holds no safetensors; others are not unpickled"):
+        OutsideModel(folder)
+
+
+def test_without_open_clip_it_says_what_to_install(tmp_path, monkeypatch):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("open_clip_config.json", "open_clip_model.safetensors"):
+        (folder / name).write_bytes(b"{}")
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    with pytest.raises(SemtokError, match="mine: scoring it needs open_clip, which needs torchv"):
+        OutsideModel(folder)
