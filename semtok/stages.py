@@ -230,7 +230,25 @@ def _scores(context: Context) -> Summary:
     looks, pictures = _background(context, trainings, shards)
     first = next(iter(trainings.values()))
     pictures += attributions.draw_first(first, tokens, context.captions(), context.staging)
+    pictures += _faithfulness(context, first, tokens)
     return Summary({**_flat(cases.metrics(table)), **looks}, preview(table), pictures)
+
+
+def _faithfulness(context: Context, training: Path, tokens: Path) -> tuple[str, ...]:
+    """What removing tokens of val's images does to a training, where the benchmark is asked."""
+    from semtok.bench import benchmark, faithfulness
+    from semtok.bench.embedding import Model
+    from semtok.data import index
+    from semtok.report import faithfulness as report
+
+    if "faithfulness" not in context.params.bench.benchmarks:
+        return ()
+    model, annotations = Model(training), index.annotations(context.input("index"))
+    data = benchmark.split_data("val", model.open_shards(tokens), annotations)
+    found = faithfulness.explained(model, data, images=3, of=64)
+    patch_size = context.params.variants[context.partition].patch_size
+    report.draw(found, patch_size, context.staging / "faithfulness.png")
+    return ("faithfulness.png",)
 
 
 def _background(

@@ -15,8 +15,6 @@ from semtok.bench.selections import Selection
 from semtok.bench.token_maps import Features, TokenMap, of_rows
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
-from semtok.models.image_text import ImageTextModel
-from semtok.tokens.batch import TokenBatch
 from semtok.tokens.loader import in_order
 from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint
@@ -88,16 +86,6 @@ class Model:
         self._embedded = Remembered()
         self._selection: Selection | None = None
         self._checkpoint = checkpoint.load(folder, "cuda" if torch.cuda.is_available() else "cpu")
-
-    @property
-    def network(self) -> ImageTextModel:
-        """The model itself."""
-        return self._checkpoint.model
-
-    def token_sets(self, images: Images, places: npt.NDArray[np.int64]) -> TokenBatch:
-        """The token sets of some images of `open_shards`, by place, on the model's device."""
-        assert isinstance(images, TokenShards), "a variant reads tokens"
-        return self._checkpoint.collate(images.rows(places)).to(self.network.log_scale.device)
 
     def with_permuted_relations(self) -> "Model":
         """The same training, shown relations that are permuted within each image."""

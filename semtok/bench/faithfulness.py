@@ -3,15 +3,16 @@
 Comprehensiveness and sufficiency of ERASER (DeYoung et al. 2020, arXiv 1911.03429), of images: how
 much probability what the model chose loses when the first k tokens are removed, and how much is
 missing when they are all that is left; each is the mean over k (AOPC). A faithful attribution has
-a high comprehensiveness and a low sufficiency. Beside each attribution stands the floor: tokens
-in random order, of which the same share is removed.
+a high comprehensiveness and a low sufficiency. Attributions are the parts of a measure's task; a
+task of its own is their floor, tokens in random order, of which the same share is removed.
 
 ERASER asks classifiers. Where the data set lists classes these are what a model chooses from; an
 image-text model has none, so that it chooses among captions of the split, the same ones for
 every image (OURS).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,13 @@ import torch
 
 from semtok.bench import classification, official, removal
 from semtok.bench.benchmark import SplitData
+from semtok.bench.cases import PART
 from semtok.bench.embedding import Model
 from semtok.events import Emit, Progress, ignore
+from semtok.models.encoder import VisualTokenEncoder
 from semtok.tokens.batch import TokenBatch
+from semtok.tokens.rows import Rows
+from semtok.tokens.shards import TokenShards
 
 #: A value is no choice among candidates, so that there is no chance to clear.
 CLEARS_CHANCE = False
@@ -32,59 +37,116 @@ NEEDS_TOKENS = True
 IMAGES, CAPTIONS = 500, 100
 
 #: Images encoded at once: each has maps of its attention in every block and head.
-_BATCH = 64
+_BATCH = 16
 
 #: Name of a measure -> whether it is a loss.
 _MEASURES = {"comprehensiveness": False, "sufficiency": True}
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
-    """A case an image and task, of a random sample of the split; tasks are `MEASURE_ATTRIBUTION`.
-
-    The sample depends on the ids alone, and not on the order in which a tokenizer has them.
-    """
-    ids = np.sort(data.images.image_ids)
-    ids = np.sort(np.random.default_rng(0).permutation(ids)[:IMAGES])
-    names = (*removal.ATTRIBUTIONS, removal.RANDOM)
-    return {f"{measure}_{name}": ids for name in names for measure in _MEASURES}
+    """A case an image and attribution; of the floor, a case an image."""
+    ids = sample(data)
+    found: dict[str, npt.NDArray[np.int64]] = {}
+    for measure in _MEASURES:
+        parts = {
+            f"{measure}{PART}{name}": ids * len(removal.ATTRIBUTIONS) + number
+            for number, name in enumerate(removal.ATTRIBUTIONS)
+        }
+        found |= {measure: np.concatenate([*parts.values()]), **parts, _floor(measure): ids}
+    return found
 
 
 def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split; an image and its sibling are one cluster."""
-    ids = next(iter(case_ids(data).values()))
-    found = removed(model, data, ids, emit)
-    clusters, parts = data.clusters(ids), []
-    for name in found.without:
-        for measure, left in (("comprehensiveness", found.without), ("sufficiency", found.alone)):
-            parts.append(
-                pa.table(
-                    {
-                        "task": pa.repeat(f"{measure}_{name}", len(ids)),
-                        "case_id": ids,
-                        "cluster_id": clusters,
-                        "value": 100 * (found.whole - left[name]).mean(axis=0),
-                        "loss": pa.repeat(_MEASURES[measure], len(ids)),
-                    }
-                )
-            )
+    images, tasks = sample(data), case_ids(data)
+    told = removed(model, data, images, emit)
+    clusters, parts = data.clusters(images), []
+    for measure, left in zip(_MEASURES, (told.without, told.alone), strict=True):
+        values = {
+            name: 100 * (told.whole - curve).mean(axis=0)  # over the shares
+            for name, curve in left.items()
+        }
+        floor = values.pop(removal.RANDOM)
+        of_tasks = {
+            measure: np.concatenate([*values.values()]),
+            **{f"{measure}{PART}{name}": own for name, own in values.items()},
+            _floor(measure): floor,
+        }
+        for task, own in of_tasks.items():
+            columns = {
+                "task": pa.repeat(task, len(own)),
+                "case_id": tasks[task],
+                "cluster_id": np.resize(clusters, len(own)),
+                "value": own,
+                "loss": pa.repeat(_MEASURES[measure], len(own)),
+            }
+            parts.append(pa.table(columns))
     return pa.concat_tables(parts)
+
+
+def sample(data: SplitData) -> npt.NDArray[np.int64]:
+    """The images of a split that are asked: a random sample, ascending.
+
+    It depends on the ids alone, and not on the order in which a tokenizer has them.
+    """
+    ids = np.sort(data.images.image_ids)
+    return np.sort(np.random.default_rng(0).permutation(ids)[:IMAGES])
 
 
 def removed(
     model: Model, data: SplitData, image_ids: npt.NDArray[np.int64], emit: Emit = ignore
 ) -> removal.Removal:
     """What a model says of some images of a split once tokens are removed, in the order of ids."""
-    order = np.argsort(data.images.image_ids)
-    places = order[np.searchsorted(data.images.image_ids, image_ids, sorter=order)]
+    places = _places(data, image_ids)
 
     def batches() -> Iterator[tuple[npt.NDArray[np.int64], TokenBatch]]:
         for start in range(0, len(places), _BATCH):
             emit(Progress("removing tokens", start, len(places)))
             here = slice(start, start + _BATCH)
-            yield image_ids[here], model.token_sets(data.images, places[here])
+            yield image_ids[here], _token_sets(model, data, places[here])
         emit(Progress("removing tokens", len(places), len(places)))
 
-    return removal.measure(model.network, batches(), candidates(model, data, emit))
+    return removal.measure(model.trained.model, batches(), candidates(model, data, emit))
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What one training says of a few images, for people to look at.
+
+    Attributes:
+        rows: B of them, with their tokens.
+        values: of `removal.ATTRIBUTIONS`, [B, N] float64, the higher the more a token counts for.
+        removal: of these and more images.
+    """
+
+    rows: Rows
+    values: Mapping[str, npt.NDArray[np.float64]]
+    removal: removal.Removal
+
+
+def explained(model: Model, data: SplitData, images: int, of: int) -> Explained:
+    """Look at the first few images of the sample, and at what removal does to more of them.
+
+    Args:
+        model: as of `score`.
+        data: likewise.
+        images: B.
+        of: how many tokens are removed from.
+    """
+    ids = sample(data)
+    places = _places(data, ids[:images])
+    network, batch = model.trained.model, _token_sets(model, data, places)
+    assert isinstance(network.vision, VisualTokenEncoder), "params.yaml was checked for it"
+    vectors = candidates(model, data)
+    told = removal.attributions(
+        network.vision, batch, removal.choice(network, batch, vectors), vectors
+    )
+    assert isinstance(data.images, TokenShards), "a variant reads tokens"
+    return Explained(
+        data.images.rows(places),
+        {name: np.asarray(each.double().cpu().numpy()) for name, each in told.items()},
+        removed(model, data, ids[:of]),
+    )
 
 
 def candidates(model: Model, data: SplitData, emit: Emit = ignore) -> torch.Tensor:
@@ -95,7 +157,7 @@ def candidates(model: Model, data: SplitData, emit: Emit = ignore) -> torch.Tens
     if official.has(data.index, classification.FILE):
         classes = classification.read(data.index)
         vectors = classification.class_vectors(model, data.index, classes, emit)
-        return torch.from_numpy(vectors).to(model.network.log_scale.device)
+        return torch.from_numpy(vectors).to(model.trained.model.log_scale.device)
     first = dict(
         zip(
             reversed(data.captions["image_id"].to_pylist()),
@@ -107,3 +169,20 @@ def candidates(model: Model, data: SplitData, emit: Emit = ignore) -> torch.Tens
     chosen = np.random.default_rng(0).permutation(texts)[:CAPTIONS].tolist()
     # A copy that gradients may pass, which those made for inference may not.
     return model.embed_texts(chosen, emit).clone()
+
+
+def _token_sets(model: Model, data: SplitData, places: npt.NDArray[np.int64]) -> TokenBatch:
+    """Those of some images, on the model's device."""
+    assert isinstance(data.images, TokenShards), "a variant reads tokens"
+    trained = model.trained
+    return trained.collate(data.images.rows(places)).to(trained.model.log_scale.device)
+
+
+def _floor(measure: str) -> str:
+    return f"{measure}_{removal.RANDOM}"
+
+
+def _places(data: SplitData, image_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where images lie in the order of the split's."""
+    order = np.argsort(data.images.image_ids)
+    return np.asarray(order[np.searchsorted(data.images.image_ids, image_ids, sorter=order)])

@@ -67,17 +67,10 @@ def measure(
         candidates: [C, P] float, unit rows, what the model chooses from. Its probability of each is
             the softmax of scaled cosine similarities, by the scale that it learned.
     """
-    encoder = model.vision
+    encoder, parts = model.vision, []
     assert isinstance(encoder, VisualTokenEncoder), "params.yaml was checked for it"
-    scale, vectors = model.logit_scale.detach().double(), candidates.double()
-    parts = []
     for image_ids, batch in batches:
-        with torch.no_grad():
-            chosen = _logs(encoder(batch), scale, vectors).argmax(dim=1)
-
-        def log_probability(embedding: Tensor, chosen: Tensor = chosen) -> Tensor:
-            return _logs(embedding, scale, vectors).gather(1, chosen[:, None])[:, 0]
-
+        log_probability = choice(model, batch, candidates)
         merits = attributions(encoder, batch, log_probability, candidates)
         orders = {name: [merit] for name, merit in merits.items()}
         orders[RANDOM] = _random(image_ids, batch)
@@ -89,6 +82,25 @@ def measure(
             for found in ([each.without for each in parts], [each.alone for each in parts])
         ),
     )
+
+
+def choice(
+    model: ImageTextModel, batch: TokenBatch, candidates: Tensor
+) -> Callable[[Tensor], Tensor]:
+    """The logarithm of the probability, [B], that embeddings give what whole images are taken for.
+
+    Args:
+        model, candidates: as of `measure`.
+        batch: the whole images.
+    """
+    scale, vectors = model.logit_scale.detach().double(), candidates.double()
+
+    def logs(embedding: Tensor) -> Tensor:
+        return (scale * (embedding.double() @ vectors.T)).log_softmax(dim=1)
+
+    with torch.no_grad():
+        chosen = logs(model.encode_image(batch)).argmax(dim=1, keepdim=True)
+    return lambda embedding: logs(embedding).gather(1, chosen)[:, 0]
 
 
 def attributions(
@@ -167,8 +179,3 @@ def _random(image_ids: npt.NDArray[np.int64], batch: TokenBatch) -> list[Tensor]
         [np.random.default_rng([0, each]).random((tokens, DRAWS)) for each in image_ids.tolist()]
     )
     return [torch.from_numpy(drawn[..., draw]).to(batch.valid.device) for draw in range(DRAWS)]
-
-
-def _logs(embedding: Tensor, scale: Tensor, vectors: Tensor) -> Tensor:
-    """Logarithms of the probabilities of all candidates, [B, C] float64."""
-    return (scale * (embedding.double() @ vectors.T)).log_softmax(dim=1)

@@ -48,17 +48,17 @@ def by_hand(scored):
     texts = sorted(set(first.values()))
     assert len(texts) < faithfulness.CAPTIONS  # all of them are asked
     vectors = model.embed_texts(texts).clone()
-    scale = model.network.logit_scale.item()
+    scale = model.trained.model.logit_scale.item()
     batches = {}
     for place, image_id in enumerate(data.images.image_ids.tolist()):
-        batches[image_id] = model.token_sets(data.images, np.array([place]))
+        batches[image_id] = model.trained.collate(data.images.rows(np.array([place])))
 
     @cache
     def shares(image_id, there):
         batch = batches[image_id]
         masked = replace(batch, valid=torch.tensor([there]))  # and not cut out
         with torch.no_grad():
-            image = model.network.vision(masked)[0].double().tolist()
+            image = model.trained.model.vision(masked)[0].double().tolist()
         logits = [
             scale * sum(a * b for a, b in zip(image, text, strict=True))
             for text in vectors.double().tolist()
@@ -74,7 +74,7 @@ def by_hand(scored):
         whole = shares(image_id, WHOLE)
         chosen = whole.index(max(whole))
         return attributions(
-            model.network.vision,
+            model.trained.model.vision,
             batches[image_id],
             lambda image: (scale * image @ vectors.T).log_softmax(1)[:, chosen],
             vectors,
@@ -96,14 +96,20 @@ def aopc(probability, image_id, order):
 def test_values_are_those_of_plain_loops(scored, by_hand):
     _, data, rows = scored
     values = {(row["task"], row["case_id"]): row["value"] for row in rows}
-    assert len(values) == len(rows) == 30 * 2 * (len(ATTRIBUTIONS) + 1)
+    count = len(ATTRIBUTIONS)
+    assert len(values) == len(rows) == 30 * 2 * (2 * count + 1)
     probability, told = by_hand
     for image_id in data.images.image_ids.tolist():
-        for name, merit in told(image_id).items():
+        for number, (name, merit) in enumerate(told(image_id).items()):
             order = (-merit[0]).argsort(stable=True).tolist()
             lost, missing = aopc(probability, image_id, order)
-            assert values[f"comprehensiveness_{name}", image_id] == pytest.approx(lost, abs=1e-4)
-            assert values[f"sufficiency_{name}", image_id] == pytest.approx(missing, abs=1e-4)
+            case = image_id * count + number
+            for measure, wanted in (("comprehensiveness", lost), ("sufficiency", missing)):
+                assert values[measure, case] == values[f"{measure}/{name}", case]
+                assert values[measure, case] == pytest.approx(wanted, abs=1e-4)
+    for row in rows:
+        per_image = 1 if row["task"].endswith(f"_{RANDOM}") else count
+        assert row["cluster_id"] == row["case_id"] // per_image
     assert np.std([row["value"] for row in rows]) > 0.1
 
 
@@ -142,7 +148,9 @@ def test_it_is_scored_as_every_benchmark_is(trained, tmp_path):
         )
     )
     assert set(numbers["comprehensiveness_random"]) == {"mean"}
-    assert set(numbers["sufficiency_rollout"]) == {"mean_loss"}
+    assert set(numbers["sufficiency/rollout"]) == {"mean_loss"}
+    parts = [numbers[f"comprehensiveness/{each}"]["mean"] for each in ATTRIBUTIONS]
+    assert numbers["comprehensiveness"]["mean"] == pytest.approx(np.mean(parts))
     (floor,) = (
         each
         for task, each in by_task(table).items()
@@ -158,7 +166,7 @@ def test_of_many_images_a_sample_is_asked_whatever_their_order(scored):
     ids = np.arange(2000)
     many = replace(data, images=Ids(ids))
     shuffled = replace(data, images=Ids(np.random.default_rng(1).permutation(ids)))
-    one, other = (faithfulness.case_ids(each)["sufficiency_rollout"] for each in (many, shuffled))
+    one, other = (faithfulness.sample(each) for each in (many, shuffled))
     assert one.tolist() == other.tolist()
     assert len(set(one.tolist())) == faithfulness.IMAGES
     assert one.tolist() != ids[: faithfulness.IMAGES].tolist()
