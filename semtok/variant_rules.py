@@ -262,7 +262,7 @@ def _classes(params: Params) -> Faults:
 
 #: Benchmarks whose captions are no classes.
 _OF_SENTENCES = (
-    *("retrieval", "retrieval_permuted", "retrieval_corrupted"),
+    *("retrieval", "retrieval_permuted", "retrieval_corrupted", "karpathy"),
     *("siblings", "siblings_permuted", "sugar_crepe", "winoground", "aro", "vsr"),
 )
 

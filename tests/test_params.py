@@ -228,6 +228,16 @@ def test_the_projects_own_settings_are_right():
             lambda p: p["text"].update(tower="classes"),
             "bench.benchmarks: retrieval asks about sentences, and text.tower: classes knows",
         ),
+        *(
+            (
+                lambda p, name=name: (
+                    p["text"].update(tower="classes"),
+                    p["bench"].update(benchmarks=[name]),
+                ),
+                f"bench.benchmarks: {name} asks about sentences",
+            )
+            for name in ("karpathy", "vsr")
+        ),
         (
             lambda p: p["bench"].update(checksums={"examples.jsonl": "0" * 64}),
             "bench.checksums.examples.jsonl: is no BENCHMARK/FILE of the data root",
