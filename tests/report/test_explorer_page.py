@@ -277,7 +277,8 @@ def test_arrow_keys_turn_and_layers_change_at_once(folder, tab):
     (masks,) = (each["masks"] for each in part(folder, "images", 1)[4]["found"].values())
     paths = "document.querySelectorAll('#overlay .mask').length"
     assert tab.evaluate(paths) == len(masks)
-    assert tab.evaluate("document.querySelectorAll('#overlay .arrow').length") > 0
+    arrows = tab.evaluate("document.querySelectorAll('#overlay .arrow').length")
+    assert 0 < arrows == tab.evaluate("document.querySelectorAll('#relation-list li').length")
     tab.evaluate("document.querySelector('[value=\"superpixels=superpixels\"]').click()")
     tab.wait(f"{paths} === 0 && !document.getElementById('borders').hidden")
     tab.evaluate("document.getElementById('relations').click()")

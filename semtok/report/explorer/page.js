@@ -1,4 +1,5 @@
 const THUMBNAILS = 48;
+const DRAWN = 9; // relations: more arrows hide the image
 const parts = new Map();
 const waiting = new Map();
 const turned = { image: 0, shown: [...contents.images.keys()] };
@@ -73,6 +74,9 @@ async function show() {
   showPlace();
 }
 
+/** A score, where it says anything: annotations have 1 throughout. */
+const scored = score => score < 1 ? ` ${score.toFixed(2)}` : "";
+
 function showImage(row, views) {
   const picture = at("picture");
   picture.hidden = !row.picture;
@@ -87,20 +91,23 @@ function showImage(row, views) {
   const found = layer === "masks" ? row.found[name] : undefined;
   const shown = found ?? row.found[contents.extractions[0]];
   if (found) drawMasks(svg, found.masks);
-  if (shown && at("relations").checked) drawRelations(svg, shown.masks, shown.relations.slice(0, 9));
+  if (shown && at("relations").checked) drawRelations(svg, shown.masks, shown.relations.slice(0, DRAWN));
   if (shown && at("names").checked) drawNames(svg, shown.masks);
   const view = layer === "superpixels" && views[contents.variants.findIndex(each => each.name === name)];
   at("borders").hidden = !view;
   if (view) paint(at("borders"), owners(view), null);
   const masks = (shown?.masks ?? []).map(mask =>
-    make("li", {}, `${mask.name}, score ${mask.score.toFixed(2)}, ${(100 * mask.share).toFixed(1)} % of the image`));
+    make("li", {}, `${mask.name}${scored(mask.score)}, ${(100 * mask.share).toFixed(1)} %`));
   const relations = (shown?.relations ?? []).map(([s, p, o, score]) =>
-    make("li", {}, `${named(shown.masks, s)} ${p} ${named(shown.masks, o)}, score ${score.toFixed(2)}`));
+    make("li", {}, `${named(shown.masks, s)} ${p} ${named(shown.masks, o)}${scored(score)}`));
   at("masks-of").hidden = at("relations-of").hidden = !shown;
   at("mask-count").textContent = masks.length;
   at("relation-count").textContent = relations.length;
   at("masks").replaceChildren(...masks);
-  at("relation-list").replaceChildren(...relations);
+  at("relation-list").replaceChildren(...relations.slice(0, DRAWN));
+  at("more-relations").replaceChildren(...relations.slice(DRAWN));
+  at("more").hidden = relations.length <= DRAWN;
+  at("more-count").textContent = relations.length - DRAWN;
 }
 
 /** Where we are, and the thumbnails around. */
