@@ -141,22 +141,6 @@ def attention(
 
 
 @app.command()
-def transmit(
-    context: typer.Context,
-    variant: Annotated[str, typer.Argument(help="A trained variant of patches.")],
-    out: Annotated[Path, typer.Option(help="Folder for the table and its pictures.")],
-    steps: Annotated[int, typer.Option(min=1, help="Of training each of the links.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Which training of the variant.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Send patches over a noisy channel, ranked by a variant's attention; rate and distortion."""
-    from semtok import commands
-
-    result = commands.transmit(context.obj, variant, seed, steps, out.absolute())
-    print_json(result) if as_json else typer.echo(result["folder"])
-
-
-@app.command()
 def clusters(
     context: typer.Context,
     variant: Annotated[str, typer.Argument(help="A trained one with clusters.")],

@@ -95,41 +95,6 @@ def predict(
     return {"classes": list(named.classes), "probabilities": named.probabilities.tolist()}
 
 
-def transmit(root: Path, variant: str, seed: int, steps: int, folder: Path) -> dict[str, Any]:
-    """Send test images over a channel, ranked by the attention of a trained variant.
-
-    Args:
-        root: the project's folder.
-        variant: a trained one, of patches.
-        seed: which of its trainings.
-        steps: of training each link.
-        folder: to write table and pictures into.
-
-    Returns:
-        The folder, and the rows of the table by name of a column.
-
-    Raises:
-        SemtokError: no such training, or a variant of other tokens.
-    """
-    from semtok import transmit as sending
-    from semtok.train.transmission import Recipe
-
-    params, workspace = open_project(root)
-    check_variant(params, variant)
-    tokenizer = params.variants[variant].tokenizer
-    with progress.bars("transmit") as emit:
-        table = sending.transmit(
-            training_of(params, workspace, variant, seed),
-            workspace.input("token_shards", f"{tokenizer}-train"),
-            workspace.input("token_shards", f"{tokenizer}-test"),
-            workspace.input("index"),
-            Recipe(steps, params.train.batch_size, seed=seed),
-            folder,
-            emit,
-        )
-    return {"folder": str(folder), "rows": table.to_pylist()}
-
-
 def sync(root: Path) -> dict[str, Any]:
     """Create the MLflow runs and registered versions that are missing.
 

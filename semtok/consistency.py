@@ -33,6 +33,7 @@ def _names(params: Params) -> Faults:
         "tokenizers",
         "variants",
         "models",
+        "transmission",
     ):
         for name in getattr(params, section):
             if not name.isidentifier():
@@ -149,6 +150,28 @@ def _extraction_scores(params: Params) -> Faults:
                     yield f"extraction_scores.{key}.{name}", f"must be {value!r}"
 
 
+def _transmission(params: Params) -> Faults:
+    """Patches of RGB are ranked by a training of a variant whose attention reaches all of them."""
+    for name, sent in params.transmission.items():
+        where, variant = f"transmission.{name}", params.variants.get(sent.variant)
+        if variant is None:
+            yield from one_of(f"{where}.variant", sent.variant, params.variants)
+            continue
+        scheme = params.tokenizers[variant.tokenizer].get("scheme")
+        plain = scheme == "grid" and variant.encoder == "tokens" and variant.features == "all"
+        if not plain or variant.gates:
+            yield (
+                f"{where}.variant",
+                f"{sent.variant!r} does not rank patches of RGB; name a variant with encoder: "
+                "tokens, features: all, without gates, and a tokenizer of the scheme grid",
+            )
+        if sent.tokenizer != variant.tokenizer:
+            yield f"{where}.tokenizer", f"must be {variant.tokenizer!r}"
+        if sent.seed not in params.train.seeds:
+            known = ", ".join(map(str, params.train.seeds))
+            yield f"{where}.seed", f"must be one of train.seeds, {known}"
+
+
 def _contestants(params: Params) -> Faults:
     for name in params.models:
         if name in params.variants:
@@ -202,6 +225,7 @@ _RULES = (
     _contestants,
     *RULES,
     _recipe,
+    _transmission,
     _promotion,
     _checksums,
 )

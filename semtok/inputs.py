@@ -63,6 +63,17 @@ def of_scores(params: Params, partition: str | None) -> list[Key]:
     ]
 
 
+def of_transmission(params: Params, partition: str | None) -> list[Key]:
+    """The variant that ranks patches, and the tokens of train and test."""
+    sent = params.transmission[str(partition)]
+    return [
+        ("index", None),
+        ("checkpoint", sent.variant),
+        ("token_shards", f"{sent.tokenizer}-train"),
+        ("token_shards", f"{sent.tokenizer}-test"),
+    ]
+
+
 def _model(reads: str) -> list[Key]:
     """The stage and partition that trained what an extractor reads; none where that is `images`."""
     stage, _, name = reads.partition("/")

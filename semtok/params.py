@@ -264,6 +264,18 @@ class OutsideModelSettings:
 
 
 @dataclass(frozen=True)
+class TransmissionSettings:
+    """Patches that are sent over a channel: who ranks them, and how the links are trained."""
+
+    variant: str  # of patches: its attention ranks them, and it classifies what arrived
+    tokenizer: str  # the variant's, which DVC cannot look up
+    steps: Count
+    batch_size: Count = 32  # images
+    learning_rate: Positive = 2e-3
+    seed: Annotated[int, Ge(0)] = 0  # of the links; and which training of the variant ranks
+
+
+@dataclass(frozen=True)
 class BenchSettings:
     """How scores and intervals are computed."""
 
@@ -307,6 +319,7 @@ class Params:
     train: TrainSettings
     variants: Mapping[str, VariantSettings]
     models: Mapping[str, OutsideModelSettings]
+    transmission: Mapping[str, TransmissionSettings]
     bench: BenchSettings
     promotion: PromotionSettings
     checks: Mapping[str, Mapping[str, Any]]

@@ -277,6 +277,15 @@ _STAGES = (
         ],
     ),
     Stage(
+        name="transmission",
+        about="Pictures over a noisy channel, their patches ranked by a variant's attention.",
+        partitions=lambda params: list(params.transmission),
+        inputs=inputs.of_transmission,
+        settings=lambda partition: [f"transmission.{partition}", "checks.transmission"],
+        source=_SCORING,
+        modules=lambda params, partition: ["semtok.bench.rate_distortion"],
+    ),
+    Stage(
         name="leaderboard",
         about="All variants side by side, by the protocol.",
         partitions=_unpartitioned,

@@ -89,7 +89,7 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
         # Kept until here, so that a red gate costs no training.
         shutil.rmtree(workspace.state("resume", workspace.data, str(partition)), ignore_errors=True)
     if metrics := _metrics(stage.name, target):
-        _publish_metrics(workspace, str(partition), metrics)
+        _publish_metrics(workspace, stage.name, str(partition), metrics)
     return target
 
 
@@ -180,12 +180,22 @@ def _metrics(stage: str, artifact: Path) -> Mapping[str, Any] | None:
         from semtok.extract import extraction_scores as scores
 
         return scores.metrics(read_table(artifact / scores.NAME, scores.EXTRACTION_SCORES))
+    if stage == "transmission":
+        from semtok.bench import transmission
+
+        sent = read_table(artifact / transmission.NAME, transmission.RATE_DISTORTION)
+        return transmission.metrics(sent)
     return None
 
 
-def _publish_metrics(workspace: Workspace, partition: str, metrics: Mapping[str, Any]) -> None:
+def _publish_metrics(
+    workspace: Workspace, stage: str, partition: str, metrics: Mapping[str, Any]
+) -> None:
     """Write the metrics of a partition, which git tracks."""
-    path = (workspace.scratch or workspace.root) / "metrics" / workspace.data / f"{partition}.json"
+    folder = (workspace.scratch or workspace.root) / "metrics" / workspace.data
+    if stage == "transmission":  # whose partitions may have the names of variants
+        folder /= stage
+    path = folder / f"{partition}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     _write_json(partial, metrics)

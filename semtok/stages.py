@@ -297,6 +297,26 @@ def _outside_scores(context: Context) -> Summary:
     return Summary(_flat(cases.metrics(table)), preview(table))
 
 
+def _transmission(context: Context) -> Summary:
+    from semtok.bench import rate_distortion, transmission
+    from semtok.report import transmission as report
+
+    settings = context.params.transmission[context.partition]
+    train, test = (
+        context.input("token_shards", f"{settings.tokenizer}-{split}")
+        for split in ("train", "test")
+    )
+    trained = context.input("checkpoint", settings.variant) / f"seed-{settings.seed}"
+    sent = rate_distortion.build(
+        trained, train, test, context.input("index"), settings, context.emit
+    )
+    write_table(context.staging / transmission.NAME, sent.table, transmission.RATE_DISTORTION)
+    report.draw(sent.table, context.staging / "rate_distortion.png")
+    report.draw_pictures(sent.originals, sent.drawn, context.staging / "pictures.png")
+    told = {report.SHOWN: transmission.metrics(sent.table)[report.SHOWN]}
+    return Summary(_flat(told), preview(sent.table), ("rate_distortion.png", "pictures.png"))
+
+
 def _leaderboard(context: Context) -> Summary:
     from semtok.bench import leaderboard
     from semtok.report import charts
@@ -332,6 +352,7 @@ WORK: dict[str, Callable[[Context], Summary]] = {
     "checkpoint": _checkpoint,
     "scores": _scores,
     "outside_scores": _outside_scores,
+    "transmission": _transmission,
     "leaderboard": _leaderboard,
 }
 

@@ -34,6 +34,14 @@ JUDGED = {
 }
 
 
+SENT = {"variant": "vit", "tokenizer": "grid", "steps": 1}
+
+
+def send(document: dict, **changes: object) -> None:
+    """Add a transmission that is right but for the changes."""
+    document["transmission"]["sent"] = SENT | changes
+
+
 def run_detectors(document: dict, *names: str) -> None:
     """Add detectors, and an extractor `found` that runs the first."""
     document["detectors"] = dict.fromkeys(names, DETECTOR)
@@ -182,6 +190,30 @@ def test_the_projects_own_settings_are_right():
                 p["extraction_scores"].update({"found-test": {**JUDGED, "masks": "images"}}),
             ),
             "extraction_scores.found-test.masks: must be 'detector/small'",
+        ),
+        (
+            lambda p: send(p, variant="old"),
+            "transmission.sent.variant: 'old' is not one of semantic, ",
+        ),
+        (lambda p: send(p, tokenizer="grey"), "transmission.sent.tokenizer: must be 'grid'"),
+        (lambda p: send(p, seed=1), "transmission.sent.seed: must be one of train.seeds, 0"),
+        *(
+            (
+                lambda p, change=change: (p["variants"]["vit"].update(change), send(p)),
+                "transmission.sent.variant: 'vit' does not rank patches of RGB; name a variant "
+                "with encoder: tokens, features: all, without gates, and a tokenizer of the scheme "
+                "grid",
+            )
+            for change in (
+                {"encoder": "clip_vision"},
+                {"features": "none"},
+                {"gates": {"block": 1}},
+                {"tokenizer": "semantic", "patch_size": None},
+            )
+        ),
+        (
+            lambda p: p["transmission"].update({"a-b": {**SENT}}),
+            "transmission.a-b: use letters, digits and _ only",
         ),
         (
             lambda p: p["detectors"].update(small={**DETECTOR, "folds": 1}),

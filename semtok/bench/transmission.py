@@ -20,10 +20,16 @@ from semtok.tokens.shards import TokenShards
 from semtok.train.checkpoint import Checkpoint
 from semtok.train.transmission import cls_attention
 
+#: The table's file in the artifact.
+NAME = "rate_distortion.parquet"
+
 RATES = (1.0, 0.75, 0.5, 0.25, 0.1)
 SNRS = (0.0, 10.0, 20.0)
 
 JPEG = "jpeg"
+
+#: Columns that say how much of a picture arrived: the more, the better.
+MEASURES = ("psnr", "ssim", "accuracy")
 
 #: What a receiver shows that got nothing.
 _GREY = 128
@@ -168,6 +174,27 @@ def send(
                     image.copy_(torch.from_numpy(picture.copy()))
             fitting = sum(each is not None for each in found) / len(found)
             yield Drawn(JPEG, rate, snr, drawn, fitting)
+
+
+def metrics(table: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
+    """The numbers of `metrics/DATA/transmission/PARTITION.json`: rate and ratio -> choice -> value.
+
+    Args:
+        table: schema `RATE_DISTORTION`.
+
+    Returns:
+        PSNR in dB, SSIM and, where there is a classifier, its accuracy in percent.
+    """
+    nested: dict[str, dict[str, dict[str, float]]] = {}
+    for row in table.to_pylist():
+        values = {name: row[name] for name in MEASURES if row[name] is not None}
+        nested.setdefault(at(row["rate"], row["snr"]), {})[row["choice"]] = values
+    return nested
+
+
+def at(rate: float, snr: float) -> str:
+    """A rate and a signal-to-noise ratio as people read them, e.g. `25 % at 10 dB`."""
+    return f"{100 * rate:g} % at {snr:g} dB"
 
 
 def pictures(patches: Tensor) -> Tensor:

@@ -9,15 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
 
-from semtok.bench.transmission import JPEG, RATES, SNRS, Drawn
+from semtok.bench.transmission import JPEG, MEASURES, RATES, SNRS, Drawn, at
 from semtok.models.transmission import CHOICES
 from semtok.report.style import BASELINE, MUTED, PALETTE, picture
 
-_MEASURES = {"psnr": "PSNR, dB", "ssim": "SSIM", "accuracy": "accuracy, %"}
+_LABELS = dict(zip(MEASURES, ("PSNR, dB", "SSIM", "accuracy, %"), strict=True))
 _COLOURS = dict(zip((*CHOICES, JPEG), (*PALETTE, BASELINE), strict=False))
 
 #: Which signal-to-noise ratio the images are shown at.
 _SHOWN_SNR = 10.0
+
+#: The rate and ratio whose numbers are shown beside them.
+SHOWN = at(0.25, _SHOWN_SNR)
 
 
 def draw(table: pa.Table, path: Path) -> None:
@@ -27,7 +30,7 @@ def draw(table: pa.Table, path: Path) -> None:
         table: schema `RATE_DISTORTION`.
         path: the `.png` file.
     """
-    known = [name for name in _MEASURES if not table[name].null_count]
+    known = [name for name in _LABELS if not table[name].null_count]
     with picture(path, 3.2 * len(SNRS), 2.3 * len(known) + 0.5) as figure:
         axes = figure.subplots(len(known), len(SNRS), squeeze=False, sharey="row", sharex="col")
         for column, snr in enumerate(SNRS):
@@ -37,7 +40,7 @@ def draw(table: pa.Table, path: Path) -> None:
             axes[0, column].set_title(f"{snr:g} dB")
             axes[-1, column].set_xlabel("bits of the link, an image")
         for row, name in enumerate(known):
-            axes[row, 0].set_ylabel(_MEASURES[name])
+            axes[row, 0].set_ylabel(_LABELS[name])
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
 

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -14,6 +13,7 @@ from semtok.events import Emit, Progress, ignore
 from semtok.models.attention_maps import attention_maps
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.models.transmission import Choice, Link, LinkConfig, attention_weighted_error, choose
+from semtok.params import TransmissionSettings
 from semtok.tokens import loader
 from semtok.tokens.batch import TokenBatch
 from semtok.tokens.rows import Rows
@@ -23,22 +23,12 @@ from semtok.tokens.shards import TokenShards
 _RATES, _SNRS = (0.05, 1.0), (-5.0, 25.0)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a link is trained."""
-
-    steps: int
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-    seed: int = 0
-
-
 def train_link(
     shards: TokenShards,
     collate: Callable[[Rows], TokenBatch],
     encoder: VisualTokenEncoder,
     choice: Choice,
-    recipe: Recipe,
+    recipe: TransmissionSettings,
     emit: Emit = ignore,
 ) -> Link:
     """Train a link for one way of choosing patches.

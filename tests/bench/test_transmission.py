@@ -12,14 +12,14 @@ from semtok.bench.transmission import RATES, SNRS, measure, pictures, send
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText
-from semtok.params import EncoderSettings
+from semtok.params import EncoderSettings, TransmissionSettings
 from semtok.tokens import shards
 from semtok.tokens.collate import Collate
 from semtok.tokens.rows import PixelRows
 from semtok.tokens.shards import TokenShards
 from semtok.train.checkpoint import Checkpoint
 from semtok.train.text_tokenizer import learn
-from semtok.train.transmission import Recipe, train_link
+from semtok.train.transmission import train_link
 
 IMAGES, SIZE = 6, 32
 TOKENS = {"scheme": "grid", "settings": {"image_size": SIZE}}
@@ -46,7 +46,7 @@ def given(tmp_path_factory):
 
 def links_of(given, steps):
     ranker, tokens, _ = given
-    recipe = Recipe(steps=steps, batch_size=4)
+    recipe = TransmissionSettings("vit", "grid", steps, batch_size=4)
     return {
         choice: train_link(tokens, ranker.collate, ranker.model.vision, choice, recipe)
         for choice in ("attention", "random", "uniform")

@@ -26,6 +26,7 @@ from tests.checks.planted import (
     scene_graphs,
     scores,
     token_shards,
+    transmission,
 )
 
 STAGES = (
@@ -40,6 +41,7 @@ STAGES = (
     "checkpoint",
     "scores",
     "outside_scores",
+    "transmission",
     "leaderboard",
 )
 FAULTS = [
@@ -56,6 +58,7 @@ FAULTS = [
         checkpoint,
         scores,
         outside_scores,
+        transmission,
         leaderboard,
     )
     for fault in module.FAULTS

@@ -6,7 +6,7 @@ enough that good ranks cannot be luck; image 201 is the test split.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from safetensors.numpy import save_file
 
 from semtok.bench import costs, leaderboard
 from semtok.bench.cases import CASES
+from semtok.bench.transmission import JPEG, RATE_DISTORTION, RATES, SNRS
+from semtok.bench.transmission import NAME as RATE_DISTORTION_FILE
 from semtok.data.files import FILES
 from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
 from semtok.extract.corruptions import KINDS
@@ -25,6 +27,7 @@ from semtok.extract.extraction_scores import EXTRACTION_SCORES, METRICS, corrupt
 from semtok.extract.learning import LEARNED, TRAINED_ON
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
+from semtok.models.transmission import CHOICES
 from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
 from semtok.tokens import shards
 from semtok.tokens.rows import Regions, RelatedPixels, Superpixels, pack, predicate_names
@@ -70,12 +73,14 @@ INPUTS = {
         "scene_graphs@annotated-train",
     ],
     "token_shards@grid-val": ["index", "images"],
+    "token_shards@grid-test": ["index", "images"],
     "token_shards@superpixel-train": ["index", "images"],
     "checkpoint@semantic": ["index", "token_shards@semantic-train"],
     "checkpoint@grid": ["index"],
     "scores@semantic": ["index", "checkpoint@semantic", "token_shards@grid-val"],
     "scores@grid": ["index", "checkpoint@grid", "token_shards@grid-val"],
     "outside_scores@own": ["images", "index"],
+    "transmission@grid": ["index", "checkpoint@grid", "token_shards@grid-test"],
     "leaderboard": ["scores@grid", "scores@semantic", "outside_scores@own"],
 }
 _DATA = {
@@ -105,7 +110,12 @@ def build(root: Path) -> None:
     _extraction_scores(root / "extraction_scores@predicted-test")
     _semantic(root)
     _grid_relations(root / "token_shards@grid_relations-train")
-    _grid(root / "token_shards@grid-val")
+    _grid(
+        root / "token_shards@grid-val",
+        {"000": VAL[:10], "001": VAL[10:], "002": ()},
+        ("", *(f"{shards.CORRUPTED}/{kind}-3" for kind in KINDS)),
+    )
+    _grid(root / "token_shards@grid-test", {"000": TEST}, ("",))
     _superpixels(root / "token_shards@superpixel-train")
     for variant, misses in (("semantic", 4), ("grid", 42)):
         _checkpoint(root / f"checkpoint@{variant}")
@@ -113,6 +123,7 @@ def build(root: Path) -> None:
         _costs(root / f"scores@{variant}", trained=True)
     _scores(root / "outside_scores@own", 20, seeds=(0,))
     _costs(root / "outside_scores@own", trained=False)
+    _transmission(root / "transmission@grid")
     _leaderboard(root)
 
 
@@ -365,12 +376,12 @@ def _distance(geometry: np.ndarray, one: int, other: int) -> float:
     return float(np.hypot(*(geometry[one, :2] - geometry[other, :2])))
 
 
-def _grid(folder: Path) -> None:
+def _grid(folder: Path, images: Mapping[str, tuple[int, ...]], places: tuple[str, ...]) -> None:
     _provenance(folder, **_DATA, **_CORRUPTION)
     tokens = {"scheme": "grid", "settings": {"image_size": 8}}
-    for shard, image_ids in (("000", VAL[:10]), ("001", VAL[10:]), ("002", ())):
+    for shard, image_ids in images.items():
         rows = pack(image_ids, list(_pixels(len(image_ids))), ()) if image_ids else None
-        for place in ("", *(f"{shards.CORRUPTED}/{kind}-3" for kind in KINDS)):
+        for place in places:
             path = folder / place / f"{shard}.arrow"
             shards.write(path, shards.pixels_schema(8), rows, (), tokens, "fingerprint")
     _write(folder / "rejected.parquet", REJECTED, [])
@@ -444,6 +455,31 @@ def _scores(folder: Path, misses: int, seeds: tuple[int, ...] = (0, 1)) -> None:
         others = [*sibling_cases(), *_valued_cases(misses + seed)]
         rows += [row | {"seed": seed} for row in others]
     _write(folder / "cases.parquet", CASES, rows)
+
+
+def _transmission(folder: Path) -> None:
+    """One image, sent in every way; the more bits, the better."""
+    _provenance(folder)
+    rows = [
+        {
+            "choice": choice,
+            "rate": rate,
+            "snr": snr,
+            "symbols": None if choice == JPEG else 48,
+            "index_bits": None if choice == JPEG else 0,
+            "bits": 100 * rate * (1 + snr),
+            "mse": 500.0,
+            "psnr": 10 + 2 * rate + snr / 10,
+            "ssim": 0.5,
+            "accuracy": None if rate < 1 else 50.0,
+            "fitting": 1.0,
+            "images": len(TEST),
+        }
+        for choice in (*CHOICES, JPEG)
+        for rate in RATES
+        for snr in SNRS
+    ]
+    _write(folder / RATE_DISTORTION_FILE, RATE_DISTORTION, rows)
 
 
 def _costs(folder: Path, trained: bool) -> None:

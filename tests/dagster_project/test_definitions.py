@@ -67,8 +67,9 @@ def check_dvc(key: Key, found: Any, params: settings.Params) -> None:
     outs = {out.def_path: out.persist for out in found.outs if not out.metric}
     assert outs == {workspace.relative(*key).as_posix(): stage.persist}
     metrics = [out.def_path for out in found.outs if out.metric]
-    scored = name in ("scores", "outside_scores", "extraction_scores")
-    assert metrics == ([f"metrics/{params.data.name}/{partition}.json"] if scored else [])
+    scored = name in ("scores", "outside_scores", "extraction_scores", "transmission")
+    file = f"transmission/{partition}" if name == "transmission" else partition
+    assert metrics == ([f"metrics/{params.data.name}/{file}.json"] if scored else [])
 
 
 def covered(paths: list[str], params: settings.Params) -> set[Key]:
@@ -84,7 +85,7 @@ def covered(paths: list[str], params: settings.Params) -> set[Key]:
 
 @pytest.fixture(scope="module")
 def of_the_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with the study's settings and one more model, which use every stage there is."""
+    """A project of the study, with a model and a transmission more: all stages there are."""
     root = tmp_path_factory.mktemp("study")
     for name in ("dvc.yaml", "params.yaml", "study.yaml"):
         shutil.copy(REPO / name, root)
@@ -93,6 +94,7 @@ def of_the_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study.write(root, "small")
     document = yaml.safe_load((root / "params.yaml").read_text())
     document["models"] = {"own": {"folder": "models/own"}}
+    document["transmission"] = {"sent": {"variant": "vit", "tokenizer": "grid", "steps": 1}}
     (root / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     return root
 
@@ -113,6 +115,8 @@ def test_dvc_and_dagster_say_what_the_pipeline_says_of_the_study(of_the_study: P
     judged = ("extraction_scores", "predicted-novel")
     assert parents(defs, judged, "masks") == {"annotated-novel"}
     assert parents(defs, judged, "relation_model") == {"study"}
+    assert parents(defs, ("transmission", "sent"), "checkpoint") == {"vit"}
+    assert parents(defs, ("transmission", "sent"), "token_shards") == {"grid-train", "grid-test"}
     graph = defs.resolve_asset_graph()
     assert graph.get(AssetKey("outside_scores")).partitions_def.get_partition_keys() == ["own"]
     assert AssetKey("outside_scores") in graph.get(AssetKey("leaderboard")).parent_keys

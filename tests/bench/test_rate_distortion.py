@@ -1,4 +1,4 @@
-"""Which variants rank patches, and how the one that looks at what arrived names classes."""
+"""How the variant that looks at what arrived names classes."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,12 @@ import torch
 
 from semtok.bench import benchmark, classification
 from semtok.bench.embedding import Model
+from semtok.bench.rate_distortion import classifier
 from semtok.data.index import CAPTIONS, SIBLINGS, TRUTH, annotations
-from semtok.errors import SemtokError
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText
-from semtok.params import EncoderSettings, GateSettings
+from semtok.params import EncoderSettings
 from semtok.tables import write_table
 from semtok.tokens import shards
 from semtok.tokens.collate import Collate
@@ -23,20 +23,18 @@ from semtok.tokens.rows import PixelRows
 from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint
 from semtok.train.text_tokenizer import learn
-from semtok.train.transmission import Recipe
-from semtok.transmit import classifier, transmit
 
 IMAGES, SIZE = 30, 32
 TOKENS = {"scheme": "grid", "settings": {"image_size": SIZE}}
 NAMES = ["a cat", "two dogs", "many birds"]
 
 
-def trained(folder: Path, **vision) -> Path:
+def trained(folder: Path) -> Path:
     """A variant of random weights."""
     torch.manual_seed(0)
     config = ModelConfig(
         EncoderSettings(width=8, depth=2, heads=2, mlp_ratio=2, embedding=6),
-        VisionConfig(16 * 16 * 3, 4, False, (), False, False, False, **vision),
+        VisionConfig(16 * 16 * 3, 4, False, (), False, False, False),
         ScratchText(300, 12, 1, 8, 1, 2),
     )
     text = learn(["a caption of a thing"], 300, 12)
@@ -57,18 +55,6 @@ def grid(tmp_path_factory) -> Path:
     rows = PixelRows(np.arange(IMAGES), pixels)
     shards.write(folder / "000.arrow", shards.pixels_schema(SIZE), rows, (), TOKENS, "f")
     return folder
-
-
-@pytest.mark.parametrize(
-    "vision",
-    [{"gates": GateSettings(block=1)}, {"encoder": "secvit_tiny"}, {"encoder": "clip_vision"}],
-)
-def test_what_has_no_attention_to_all_patches_is_refused(tmp_path, grid, vision) -> None:
-    model = trained(tmp_path / "seed-0", **vision)
-    wanted = "name a variant with encoder: tokens, without gates, and a tokenizer of the scheme"
-    with pytest.raises(SemtokError, match=wanted):
-        transmit(model, grid, grid, tmp_path, Recipe(steps=1), tmp_path / "sent")
-    assert not (tmp_path / "sent").exists()
 
 
 def test_it_classifies_as_the_benchmark_does(tmp_path, grid, monkeypatch) -> None:

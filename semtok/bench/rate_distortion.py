@@ -1,42 +1,56 @@
-"""Pictures over a channel, ranked by the attention of a trained variant: what arrives of them."""
+"""The stage `transmission`: links whose patches a trained variant ranks, and what they draw."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from semtok.bench import benchmark, classification, official
 from semtok.bench.embedding import Model
 from semtok.bench.patch_models import encoder_of_patches
-from semtok.bench.transmission import RATE_DISTORTION, Drawn, measure, send
+from semtok.bench.transmission import Drawn, measure, send
 from semtok.data import index as indexed
-from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.models.transmission import CHOICES
-from semtok.report import transmission as report
-from semtok.tables import write_table
+from semtok.params import TransmissionSettings
 from semtok.tokens.batch import TokenBatch
 from semtok.tokens.rows import PixelRows
 from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint
-from semtok.train.transmission import Recipe, train_link
+from semtok.train.transmission import train_link
 
 #: Images that the picture of what arrives shows.
 _SHOWN = 3
 
 
-def transmit(
+@dataclass(frozen=True)
+class Sent:
+    """What came of sending a split.
+
+    Attributes:
+        table: schema `RATE_DISTORTION`.
+        originals: the first images of the split, [B, H, W, 3].
+        drawn: what arrived of these, at every rate and ratio and by every choice.
+    """
+
+    table: pa.Table
+    originals: NDArray[np.uint8]
+    drawn: list[Drawn]
+
+
+def build(
     trained: Path,
     train_shards: Path,
     test_shards: Path,
     index: Path,
-    recipe: Recipe,
-    folder: Path,
+    settings: TransmissionSettings,
     emit: Emit = ignore,
-) -> pa.Table:
+) -> Sent:
     """Train a link for each way of choosing patches, and measure all of them.
 
     Args:
@@ -45,36 +59,23 @@ def transmit(
         train_shards: to train the links on.
         test_shards: to measure them on.
         index: of both splits.
-        recipe: of the links.
-        folder: to write `rate_distortion.parquet`, `rate_distortion.png` and `pictures.png` into.
+        settings: the recipe of the links.
         emit: told of progress.
 
-    Returns:
-        Schema `RATE_DISTORTION`.
-
     Raises:
-        SemtokError: the variant is not one of our encoders, without gates, of patches of RGB
-            alone, or a training diverged.
+        SemtokError: a training diverged, or a file cannot be read.
     """
     ranker = checkpoint.load(trained, _device())
     train, test = ranker.open_shards(train_shards), ranker.open_shards(test_shards)
     rows, vision = test.rows(np.arange(min(_SHOWN, len(test)))), encoder_of_patches(ranker)
-    if vision is None or not isinstance(rows, PixelRows) or rows.pixels.shape[-1] != 3:
-        raise SemtokError(
-            f"{trained}: does not rank patches of RGB; name a variant with encoder: tokens, "
-            "without gates, and a tokenizer of the scheme grid"
-        )
-    folder.mkdir(parents=True, exist_ok=True)  # before the work: it may be no folder at all
+    assert vision is not None, "settings are refused that name another variant"
+    assert isinstance(rows, PixelRows), "likewise"
     links = {
-        choice: train_link(train, ranker.collate, vision, choice, recipe, emit)
+        choice: train_link(train, ranker.collate, vision, choice, settings, emit)
         for choice in CHOICES
     }
     table = measure(links, ranker, test, classifier(trained, test, index), emit)
-    write_table(folder / "rate_distortion.parquet", table, RATE_DISTORTION)
-    report.draw(table, folder / "rate_distortion.png")
-    shown: list[Drawn] = list(send(links, ranker, ranker.collate(rows), 0))
-    report.draw_pictures(rows.pixels, shown, folder / "pictures.png")
-    return table
+    return Sent(table, rows.pixels, list(send(links, ranker, ranker.collate(rows), 0)))
 
 
 def classifier(
