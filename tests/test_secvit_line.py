@@ -1,0 +1,39 @@
+"""A SECViT backbone from `semtok run`: checkpoint, scores, and a leaderboard of its own."""
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from semtok import params as settings
+from semtok import pipeline
+from semtok.bench import costs
+from semtok.bench.leaderboard import LEADERBOARD, NAME
+from semtok.cli import app
+from semtok.tables import read_table
+from tests import small_line
+
+pytestmark = pytest.mark.slow
+
+
+def test_it_is_trained_scored_and_ranked(tmp_path) -> None:
+    root = tmp_path / "line"
+    document = small_line.shrunk(small_line.own())
+    document["variants"] = {"secvit": document["variants"]["vit"] | {"encoder": "secvit_t"}}
+    document["bench"] |= {"baseline": "secvit"}
+    document["train"] |= {"seeds": [0]}
+    # So short a training is at chance.
+    document["checks"] |= {"checkpoint": {"loss_fall": -9.0}, "scores": {"chance_level": 1.0}}
+    small_line.start(root, document)
+    params = settings.load(root / "params.yaml")
+    for stage, partition in pipeline.upstream(params, ("scores", "secvit")):
+        if partition != "secvit":
+            small_line.run(root, stage, partition)
+    for key in ("checkpoint@secvit", "scores@secvit", "leaderboard"):
+        command = ["--project", str(root), "run", key]
+        done = CliRunner().invoke(app, command, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    artifacts = root / ".semtok/scratch/artifacts/scenes"
+    assert costs.read(artifacts / "scores/secvit").parameters.blocks > 12e6
+    rows = pl.DataFrame(read_table(artifacts / "leaderboard" / NAME, LEADERBOARD))
+    assert set(rows["variant"]) == {"secvit"}
+    assert set(rows["benchmark"]) == {"retrieval", "siblings", "sugar_crepe"}
