@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from semtok.tokens.batch import positions
+
 #: Numbers of a box: centre x, centre y, width, height, area.
 BOX = 5
 
@@ -38,6 +40,7 @@ def centres(geometry: Tensor) -> Tensor:
     """
     if geometry.shape[-1] == BOX:
         return geometry[..., :2]
+    geometry = positions(geometry)
     side = math.isqrt(geometry.shape[-1])
     middle = (torch.arange(side).to(geometry) + 0.5) / side
     rows_first = geometry.reshape(*geometry.shape[:-1], side, side)

@@ -1,5 +1,6 @@
 """The one structure that models see, whatever the tokenizer was."""
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,7 +24,8 @@ class TokenBatch:
             tangible token or a superpixel: the masked box, k x k x (RGB times coverage, coverage).
             An intangible token: 0. Or float16, what a frozen backbone says of a tangible token.
         geometry: [B, N, G] float32. A superpixel: the histogram of its pixels' positions, G = 256
-            (0..4; `superpixel.regions`). All others: G = 5, centre x, centre y, width, height,
+            (0..4; `superpixel.regions`), or that and behind it the one of their gradients, G = 512;
+            `positions` is the first alone. All others: G = 5, centre x, centre y, width, height,
             area, all relative to the image (0..1). A tangible token's area is its mask's; an
             intangible token holds the union of its ends' boxes and that union's area.
         kind: [B, N] int64, one of PATCH, SUPERPIXEL, TANGIBLE, INTANGIBLE.
@@ -61,3 +63,17 @@ class TokenBatch:
         edges = int((told["edges"] >= 0).any(-1).sum(1).max()) if told["edges"].numel() else 0
         lengths = {name: edges if name == "edges" else tokens for name in told}
         return replace(self, **{name: each[:, : lengths[name]] for name, each in told.items()})
+
+
+def positions(geometry: Tensor) -> Tensor:
+    """Where tokens are, without what their gradients are.
+
+    Args:
+        geometry: [..., G] of `TokenBatch`, histograms: n x n bins, or twice as many.
+
+    Returns:
+        [..., n*n], a view.
+    """
+    bins = geometry.shape[-1]
+    # Twice a square is never a square: the root of 2 is no fraction.
+    return geometry if math.isqrt(bins) ** 2 == bins else geometry[..., : bins // 2]

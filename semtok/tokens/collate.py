@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
 from semtok.params import Features
-from semtok.tokens.batch import INTANGIBLE, PATCH, SUPERPIXEL, TANGIBLE, TokenBatch
+from semtok.tokens.batch import INTANGIBLE, PATCH, SUPERPIXEL, TANGIBLE, TokenBatch, positions
 from semtok.tokens.links import covered_patches, edges_of_patches
 from semtok.tokens.permutation import permute
 from semtok.tokens.rows import (
@@ -34,7 +34,8 @@ class Collate:
         intangible: add one token per relation.
         permute_relations: the control: relations permuted within the image (see `permute`).
         seed: of that permutation.
-        features: "shape" makes all colours 0 and leaves the fourth channel, "none" leaves nothing.
+        features: "shape" makes all colours 0 and leaves the fourth channel, "none" leaves nothing;
+            both leave no gradients.
     """
 
     patch_size: int | None = None
@@ -51,7 +52,7 @@ class Collate:
         left = torch.zeros_like(batch.features)
         if self.features == "shape":
             left[..., 3::4] = batch.features[..., 3::4]
-        return replace(batch, features=left)
+        return replace(_without_gradients(batch), features=left)
 
     def _tokens(self, rows: Rows) -> TokenBatch:
         if isinstance(rows, PixelRows):
@@ -173,6 +174,15 @@ def _superpixels(rows: SuperpixelRows) -> TokenBatch:
         edges=torch.empty((images, 0, 4), dtype=torch.int64),
         neighbours=torch.empty((images, longest, 0), dtype=torch.int64),
     )
+
+
+def _without_gradients(batch: TokenBatch) -> TokenBatch:
+    """Histograms of gradients tell how a token looks, whatever field they are in."""
+    if not (batch.kind == SUPERPIXEL).any():
+        return batch
+    geometry = torch.zeros_like(batch.geometry)
+    positions(geometry).copy_(positions(batch.geometry))
+    return replace(batch, geometry=geometry)
 
 
 def _places(counts: Int) -> tuple[Int, Int]:

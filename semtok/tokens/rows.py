@@ -49,7 +49,8 @@ class Superpixels:
     Attributes:
         owners: [S, S] uint16, the region of each pixel.
         features: [R, k*k*4] uint8, as of `Regions`.
-        geometry: [R, G] uint16, a histogram of positions in units of `HISTOGRAM_UNIT`.
+        geometry: [R, G] uint16, a histogram of positions, and behind it perhaps one of gradients,
+            in units of `HISTOGRAM_UNIT`.
     """
 
     owners: NDArray[np.uint16]

@@ -1,7 +1,8 @@
 """Superpixel tokens: regions that an image falls into by itself (SPiT, arXiv 2408.07680).
 
 A token holds a region's pixels and where they lie, of which the position histogram is all that a
-model is told. No masks are read: the partition comes from the pixels alone.
+model is told of places, and if asked for, how their brightness changes. No masks are read: the
+partition comes from the pixels alone.
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,14 @@ from semtok.tables import TableSchema
 from semtok.tokens.extraction import Extraction
 from semtok.tokens.rows import HISTOGRAM_UNIT, Superpixels, UInt8
 from semtok.tokens.shards import superpixels_schema
-from semtok.tokens.superpixel.hierarchy import superpixels
-from semtok.tokens.superpixel.regions import BINS, position_histograms, region_pixels
+from semtok.tokens.superpixel.hierarchy import Partition, superpixels
+from semtok.tokens.superpixel.regions import (
+    BINS,
+    SIGMA_WITH_GRADIENTS,
+    gradient_histograms,
+    position_histograms,
+    region_pixels,
+)
 from semtok.tokens.superpixel.voronoi import voronoi
 
 READS_EXTRACTION = False
@@ -37,11 +44,13 @@ class Settings:
     levels: Count = 4  # how often pixels merge; each one leaves about a quarter of the regions
     compactness: Share = 0.0  # what roundness counts for beside likeness; 0.1 in SPiT's code
     partition: Literal["hierarchy", "voronoi"] = "hierarchy"  # voronoi: the control, as many cells
+    gradients: bool = False  # histograms of gradients behind those of positions; both kernels wider
 
 
 def schema(settings: Settings) -> TableSchema:
     """The shards' schema."""
-    return superpixels_schema(settings.image_size, settings.crop_size, BINS**2)
+    histograms = 2 if settings.gradients else 1
+    return superpixels_schema(settings.image_size, settings.crop_size, histograms * BINS**2)
 
 
 def tokenize(
@@ -64,9 +73,22 @@ def tokenize(
     if (most := int(partition.counts.max())) > _MOST:
         raise SemtokError(f"levels: {settings.levels} leave {most} regions of an image; raise it")
     features = region_pixels(pixels, partition, settings.crop_size).numpy()
-    places = (position_histograms(partition) / HISTOGRAM_UNIT).round().numpy().astype(np.uint16)
+    geometry = (_histograms(pixels, partition, settings) / HISTOGRAM_UNIT).round()
     first = (partition.counts.cumsum(0) - partition.counts)[:, None, None]
     owners = (partition.labels - first).numpy().astype(np.uint16)
     cuts = partition.counts.cumsum(0)[:-1].numpy()
-    columns = np.split(features, cuts), np.split(places, cuts)
+    columns = np.split(features, cuts), np.split(geometry.numpy().astype(np.uint16), cuts)
     return [Superpixels(*each) for each in zip(owners, *columns, strict=True)]
+
+
+def _histograms(pixels: torch.Tensor, partition: Partition, settings: Settings) -> torch.Tensor:
+    """[R, 256], with gradients [R, 512]."""
+    if not settings.gradients:
+        return position_histograms(partition)
+    return torch.cat(
+        [
+            position_histograms(partition, SIGMA_WITH_GRADIENTS),
+            gradient_histograms(pixels, partition, SIGMA_WITH_GRADIENTS),
+        ],
+        dim=1,
+    )

@@ -1,12 +1,14 @@
-"""What a token of a region holds: its pixels, and where it lies (SPiT, arXiv 2408.07680)."""
+"""What a token holds of a region: pixels, places, gradients (SPiT, arXiv 2408.07680)."""
 
 import torch
 from torch import Tensor
 
 from semtok.tokens.superpixel.hierarchy import Partition
+from semtok.tokens.superpixel.vertices import gradients
 
-#: Bins a side of a histogram, and the standard deviation of its kernel; an image is 2 wide.
-BINS, _SIGMA = 16, 0.025
+#: Bins a side of a histogram, and the standard deviation of its kernel; an image is 2 wide. SPiT's
+#: models have the wider one where they also have histograms of gradients.
+BINS, SIGMA, SIGMA_WITH_GRADIENTS = 16, 0.025, 0.05
 
 #: Kernel values are multiples of this, so that sums are exact and no order of adding matters.
 _UNIT = 2.0**-16
@@ -49,7 +51,7 @@ def region_pixels(images: Tensor, partition: Partition, size: int) -> Tensor:
     return (covered + 0.5).to(torch.uint8).flatten(1)
 
 
-def position_histograms(partition: Partition) -> Tensor:
+def position_histograms(partition: Partition, sigma: float = SIGMA) -> Tensor:
     """Where the pixels of regions lie, as joint histograms of rows and columns.
 
     Every pixel adds a Gaussian (Parzen 1962) around its place, where the longer side of an image
@@ -58,30 +60,64 @@ def position_histograms(partition: Partition) -> Tensor:
 
         h[i, j] = 4 / |region| * sum of exp(-((y - c_i)^2 + (x - c_j)^2) / (2 sigma^2))
 
+    Args:
+        partition: of B images.
+        sigma: of the Gaussian; an image is 2 wide.
+
     Returns:
         [R, 256] float32, 0..4, rows first.
     """
     _, height, width = partition.labels.shape
     labels = partition.labels.flatten()
     regions, device = int(partition.counts.sum()), labels.device
-    down, across = (_kernel(each, max(height, width)).to(device) for each in (height, width))
+    down, across = (
+        _kernel(torch.arange(each, dtype=torch.float64) * 2 / max(height, width) - 1, sigma)
+        for each in (height, width)
+    )
     pixel = torch.arange(len(labels), device=device)
     row, column = pixel // width % height, pixel % width
     # First along the rows of each region, then down its columns.
-    rows = across.new_zeros(BINS, regions * height)
+    rows = across.new_zeros(BINS, regions * height, device=device)
     at = (labels * height + row).expand(BINS, -1)
-    rows.scatter_add_(1, at, across.T[:, column])
-    sums = torch.einsum("yi,jry->rij", down, rows.view(BINS, regions, height))
-    pixels = torch.zeros(regions, dtype=torch.int64, device=device)
+    rows.scatter_add_(1, at, across.T.to(device)[:, column])
+    sums = torch.einsum("yi,jry->rij", down.to(device), rows.view(BINS, regions, height))
+    return _shares(sums, labels)
+
+
+def gradient_histograms(images: Tensor, partition: Partition, sigma: float) -> Tensor:
+    """What the gradients of regions are, as joint histograms of their two differences.
+
+    As `position_histograms`, with y and x of a pixel its differences of brightness, top to bottom
+    and left to right (`vertices.gradients`).
+
+    Args:
+        images: [B, H, W, 3] uint8 RGB.
+        partition: of these images.
+        sigma: as of `position_histograms`.
+
+    Returns:
+        [R, 256] float32, 0..4, rows first.
+    """
+    labels, regions = partition.labels.flatten(), int(partition.counts.sum())
+    across, down = (_kernel(each.flatten(), sigma) for each in gradients(images))
+    sums = across.new_zeros(BINS, regions, BINS)
+    at = labels[:, None].expand(-1, BINS)
+    for own, weight in zip(sums, down.T, strict=True):  # all bins at once take 16 times the memory
+        own.scatter_add_(0, at, weight[:, None] * across)
+    return _shares(sums.transpose(0, 1), labels)
+
+
+def _shares(sums: Tensor, labels: Tensor) -> Tensor:
+    """Sums over the pixels of regions [R, 16, 16], in units, as histograms [R, 256]."""
+    pixels = torch.zeros(len(sums), dtype=torch.int64, device=labels.device)
     pixels.scatter_add_(0, labels, torch.ones_like(labels))
     return (4 * _UNIT**2 * sums / pixels[:, None, None]).float().flatten(1)
 
 
-def _kernel(side: int, longer: int) -> Tensor:
-    """The Gaussian of each pixel of a side at each bin, [side, 16] float64 whole numbers."""
-    place = torch.arange(side, dtype=torch.float64) * 2 / longer - 1
+def _kernel(places: Tensor, sigma: float) -> Tensor:
+    """The Gaussian of each place [N] float64 at each bin, [N, 16] float64 whole numbers."""
     centre = torch.linspace(-1 + 1 / BINS, 1 - 1 / BINS, BINS, dtype=torch.float64)
-    apart = (place[:, None] - centre) / _SIGMA
+    apart = (places[:, None] - centre.to(places.device)) / sigma
     return (torch.exp(-0.5 * apart.square()) / _UNIT).round()
 
 

@@ -1,5 +1,7 @@
 """The tokenizer `superpixel`: token sets, their shards and batches."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from semtok.models.geometry import centres
 from semtok.tokens import shards, superpixel
 from semtok.tokens.batch import SUPERPIXEL
 from semtok.tokens.collate import Collate
 from semtok.tokens.rows import HISTOGRAM_UNIT, Superpixels, pack
 from semtok.tokens.shards import TokenShards
 from semtok.tokens.superpixel.hierarchy import superpixels
-from semtok.tokens.superpixel.regions import position_histograms
+from semtok.tokens.superpixel.regions import gradient_histograms, position_histograms
 
 SETTINGS = superpixel.Settings(image_size=24, crop_size=4, levels=3)
 
@@ -37,9 +40,30 @@ def test_a_token_set_is_what_its_regions_hold():
     )
 
 
+def test_gradients_lie_behind_positions_and_tell_no_place():
+    image = np.random.default_rng(3).integers(0, 256, (24, 24, 4), dtype=np.uint8)
+    settings = replace(SETTINGS, gradients=True)
+    (found,), (plain,) = (superpixel.tokenize([image], [], each) for each in (settings, SETTINGS))
+    np.testing.assert_array_equal(found.owners, plain.owners)
+    np.testing.assert_array_equal(found.features, plain.features)
+    pixels = torch.from_numpy(image[None, ..., :3].copy())
+    partition = superpixels(pixels, 3)
+    histograms = position_histograms(partition, 0.05), gradient_histograms(pixels, partition, 0.05)
+    np.testing.assert_allclose(
+        found.geometry * HISTOGRAM_UNIT, torch.cat(histograms, dim=1), atol=HISTOGRAM_UNIT / 2
+    )
+    field = superpixel.schema(settings).columns.field("geometry")
+    assert field.type.value_type.list_size == found.geometry.shape[1] == 512
+    rows = pack([0], [found], ())
+    batch, bare = Collate()(rows), Collate(features="none")(rows)
+    assert batch.geometry[..., 256:].any() and not bare.geometry[..., 256:].any()
+    assert torch.equal(bare.geometry[..., :256], batch.geometry[..., :256])
+    assert torch.equal(centres(batch.geometry), centres(batch.geometry[..., :256]))
+
+
 @pytest.mark.parametrize("partition", ["hierarchy", "voronoi"])
 def test_an_image_alone_has_the_tokens_that_it_has_among_others(partition):
-    settings = superpixel.Settings(24, 4, 2, 0.1, partition)
+    settings = superpixel.Settings(24, 4, 2, 0.1, partition, gradients=True)
     images = list(np.random.default_rng(0).integers(0, 256, (3, 24, 24, 4), dtype=np.uint8))
     together = superpixel.tokenize(images, [], settings)
     for image, found in zip(images, together, strict=True):
