@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from semtok.bench import editions
 from semtok.bench.benchmark import SplitData
 from semtok.data.index import BENCHMARKS, IMAGES, SPLITS, split_images
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message
-from semtok.tables import read_table
+from semtok.tables import REJECTED, read_table
+
+#: Images that a message names, of those that were set aside; `rejected.parquet` has all.
+_NAMED = 5
 
 
 def find(index: Path | None, name: str, source: str, benchmark: str = "") -> Path:
@@ -136,7 +140,10 @@ def sizes(data: SplitData) -> dict[int, tuple[int, int]]:
 
 
 def tell(data: SplitData, benchmark: str, names: Sequence[str], emit: Emit) -> None:
-    """Say on how many images of which split rows are; those of other splits are not asked.
+    """Say on images of which split rows are, and which images were set aside.
+
+    Not asked are those of other splits, and those whose image is missing or unreadable: how many of
+    these there may be, `data.rejected_share` says when images are indexed.
 
     Args:
         names: the image of each row.
@@ -148,6 +155,20 @@ def tell(data: SplitData, benchmark: str, names: Sequence[str], emit: Emit) -> N
     others = ", ".join(f"{split} {n}" for split, n in sorted(counts.items()) if split != data.name)
     text = f"{benchmark}: {counts[data.name]} of {len(names)} rows are on images of {data.name}"
     emit(Message(f"{text}; not asked: {others}" if others else text))
+    if faults := _faults(data.index, names):
+        named = ", ".join(f"{file} ({reason})" for file, reason in sorted(faults)[:_NAMED])
+        more = f", and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+        emit(Message(f"{benchmark}: rows on {len(faults)} images set aside: {named}{more}"))
+
+
+def _faults(index: Path | None, names: Sequence[str]) -> set[tuple[str, str]]:
+    """Of the images of rows those that were set aside when images were indexed, with the reason."""
+    assert index is not None, "`find` comes first"
+    rejected = read_table(index / "rejected.parquet", REJECTED)
+    images = rejected.filter(pc.is_null(rejected["source_id"]))
+    asked = {_short(name) for name in names}
+    pairs = zip(images["file"].to_pylist(), images["reason"].to_pylist(), strict=True)
+    return {(file, reason) for file, reason in pairs if _short(file) in asked}
 
 
 def _splits(index: Path | None) -> dict[str, tuple[int, str]]:

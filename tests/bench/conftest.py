@@ -16,7 +16,7 @@ from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText
 from semtok.params import EncoderSettings
-from semtok.tables import write_table
+from semtok.tables import REJECTED, write_table
 from semtok.tokens import shards
 from semtok.tokens.collate import Collate
 from semtok.tokens.rows import PixelRows
@@ -115,6 +115,7 @@ def with_files(trained, tmp_path):
         captions = [row | {"image_id": 1 + n % 8} for n, row in enumerate(captions)]
         table = pa.Table.from_pylist(captions, schema=CAPTIONS.columns)
         write_table(tmp_path / "captions.parquet", table, CAPTIONS)
+        write_table(tmp_path / "rejected.parquet", REJECTED.columns.empty_table(), REJECTED)
         for name, text in files.items():
             path = tmp_path / "benchmarks" / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,10 @@ from semtok.bench.embedding import Model
 from semtok.bench.scoring import score
 from semtok.data import files, indexing
 from semtok.data.index import annotations, split_images
+from semtok.data.rejects import Reject, table
 from semtok.errors import SemtokError
 from semtok.params import DataSettings
+from semtok.tables import REJECTED, write_table
 from semtok.tokens import shards
 from semtok.tokens.rows import PixelRows
 from semtok.tokens.shards import TokenShards
@@ -118,6 +120,21 @@ def test_rows_that_are_not_asked_are_counted(trained, known):
     assert (
         told[0].text == f"sugar_crepe: 0 of {total} rows are on images of val; not asked: {others}"
     )
+
+
+def test_images_that_were_set_aside_are_named(trained, known):
+    """Whole images alone: a caption of one that is there was set aside for another reason."""
+    missing = json.loads((known.folder / "benchmarks/sugar_crepe/add_att.json").read_text())
+    asked = sorted({row["filename"] for row in missing.values()})
+    rejects = [Reject(None, None, f"val2017/{name}", "missing") for name in asked[:7]]
+    rejects += [Reject(1, 5, f"val2017/{asked[7]}", "an empty caption")]
+    rejects += [Reject(2, None, "val2017/of_no_row.jpg", "unreadable")]
+    write_table(known.folder / "rejected.parquet", table(rejects), REJECTED)
+    told = []
+    data = split_data("val", TokenShards(trained.shards["val"]), known)
+    sugar_crepe.score(Model(trained.checkpoint / "seed-0"), data, told.append)
+    named = ", ".join(f"val2017/{name} (missing)" for name in asked[:5])
+    assert told[1].text == f"sugar_crepe: rows on 7 images set aside: {named}, and 2 more"
 
 
 @pytest.mark.parametrize(
