@@ -13,6 +13,7 @@ from semtok.workspace import Workspace
 
 if TYPE_CHECKING:
     from semtok.comparing import Compared
+    from semtok.extract.raw import RawExtractor
 
 #: Exit status of `semtok promote` where a rule held the candidate back: no error, and no success.
 HELD_BACK = 3
@@ -73,7 +74,8 @@ def predict(
         seed: which of its trainings.
         images: I files.
         texts: T captions; none, and a classifier says how likely its classes are.
-        found: JSON file of the masks and relations of each image, for variants that need them.
+        found: JSON file of the masks and relations of each image, for variants that need them;
+            without one they are found by the variant's extractor, where that reads pixels alone.
 
     Returns:
         images [I, P], texts [T, P] and similarities [I, T], as lists; without captions the names
@@ -82,17 +84,39 @@ def predict(
     Raises:
         SemtokError: no such training, an input cannot be read, or masks are needed and missing.
     """
+    from semtok import given
     from semtok import predict as prediction
 
     params, workspace = open_project(root)
     check_variant(params, variant)
     folder = training_of(params, workspace, variant, seed)
-    masks, relations = prediction.read_found(found) if found else (None, None)
+    masks, relations = given.read_found(found) if found else (None, None)
+    extractor = None if found else _extractor_of(params, workspace, variant)
     if texts:
-        result = prediction.predict(folder, images, texts, masks, relations)
+        result = prediction.predict(folder, images, texts, masks, relations, extractor)
         return {name: values.tolist() for name, values in vars(result).items()}
-    named = prediction.classify(folder, images, masks, relations)
+    named = prediction.classify(folder, images, masks, relations, extractor)
     return {"classes": list(named.classes), "probabilities": named.probabilities.tolist()}
+
+
+def _extractor_of(params: Params, workspace: Workspace, variant: str) -> "RawExtractor | None":
+    """The extractor of a variant's tokens; None where it has none, or repeats annotations."""
+    from semtok.extract import raw
+
+    tokenizer = params.variants[variant].tokenizer
+    reads = params.token_shards[f"{tokenizer}-{params.data.splits[0]}"].reads
+    if reads == "images":
+        return None
+    extraction = params.extraction[reads.removeprefix("extraction/")]
+    extractor = params.extractors[extraction.extractor]
+    if not raw.reads_pixels(extractor):
+        return None
+    found = {"masks": extraction.masks, "scene_graphs": extraction.scene_graphs}
+    models = {
+        stage: None if model == "images" else workspace.input(*model.split("/"))
+        for stage, model in found.items()
+    }
+    return raw.RawExtractor(extractor, models)
 
 
 def sync(root: Path) -> dict[str, Any]:

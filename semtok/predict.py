@@ -1,11 +1,10 @@
 """Images and captions -> embeddings, for `semtok predict` and for the served model."""
 
 import io
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,20 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semtok.errors import SemtokError
-from semtok.extract import rle
-from semtok.extract.polygons import rasterise
+from semtok.extract.raw import RawExtractor
+from semtok.given import Mask, Relation, extraction_of
 from semtok.tokens import tokenize
-from semtok.tokens.extraction import WHOLE_IMAGE, Extraction
+from semtok.tokens.extraction import WHOLE_IMAGE, Extraction, ExtractionShard
 from semtok.tokens.pixels import UnreadableImageError, decode
 from semtok.tokens.rows import TokenSet, pack, predicate_names
 from semtok.train import checkpoint
-
-#: One mask as COCO's `segmentation`: polygons [[x, y, x, y, ...], ...] in pixels of the image, or
-#: an RLE {"size": [height, width], "counts": string or list of runs}.
-Mask: TypeAlias = Sequence[Sequence[float]] | Mapping[str, Any]
-
-#: Indices of the subject's and the object's mask, with the predicate between them.
-Relation: TypeAlias = tuple[int, str, int]
 
 #: Images or captions that are encoded at once.
 _BATCH = 64
@@ -53,6 +45,7 @@ def predict(
     texts: Sequence[str],
     masks: Sequence[Sequence[Mask] | None] | None = None,
     relations: Sequence[Sequence[Relation] | None] | None = None,
+    extractor: RawExtractor | None = None,
 ) -> Prediction:
     """Embed images and captions.
 
@@ -63,12 +56,13 @@ def predict(
         masks: for each image what was found in it, which variants need whose tokens depend on it
             (`Predictor.needs_masks`); an empty list: nothing was found. Others ignore it.
         relations: for each image those among its masks, if there are any.
+        extractor: finds masks and relations where masks are needed and none are given.
 
     Raises:
         SemtokError: the checkpoint, an image, a mask or a relation cannot be read, or masks are
             needed and missing.
     """
-    predictor = Predictor(folder)
+    predictor = Predictor(folder, extractor)
     found = predictor.embed_images(images, masks, relations)
     captions = predictor.embed_texts(texts)
     return Prediction(found, captions, found @ captions.T)
@@ -92,16 +86,17 @@ def classify(
     images: Sequence[Path | bytes],
     masks: Sequence[Sequence[Mask] | None] | None = None,
     relations: Sequence[Sequence[Relation] | None] | None = None,
+    extractor: RawExtractor | None = None,
 ) -> Classification:
     """Say how likely each class is of each image.
 
     Args:
-        folder, images, masks, relations: as `predict`.
+        folder, images, masks, relations, extractor: as `predict`.
 
     Raises:
         SemtokError: as `predict`, or the training was of captions and knows no classes.
     """
-    predictor = Predictor(folder)
+    predictor = Predictor(folder, extractor)
     if not predictor.classes:
         raise SemtokError(
             f"{folder}: was trained on captions and knows no classes; name captions (--text)"
@@ -115,14 +110,18 @@ def classify(
 class Predictor:
     """A checkpoint that stays in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, extractor: RawExtractor | None = None) -> None:
         """Read a checkpoint; a GPU is used where there is one.
+
+        Args:
+            folder, extractor: as `predict`.
 
         Raises:
             SemtokError: it is missing, damaged or of another format.
         """
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._checkpoint = checkpoint.load(folder, self._device)
+        self._extractor = extractor
         tokens = self._checkpoint.tokens
         self._tokenizer, self._settings = tokenize.find(
             {"scheme": tokens["scheme"], **tokens["settings"]}, f"{folder}/config.json: tokens"
@@ -219,12 +218,7 @@ class Predictor:
         height, width = _size(name, image)
         extractions = []
         if self.needs_masks:
-            if masks is None:
-                raise SemtokError(
-                    f"{name}: this model reads masks; give the image's masks, each as COCO "
-                    "polygons or RLE, and the relations among them if there are any ([] for none)"
-                )
-            extractions.append(_extraction(name, height, width, masks, relations or ()))
+            extractions.append(self._found(name, image, (height, width), masks, relations))
         elif self._tokenizer.READS_EXTRACTION:
             extractions.append(WHOLE_IMAGE)
         try:
@@ -233,89 +227,24 @@ class Predictor:
             raise SemtokError(f"{name}: {error.reason}; give another file") from None
         return self._tokenizer.tokenize([pixels], extractions, self._settings)[0]
 
-
-def read_found(path: Path) -> tuple[list[list[Mask]], list[list[Relation]]]:
-    """Read masks and relations from a file.
-
-    Args:
-        path: JSON, a list with {"masks": [...], "relations": [...]} for each image.
-
-    Raises:
-        SemtokError: the file is missing or holds something else.
-    """
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(rows, list):
-            raise TypeError("no list")
-        return [row["masks"] for row in rows], [row.get("relations", []) for row in rows]
-    except OSError as error:
-        raise SemtokError(f"{path}: unreadable ({error.strerror}); check the path") from None
-    except (ValueError, TypeError, KeyError) as error:
-        raise SemtokError(
-            f'{path}: must hold a list with {{"masks": [...], "relations": [...]}} for each image '
-            f"({type(error).__name__}: {error})"
-        ) from None
-
-
-def _extraction(
-    name: str, height: int, width: int, masks: Sequence[Mask], relations: Sequence[Relation]
-) -> Extraction:
-    """What was found in an image, checked."""
-    for what, given in (("masks", masks), ("relations", relations)):
-        if not isinstance(given, list | tuple):
-            raise SemtokError(f"{name}: {what}: give a list")
-    runs = [_runs(f"{name}: masks[{at}]", mask, height, width) for at, mask in enumerate(masks)]
-    for at, relation in enumerate(relations):
-        match relation:
-            case [int(subject), str(), int(target)] if {subject, target} <= set(range(len(runs))):
-                continue
-        raise SemtokError(
-            f"{name}: relations[{at}]: give [subject, predicate, object], where subject and object "
-            f"number the {len(runs)} masks from 0"
-        )
-    return Extraction.of(
-        rle.Runs.of(runs),
-        height,
-        width,
-        relations=[(subject, target) for subject, _, target in relations],
-        predicates=[predicate for _, predicate, _ in relations],
-    )
-
-
-def _runs(name: str, mask: Mask, height: int, width: int) -> NDArray[np.int64]:
-    """The canonical runs of one mask."""
-    runs, fault = (
-        _rle(mask, height, width) if isinstance(mask, Mapping) else _polygons(mask, height, width)
-    )
-    if fault is None and (covered := rle.sums(runs)[0]) != height * width:
-        fault = f"its runs cover {covered} pixels, the image has {height * width}"
-    if fault is None and not rle.areas(runs)[0]:
-        fault = "it is empty"
-    if fault is not None:
-        raise SemtokError(f"{name}: {fault}")
-    return rle.canonical(runs)[0]
-
-
-def _rle(mask: Mapping[str, Any], height: int, width: int) -> tuple[rle.Runs, str | None]:
-    size, counts = mask.get("size"), mask.get("counts")
-    nothing = rle.Runs.of([])
-    if size != [height, width]:
-        return nothing, f"its size is {size}, the image's [{height}, {width}]"
-    if isinstance(counts, str):
-        runs, (sound,) = rle.decompress([counts.encode(errors="surrogatepass")])
-        return runs, None if sound else "its counts are no RLE string"
-    if isinstance(counts, list) and all(
-        type(each) is int and 0 <= each <= height * width for each in counts
-    ):
-        return rle.Runs.of([counts]), None
-    return nothing, "its counts are neither a string nor a list of run lengths"
-
-
-def _polygons(mask: Any, height: int, width: int) -> tuple[rle.Runs, str | None]:
-    if not isinstance(mask, list):
-        return rle.Runs.of([]), "it is neither a list of polygons nor an RLE object"
-    strings, (fault,) = rasterise([mask], [height], [width])
-    return rle.decompress(strings)[0], fault
+    def _found(
+        self,
+        name: str,
+        image: bytes,
+        size: tuple[int, int],
+        masks: Sequence[Mask] | None,
+        relations: Sequence[Relation] | None,
+    ) -> Extraction:
+        """What is given of an image, else what the extractor finds in it."""
+        if masks is not None:
+            return extraction_of(name, *size, masks, relations or ())
+        if self._extractor is None:
+            raise SemtokError(
+                f"{name}: this model reads masks; give the image's masks, each as COCO "
+                "polygons or RLE, and the relations among them if there are any ([] for none)"
+            )
+        found = self._extractor.extract(image, *size)
+        return ExtractionShard(found.masks, found.scene_graphs).of(found.image_id)
 
 
 def _size(name: str, data: bytes) -> tuple[int, int]:

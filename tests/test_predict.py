@@ -1,21 +1,32 @@
 """`predict` against the pipeline's own route: annotations -> masks -> token shards -> model."""
 
+import base64
 import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
+from mlflow.pyfunc.model import PythonModelContext
 from PIL import Image
 from pycocotools import mask as pycocotools_mask
 
 from semtok.errors import SemtokError
-from semtok.extract import rle
-from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantSettings
-from semtok.predict import Predictor, classify, predict, read_found
+from semtok.extract import raw, rle
+from semtok.extract.raw import RawExtractor
+from semtok.given import read_found
+from semtok.params import (
+    EncoderSettings,
+    ExtractorSettings,
+    TextSettings,
+    TrainSettings,
+    VariantSettings,
+)
+from semtok.predict import Predictor, classify, predict
 from semtok.tokens import grid, grid_relations, semantic, shards
-from semtok.tokens.extraction import Extraction
+from semtok.tokens.extraction import Extraction, ExtractionShard
 from semtok.tokens.pixels import decode
 from semtok.tokens.rows import pack
 from semtok.train import checkpoint
@@ -235,6 +246,45 @@ def test_semantic_without_masks_says_what_it_needs(models, images):
     assert Predictor(models["semantic"]).needs_masks
     with pytest.raises(SemtokError, match=r"one.jpg: this model reads masks; give.*RLE"):
         predict(models["semantic"], images, TEXTS)
+
+
+def test_an_extractor_finds_what_is_not_given(models, images):
+    settings = ExtractorSettings("superpixels", "geometry", {"superpixels": {"regions": 4}})
+    extractor = RawExtractor(settings, {})
+    result = predict(models["semantic"], images, TEXTS, extractor=extractor)
+    tokens = semantic.tokenize(
+        [decode(path, SIZE) for path in images],
+        [
+            ExtractionShard(seen.masks, seen.scene_graphs).of(seen.image_id)
+            for path in images
+            for seen in [extractor.extract(path.read_bytes(), HEIGHT, WIDTH)]
+        ],
+        semantic.Settings(**SEMANTIC),
+    )
+    np.testing.assert_allclose(result.images, expected(models["semantic"], tokens), atol=1e-6)
+    # What is given goes before what would be found.
+    named = predict(models["semantic"], images, TEXTS, [[], []], extractor=extractor)
+    nothing = predict(models["semantic"], images, TEXTS, [[], []])
+    np.testing.assert_array_equal(named.images, nothing.images)
+
+
+def test_a_served_model_takes_its_extractor_along(models, images, tmp_path):
+    from semtok.tracking.serving_model import ServedModel
+
+    settings = ExtractorSettings("superpixels", "geometry", {"superpixels": {"regions": 4}})
+    raw.pack(settings, {}, tmp_path)
+    rows = [
+        {"image": base64.b64encode(path.read_bytes()).decode(), "texts": TEXTS} for path in images
+    ]
+    artifacts = {"checkpoint": str(models["semantic"]), "extractor": str(tmp_path)}
+    context = PythonModelContext(artifacts, None)
+    served = ServedModel()
+    served.load_context(context)
+    answers = served.predict(context, pd.DataFrame(rows))
+    extractor = RawExtractor(settings, {})
+    wanted = predict(models["semantic"], images, TEXTS, extractor=extractor)
+    found = [answer["image_embedding"] for answer in answers]
+    np.testing.assert_allclose(found, wanted.images, atol=1e-6)
 
 
 def test_no_images_or_no_texts(models, images):

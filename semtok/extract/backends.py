@@ -134,6 +134,7 @@ class Backend:
     settings: Any
     label: str
     reads_masks: tuple[str, ...]  # scene graphs: the mask backends it works on; empty: any
+    reads_annotations: bool  # so it knows nothing of an image that nobody has annotated
     #: settings -> what a model that was trained elsewhere takes, for `cost.hand_down`
     cost: Callable[[Any], Mapping[str, float]] | None = None
 
@@ -162,4 +163,5 @@ def find_backend(kind: str, name: str, settings: Mapping[str, Mapping[str, Any]]
     own = parse(module.Settings, dict(settings.get(name, {})), where)
     label = f"{name} {json.dumps(asdict(own), sort_keys=True)}"
     reads_masks = getattr(module, "READS_MASKS", ())
-    return Backend(opener, own, label, reads_masks, getattr(module, "cost", None))
+    annotated = getattr(module, "READS_ANNOTATIONS", False)
+    return Backend(opener, own, label, reads_masks, annotated, getattr(module, "cost", None))

@@ -24,6 +24,10 @@ _FIELDS: coco.Fields = {
 }
 
 
+#: It repeats what somebody has annotated.
+READS_ANNOTATIONS = True
+
+
 @dataclass(frozen=True)
 class Settings:
     """Nothing to set."""

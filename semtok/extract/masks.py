@@ -104,7 +104,7 @@ def build(
         for batch in (group.slice(i, _BATCH) for i in range(0, group.num_rows, _BATCH)):
             partition.emit(Progress("masks", done, images.num_rows))
             found = opened.find(batch)
-            tables.append(_table(found, batch))
+            tables.append(arranged(found, batch))
             rejected += found.rejected
             done += batch.num_rows
         write_table(path, pa.concat_tables(tables), MASKS, {FINGERPRINT: wanted[name]})
@@ -124,14 +124,27 @@ def cost(extractor: ExtractorSettings) -> dict[str, Mapping[str, float]]:
     return {"masks": backend.cost(backend.settings)} if backend.cost else {}
 
 
+def runs_model_from_elsewhere(extractor: ExtractorSettings) -> bool:
+    """Whether masks are found by a model that the line has not trained."""
+    return find_backend("masks", extractor.masks, extractor.settings).cost is not None
+
+
 def _image_rows(images: pa.Table) -> str:
     """Identify what the index says of some images, their bytes aside."""
     rows = images.select(["image_id", "path", "width", "height"]).to_pydict()
     return hashlib.blake2b(marshal.dumps(rows, 2)).hexdigest()
 
 
-def _table(found: FoundMasks, images: pa.Table) -> pa.Table:
-    """Check, measure and order what was found; what does not fit joins `found.rejected`."""
+def arranged(found: FoundMasks, images: pa.Table) -> pa.Table:
+    """Check, measure and order what was found; what does not fit joins `found.rejected`.
+
+    Args:
+        found: in some images.
+        images: these, schema `IMAGES`, ordered by image_id.
+
+    Returns:
+        Schema `MASKS`.
+    """
     if not found.masks:
         return MASKS.columns.empty_table()
     images_of, sources, category_ids, names, scores, _ = zip(*found.masks, strict=True)

@@ -22,6 +22,10 @@ _FIELDS: coco.Fields = {"image_id": int, "file_name": str, "segments_info": list
 _SEGMENT_FIELDS: coco.Fields = {"id": int, "category_id": int, "iscrowd": int}
 
 
+#: It repeats what somebody has annotated.
+READS_ANNOTATIONS = True
+
+
 @dataclass(frozen=True)
 class Settings:
     """Nothing to set."""

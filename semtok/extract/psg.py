@@ -24,6 +24,10 @@ _FILE = "annotations/psg.json"
 _FIELDS: coco.Fields = {"file_name": str, "segments_info": list, "relations": list}
 
 
+#: It repeats what somebody has annotated.
+READS_ANNOTATIONS = True
+
+
 @dataclass(frozen=True)
 class Settings:
     """Nothing to set."""

@@ -88,7 +88,7 @@ def build(
         nonlocal done
         partition.emit(Progress("scene graphs", done, images.num_rows))
         found = opened.find(images.take(shards[name]), read_table(masks / name, MASKS))
-        relations, repeated = _distinct(found)
+        relations, repeated = distinct(found)
         relations = relations.append_column(
             "source", pa.repeat(extractor.scene_graphs, relations.num_rows)
         )
@@ -104,7 +104,7 @@ def build(
     return built
 
 
-def _distinct(found: FoundRelations) -> tuple[pa.Table, list[Reject]]:
+def distinct(found: FoundRelations) -> tuple[pa.Table, list[Reject]]:
     """Each relation once, in order, with its highest score; and a reject for every repetition."""
     key = ["image_id", "subject", "object", "predicate"]
     groups = found.relations.group_by(key, use_threads=False).aggregate(

@@ -42,7 +42,9 @@ _OUTPUTS = [
 ]
 
 
-def log_model(server: str, run_id: str, checkpoint: Path, name: str) -> str:
+def log_model(
+    server: str, run_id: str, checkpoint: Path, name: str, extractor: Path | None = None
+) -> str:
     """Log a checkpoint as a model of a run.
 
     Args:
@@ -50,19 +52,23 @@ def log_model(server: str, run_id: str, checkpoint: Path, name: str) -> str:
         run_id: the run that the model belongs to.
         checkpoint: `seed-S` of a checkpoint artifact; its files are taken as they are.
         name: for people.
+        extractor: as `semtok.extract.raw.pack` wrote it, of a model that is to find masks itself.
 
     Returns:
         The model's id.
     """
     import mlflow
 
+    artifacts = {"checkpoint": str(checkpoint)}
+    if extractor:
+        artifacts["extractor"] = str(extractor)
     mlflow.set_tracking_uri(server)
     mlflow.set_registry_uri(server)
     with mlflow.start_run(run_id=run_id):
         logged = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(Path(__file__).with_name("serving_model.py")),
-            artifacts={"checkpoint": str(checkpoint)},
+            artifacts=artifacts,
             code_paths=[str(Path(semtok.__file__).parent)],
             signature=signature(),
             input_example=example(checkpoint),

@@ -1,10 +1,11 @@
 """The served model. MLflow copies this file beside the checkpoint and runs it (models from code).
 
 A request's rows hold `image` (base64 of a JPEG or PNG), `texts` (a list of captions) and, for
-variants whose tokenizer reads masks, `masks` and `relations` (as `semtok.predict.predict`). A
-column may be missing; in a row, null stands for no image and [] for no captions. An answer's row
-holds `image_embedding` (null without an image), `text_embeddings` and `similarities` (cosines of
-the row's image with each of its captions, empty without an image).
+variants whose tokenizer reads masks, `masks` and `relations` (as `semtok.predict.predict`); a model
+that takes its extractor along finds them itself where they are missing. A column may be missing; in
+a row, null stands for no image and [] for no captions. An answer's row holds `image_embedding`
+(null without an image), `text_embeddings` and `similarities` (cosines of the row's image with each
+of its captions, empty without an image).
 """
 
 import base64
@@ -17,6 +18,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from pandas import DataFrame  # type: ignore[import-untyped]
 
 from semtok.errors import SemtokError
+from semtok.extract.raw import RawExtractor
 from semtok.predict import Predictor
 
 
@@ -24,8 +26,10 @@ class ServedModel(PythonModel):
     """Images and captions -> embeddings and similarities."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the checkpoint, once."""
-        self._predictor = Predictor(Path(context.artifacts["checkpoint"]))
+        """Read the checkpoint, and the extractor where it takes one along, once."""
+        packed = context.artifacts.get("extractor")
+        extractor = RawExtractor.unpack(Path(packed)) if packed else None
+        self._predictor = Predictor(Path(context.artifacts["checkpoint"]), extractor)
 
     def predict(
         self,

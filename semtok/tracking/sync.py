@@ -1,10 +1,12 @@
 """Bring MLflow up to date: the runs and registered versions that the workspace's trainings lack."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from semtok.events import Emit, Progress, ignore
-from semtok.tracking import links, registry, runs, server, serving, upload
+from semtok.tracking import links, registry, runs, served_extractor, server, serving, upload
 from semtok.tracking.alone import alone
 from semtok.tracking.links import Place
 from semtok.tracking.published import Published, published
@@ -66,7 +68,9 @@ def sync(workspace: Workspace, emit: Emit = ignore, address: str | None = None) 
         places = {}
         for number, item in enumerate(found):
             emit(Progress("uploading trainings", number, len(found)))
-            state, places[item.checkpoint_hash] = _bring_up_to_date(client, address, item)
+            state, places[item.checkpoint_hash] = _bring_up_to_date(
+                client, address, workspace, item
+            )
             done.versions[item.training.name] = places[item.checkpoint_hash].version
             setattr(done, state, getattr(done, state) + 1)
         emit(Progress("uploading trainings", len(found), len(found)))
@@ -74,7 +78,9 @@ def sync(workspace: Workspace, emit: Emit = ignore, address: str | None = None) 
     return done
 
 
-def _bring_up_to_date(client: "MlflowClient", address: str, item: Published) -> tuple[str, Place]:
+def _bring_up_to_date(
+    client: "MlflowClient", address: str, workspace: Workspace, item: Published
+) -> tuple[str, Place]:
     """Make the run and the version of one training complete.
 
     Returns:
@@ -96,7 +102,10 @@ def _bring_up_to_date(client: "MlflowClient", address: str, item: Published) -> 
     upload.fill(client, run_id, known, item)
     state = "completed" if version else "created"
     if version is None:
-        model_id = serving.log_model(address, run_id, item.folder, item.training.name)
+        with TemporaryDirectory() as name:
+            taken = served_extractor.pack(workspace, item.lineage, Path(name))
+            packed = Path(name) if taken else None
+            model_id = serving.log_model(address, run_id, item.folder, item.training.name, packed)
         version = registry.create_version(client, run_id, model_id, item)
     else:
         registry.mark_protocol(client, version, item)
