@@ -35,7 +35,8 @@ class Toy:
         shutil.copy(REPO / "params.yaml", root)
         shutil.copy(HERE / "toy_stage.py", root)
         stages = (REPO / "dvc.yaml").read_text()
-        command = f"cmd: {sys.executable} toy_stage.py"
+        # Without the folder of the script on its path: sources in it are there to be watched alone.
+        command = f"cmd: {sys.executable} -P toy_stage.py"
         (root / "dvc.yaml").write_text(stages.replace("cmd: semtok run", command))
         for stage in pipeline.stages().values():
             for source in ("semtok/data/scenes", *stage.source):
