@@ -111,9 +111,9 @@ def _cells(row: Row) -> Sequence[str]:
     return (
         _SHORT.get(row.metric, row.metric),
         row.variant,
-        _interval(row.value, "{:.1f}"),
-        _interval(row.points, "{:+.1f}"),
-        _interval(row.relative, "{:+.0f}"),
+        _interval(row.value, "{:z.1f}"),
+        _interval(row.points, "{:+z.1f}"),
+        _interval(row.relative, "{:+z.0f}"),
         "" if row.p_adjusted is None else f"{row.p_adjusted:.3f}",
         row.verdict,
     )
@@ -128,7 +128,7 @@ def _bounds(board: Leaderboard, task: Task, metric: str) -> list[Sequence[str]]:
         "perfect observer": bounds.ceiling,
     }
     return [
-        (_SHORT.get(metric, metric), name, f"{values[metric]:.1f}", "", "", "", "")
+        (_SHORT.get(metric, metric), name, f"{values[metric]:z.1f}", "", "", "", "")
         for name, values in known.items()
         if values is not None and metric in values
     ]

@@ -142,3 +142,13 @@ def test_means_of_values_are_explained_and_have_neither_chance_nor_gain(board, t
         "+7.0 [+7.0, +7.0]",
         "",
     ]
+
+
+def test_nothing_is_below_zero_that_rounds_to_it(board):
+    tables = {
+        name: valued_cases({0: [-0.04, level]}, task="comprehensiveness")
+        for name, level in (("vit", 0.0), ("semantic", -0.01))
+    }
+    text = shown(Leaderboard(compare(tables, "vit", 10, 0.95), board.costs))
+    assert "0.0 [0.0, 0.0]" in text and "+0.0 [+0.0, +0.0]" in text
+    assert "-0.0" not in text
