@@ -8,9 +8,16 @@ from semtok.bench.cases import RECALLS, Task
 
 _GROUP = [*Task._fields, "seed"]
 
+#: Of classes: the agreement that kappa expects, where what is chosen has nothing to do with images.
+_AGREED = pl.col("said").sum() / pl.len().cast(pl.Float64).pow(2)
+
 
 def against_chance(cases: pl.DataFrame) -> pl.DataFrame:
-    """Compare every recall with that of a model that ranks at random.
+    """Compare every recall with that of a model that does not look at images.
+
+    One that ranks at random; where candidates are classes, which may be unequally common, at R@1
+    one that chooses each as often as the model does, regardless of the image (Cohen's kappa is 0),
+    and beyond that one that names the commonest classes of every image.
 
     Args:
         cases: columns of `CASES`.
@@ -23,9 +30,14 @@ def against_chance(cases: pl.DataFrame) -> pl.DataFrame:
     from scipy.stats import binom
 
     candidates, answers = (cases[name].to_numpy() for name in ("candidates", "answers"))
+    said = cases.drop_nulls("chosen").group_by([*_GROUP, "chosen"]).agg(said=pl.len())
+    cases = cases.join(
+        said.rename({"chosen": "label"}), on=[*_GROUP, "label"], how="left", maintain_order="left"
+    )
     frames = []
     for name, limit in RECALLS.items():
         chance = guessing.reached(candidates, answers, limit)
+        commonest = pl.col("label").unique_counts().sort(descending=True).head(limit).sum()
         frames.append(
             cases.with_columns(chance=pl.Series(chance))
             .group_by(_GROUP, maintain_order=True)
@@ -33,7 +45,9 @@ def against_chance(cases: pl.DataFrame) -> pl.DataFrame:
                 metric=pl.lit(name),
                 cases=pl.len(),
                 hits=(pl.col("rank") <= limit).sum(),
-                chance=pl.col("chance").mean(),
+                chance=pl.when(pl.col("label").is_null().any())
+                .then(pl.col("chance").mean())
+                .otherwise(_AGREED if limit == 1 else commonest / pl.len()),
             )
         )
     rows = pl.concat(frames).filter(pl.col("chance") < 1)

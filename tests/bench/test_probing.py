@@ -1,8 +1,10 @@
 """kNN and linear probe against scikit-learn, and what sure and clueless models score."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
 import torch
@@ -15,6 +17,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import CASES, Task, by_task, values
 from semtok.bench.folds import folds_of
 from semtok.bench.scoring import ask
+from semtok.checks.chance import against_chance, clearest
 from semtok.data.index import CAPTIONS, SIBLINGS
 from semtok.errors import SemtokError
 from semtok.tables import write_table
@@ -140,6 +143,23 @@ def test_one_who_cannot_tell_images_apart_says_the_commonest_class(data, own, na
     found = of(name, Seer(dict.fromkeys(own, -1), 0), asked).to_pylist()
     right = {each["case_id"] for each in found if each["rank"] == 1}
     assert right == {each for each, label in own.items() if each < 1000 and label == common}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_gate_is_not_fooled_by_a_class_that_is_common(data, own, name):
+    """Three in four are of one class: who sees nothing is right so often, and seeing is more."""
+    own = {each: label if each % 4 == 0 else 0 for each, label in own.items()}
+    ids = {
+        part: split(part, each.images.image_ids.tolist(), own, data.index)
+        for part, each in (("train", data.train), ("test", data))
+    }
+    asked = replace(ids["test"], train=ids["train"])
+    for model, blind in ((Seer(dict.fromkeys(own, -1), 0), True), (Seer(own, 0.2), False)):
+        found = of(name, model, asked)
+        assert sum(rank == 1 for rank in found["rank"].to_pylist()) >= 60
+        (row,) = clearest(against_chance(pl.DataFrame(found))).to_dicts()
+        assert (row["chance_p_value"] > 0.1) == blind
+        assert blind or row["chance_p_value"] < 0.001
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy.stats import binom, hypergeom
+from sklearn.metrics import accuracy_score, cohen_kappa_score
 
 from semtok.checks.chance import against_chance, clearest
 
@@ -23,8 +24,19 @@ def cases(
             "rank": ranks,
             "candidates": candidates,
             "answers": answers,
+            "label": pl.Series([None] * len(ranks), dtype=pl.Int32),
+            "chosen": pl.Series([None] * len(ranks), dtype=pl.Int32),
         }
     )
+
+
+def of_classes(labels: list[int], chosen: list[int], ranks: list[int], number: int) -> pl.DataFrame:
+    """Cases whose candidates are so many classes."""
+    columns = {
+        name: pl.Series(each, dtype=pl.Int32)
+        for name, each in (("label", labels), ("chosen", chosen))
+    }
+    return cases("class", ranks, number).with_columns(**columns)
 
 
 @pytest.mark.parametrize(
@@ -87,3 +99,30 @@ def test_the_choice_among_recalls_is_paid_for() -> None:
     rows = against_chance(cases("text_to_image", [1] + [499] * 99, 500))
     best = clearest(rows)["chance_p_value"].item()
     assert best == pytest.approx(3 * binom.sf(0, 100, 1 / 500))
+
+
+#: 73 % are of one class of twelve, the others in equal shares.
+UNEQUAL = [0] * 286 + [1 + n % 11 for n in range(110)]
+
+
+def test_one_answer_for_all_images_is_chance_where_one_class_is_common() -> None:
+    """As of a kNN or a probe of vectors that are all alike: the order of train's shares."""
+    ranks = [1 + label for label in UNEQUAL]
+    rows = against_chance(of_classes(UNEQUAL, [0] * len(UNEQUAL), ranks, 12))
+    assert rows["chance"].to_list() == [
+        pytest.approx(hits / len(UNEQUAL)) for hits in rows["hits"].to_list()
+    ]
+    assert (rows["chance_p_value"] > 0.4).all()
+
+
+def test_chance_of_classes_is_where_kappa_is_nothing() -> None:
+    random = np.random.default_rng(0)
+    chosen = np.where(random.random(396) < 0.3, UNEQUAL, random.integers(12, size=396)).tolist()
+    ranks = [1 if one == other else 12 for one, other in zip(UNEQUAL, chosen, strict=True)]
+    rows = against_chance(of_classes(UNEQUAL, chosen, ranks, 12))
+    accuracy, kappa = (score(UNEQUAL, chosen) for score in (accuracy_score, cohen_kappa_score))
+    first = rows.filter(metric="R@1")
+    assert first["chance"].item() == pytest.approx((accuracy - kappa) / (1 - kappa))
+    # Rarer than the commonest class is said, and yet no guess.
+    assert accuracy < 286 / 396
+    assert first["chance_p_value"].item() < 1e-6
