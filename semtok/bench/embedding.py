@@ -52,7 +52,11 @@ class Embedder(Protocol):
 
 
 class Remembered:
-    """The embeddings of the last two sets of images: benchmarks ask for a split's, and train's."""
+    """The embeddings of the last three sets of images.
+
+    Benchmarks ask for a split's and train's. One that does not learn asks for the next split's
+    first, and train's must outlast that.
+    """
 
     def __init__(self) -> None:
         """Nothing yet."""
@@ -66,7 +70,7 @@ class Remembered:
             embed: makes them.
         """
         found = next((each for each in self._last if each[0] == key), None) or (key, embed())
-        self._last = [found, *(each for each in self._last if each[0] != key)][:2]
+        self._last = [found, *(each for each in self._last if each[0] != key)][:3]
         return found[1]
 
 

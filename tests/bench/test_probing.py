@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from semtok.bench import classification, knn, linear_probe, question
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import CASES, Task, by_task, values
+from semtok.bench.embedding import Remembered
 from semtok.bench.folds import folds_of
 from semtok.bench.scoring import ask
 from semtok.checks.chance import against_chance, clearest
@@ -52,6 +54,26 @@ class Seer:
     def embed_images(self, images, emit=None):
         rows = [self.vectors[each] for each in images.image_ids.tolist()]
         return torch.tensor(np.array(rows), dtype=torch.float32)
+
+
+class Remembering(Seer):
+    """As a variant does, and counts what it embeds and learns."""
+
+    classes = NAMES
+
+    def __init__(self, own):
+        super().__init__(own, 0.2)
+        self.remembered, self.embedded = Remembered(), []
+
+    def embed_images(self, images, emit=None):
+        def embed():
+            self.embedded.append(len(images))
+            return super(Remembering, self).embed_images(images)
+
+        return self.remembered.get(images, embed)
+
+    def embed_texts(self, names, emit=None):
+        return torch.eye(6)[: len(names)]
 
 
 @pytest.fixture
@@ -167,6 +189,20 @@ def test_noise_is_at_chance(data, own, name):
     found = of(name, Seer(dict.fromkeys(own, -1), 1.0), data)
     right = sum(rank == 1 for rank in found["rank"].to_pylist())
     assert abs(right - 20) < 4 * np.sqrt(80 * 0.25 * 0.75)
+
+
+def test_train_is_embedded_and_learned_from_once_whatever_is_asked_between(data, own):
+    ids = data.images.image_ids.tolist()
+    splits = [
+        split(name, some, own, data.index, data.train)
+        for name, some in (("val", ids[:20]), ("test", ids[20:50]), ("novel", ids[50:]))
+    ]
+    model, asked = Remembering(own), {"classification": classification, **BENCHMARKS}
+    with mock.patch.object(linear_probe, "learn", wraps=linear_probe.learn) as learned:
+        for each in splits:
+            assert len([*ask(model, each, asked, 0)]) == len(asked)
+    assert sorted(model.embedded) == [20, 30, 30, 240]
+    assert learned.call_count == 1
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

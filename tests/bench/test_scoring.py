@@ -188,17 +188,17 @@ def test_benchmarks_may_learn_from_train_and_train_is_never_scored(trained, tmp_
     assert len(learner.given) == 2
 
 
-def test_the_embeddings_of_two_sets_of_images_are_remembered():
+def test_the_embeddings_of_three_sets_of_images_are_remembered():
     made, kept = [], Remembered()
 
     def get(key):
         return kept.get(key, lambda: torch.full((1,), float(made.append(key) or len(made))))
 
-    assert [int(get(key)) for key in "abab"] == [1, 2, 1, 2]
+    assert [int(get(key)) for key in "abcab"] == [1, 2, 3, 1, 2]
     assert int(get("a")) == 1
-    assert int(get("c")) == 3  # b was asked for before a
-    assert [int(get(key)) for key in "acb"] == [1, 3, 4]
-    assert made == ["a", "b", "c", "b"]
+    assert int(get("d")) == 4  # c was asked for before a and b
+    assert [int(get(key)) for key in "abdc"] == [1, 2, 4, 5]
+    assert made == ["a", "b", "c", "d", "c"]
 
 
 def test_costs_are_means_over_seeds(scores):
