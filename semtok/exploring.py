@@ -16,7 +16,7 @@ from semtok.params import Params
 from semtok.report.explorer import set_aside
 from semtok.report.explorer.captions import Captions
 from semtok.report.explorer.extractions import Extraction
-from semtok.report.explorer.page import MARK, Image, Page
+from semtok.report.explorer.page import ENTRIES, MARK, Image, Page
 from semtok.report.explorer.views import View, Viewer
 from semtok.tables import read_table
 from semtok.workspace import Workspace, publish, stage_key
@@ -190,10 +190,15 @@ def _check_ours(folder: Path) -> None:
     """Refuse to replace what `semtok explore` did not write."""
     if not folder.exists():
         return
-    page = folder / "index.html"
-    if folder.is_dir() and not any(folder.iterdir()):
+    found = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else [folder.name]
+    if not found:
         return
-    if not page.is_file() or MARK not in page.read_text(encoding="utf-8", errors="replace"):
+    page = folder / "index.html"
+    ours = page.is_file() and MARK in page.read_text(encoding="utf-8", errors="replace")
+    # People put notes beside a page: the folder is replaced whole only if nothing else is in it.
+    foreign = [name for name in found if not ours or name not in ENTRIES]
+    if foreign:
         raise SemtokError(
-            f"{folder}: holds something that semtok explore did not write; name another --out"
+            f"{folder}: holds something that semtok explore did not write ({foreign[0]}); "
+            "name another --out"
         )

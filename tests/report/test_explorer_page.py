@@ -173,6 +173,16 @@ def test_what_it_did_not_write_it_does_not_replace(root, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["holiday.jpg"]
 
 
+def test_what_people_put_beside_a_page_is_not_deleted(root, tmp_path):
+    pages = tmp_path / "pg"
+    assert explore(root, 2, "--out", pages).exit_code == 0
+    (pages / "notes.txt").write_text("mynotes")
+    with pytest.raises(SemtokError, match=r"pg: holds something .* \(notes\.txt\); name another"):
+        explore(root, 2, "--out", pages)
+    assert (pages / "notes.txt").read_text() == "mynotes"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["pg"]
+
+
 def test_people_are_told_what_is_missing(root, tmp_path):
     for named in ("tset", "99999", "nothing.jpg"):
         told = (

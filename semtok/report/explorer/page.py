@@ -31,6 +31,9 @@ TOGETHER = 16
 
 _FOLDER = "data"
 
+#: All that may lie in the folder of a page.
+ENTRIES = frozenset({"index.html", _FOLDER, "pictures", "thumbnails"})
+
 
 @dataclass(frozen=True)
 class Image:
