@@ -297,6 +297,43 @@ def test_arrow_keys_turn_and_layers_change_at_once(folder, tab):
     tab.wait("document.getElementById('about-kind').textContent.startsWith('logarithm')")
 
 
+def test_addresses_and_ids_of_no_image_are_told(folder, tab):
+    place = "document.getElementById('place').textContent"
+    ids = [row[0] for row in contents(folder)["images"]]
+    tab.open("about:blank")
+    tab.open(f"{(folder / 'index.html').as_uri()}#100%")
+    tab.wait(f"{place} === 'no image 100% here'")
+    tab.wait(SHOWN)
+    tab.press("ArrowRight")
+    tab.wait(f"{place} === '2 of {IMAGES}'")
+    for typed in ("next", "heading"):  # ids of elements
+        tab.evaluate("document.getElementById('id').value = ''")
+        tab.evaluate("document.getElementById('id').focus()")
+        tab.call("Input.insertText", text=typed)
+        tab.press("Enter", "\r")
+        tab.wait(f"{place} === 'no image {typed} here'")
+    tab.evaluate("document.getElementById('id').value = ''")
+    tab.call("Input.insertText", text=str(ids[1]))
+    tab.press("Enter", "\r")
+    tab.wait(f"{place} === '2 of {IMAGES}'")
+
+
+@pytest.mark.parametrize("damage", ["gone", "not whole"])
+def test_a_page_without_its_data_says_so_and_turns(folder, tab, tmp_path, damage):
+    pages = tmp_path / "pages"
+    shutil.copytree(folder, pages)
+    for path in (pages / "data").glob("*-0.js"):
+        path.unlink() if damage == "gone" else path.write_text('take("imag')
+    ids = [row[0] for row in contents(folder)["images"]]
+    tab.open(pages / "index.html")
+    place = "document.getElementById('place').textContent"
+    told = rf"/^image {ids[0]}: data.\S+-0\.js, .* cannot be read$/.test({place})"
+    tab.wait(told)
+    tab.evaluate(f"location.hash = {ids[20]}")
+    tab.wait(f"document.getElementById('heading').textContent === 'Image {ids[20]}'")
+    tab.wait(f"{SHOWN} && document.querySelectorAll('[name=layer]').length === 3")
+
+
 def test_the_filter_leaves_what_fits(folder, tab):
     tab.open(folder / "index.html")
     tab.wait(SHOWN)
@@ -310,7 +347,32 @@ def test_the_filter_leaves_what_fits(folder, tab):
     tab.wait(f"document.getElementById('heading').textContent === 'Image {wrong[0]}'")
     tab.call("Input.insertText", text=" no such words")
     assert tab.evaluate("document.getElementById('place').textContent") == "no image fits"
-    assert tab.evaluate("document.getElementById('next').disabled")
+    assert tab.evaluate("document.getElementById('next').ariaDisabled") == "true"
+
+
+def test_who_follows_a_thumbnail_or_reaches_the_last_image_is_not_lost(folder, tab):
+    tab.look(900, 500)
+    tab.open(folder / "index.html")
+    tab.wait(SHOWN)
+    ids = [row[0] for row in contents(folder)["images"]]
+    heading = "document.getElementById('heading')"
+    for number in (2, IMAGES - 2):
+        tab.evaluate(f"document.querySelector('#thumbnails [href=\"#{ids[number]}\"]').focus()")
+        assert tab.evaluate("scrollY > innerHeight")
+        tab.press("Enter", "\r")
+        tab.wait(f"{heading}.textContent === 'Image {ids[number]}'")
+        assert tab.evaluate("document.activeElement.id") == "heading"
+        # Under the bar that stays, and not far below.
+        under = "document.querySelector('nav').getBoundingClientRect().bottom"
+        top = tab.evaluate(f"{heading}.getBoundingClientRect().top - {under}")
+        assert 0 <= top < 100
+
+    tab.evaluate("document.getElementById('next').focus()")
+    for _ in range(2):  # the second one has nowhere to go
+        tab.press("Enter", "\r")
+        tab.wait(f"{heading}.textContent === 'Image {ids[-1]}'")
+        assert tab.evaluate("document.activeElement.id") == "next"
+    assert tab.evaluate("document.activeElement.ariaDisabled") == "true"
 
 
 def test_everybody_can_read_it(folder, tab):

@@ -22,10 +22,11 @@ function load(part, number) {
         settle(value);
       };
       waiting.set(key, end(resolve));
-      script.onerror = end(() => {
+      // Loaded and still waited for: it is not whole.
+      script.onload = script.onerror = () => waiting.has(key) && end(() => {
         parts.delete(key);
-        reject(new Error(`data/${key}.js cannot be read`));
-      });
+        reject(new Error(`data/${key}.js, which belongs beside this page, cannot be read`));
+      })();
       document.head.append(script);
     }));
   }
@@ -53,8 +54,10 @@ async function show() {
   let found;
   try {
     found = await rowsOf(image);
+    await offerLayers(image);
   } catch (error) {
-    at("place").textContent = error.message;
+    showPlace();
+    at("place").textContent = `image ${id}: ${error.message}`;
     return;
   }
   if (image !== turned.image) return; // turned on meanwhile
@@ -119,15 +122,19 @@ function showPlace() {
   at("place").textContent = shown.length
     ? `${place < 0 ? "none" : (place + 1).toLocaleString("en")} of ${shown.length.toLocaleString("en")}${filtered}`
     : "no image fits";
-  at("previous").disabled = !shown.some(each => each < image);
-  at("next").disabled = !shown.some(each => each > image);
+  enable("previous", shown.some(each => each < image));
+  enable("next", shown.some(each => each > image));
   showThumbnails(Math.max(0, Math.floor(place / THUMBNAILS)));
 }
+
+/** Whether a button does anything. One that is `disabled` would lose the focus as it is pressed. */
+const enable = (id, does) => at(id).setAttribute("aria-disabled", !does);
 
 function showThumbnails(page) {
   const { shown, image } = turned;
   const pages = Math.max(1, Math.ceil(shown.length / THUMBNAILS));
   const some = shown.slice(page * THUMBNAILS, (page + 1) * THUMBNAILS);
+  const followed = at("thumbnails").contains(document.activeElement);
   at("thumbnails").replaceChildren(...some.map(each => {
     const [id, , readable, caption] = contents.images[each];
     const link = make("a", { href: `#${id}`, ...(each === image && { "aria-current": "true" }) });
@@ -138,10 +145,12 @@ function showThumbnails(page) {
     link.append(make("span", {}, String(id)));
     return make("li", {}, link);
   }));
+  if (followed) at("heading").focus(); // the link that was followed is gone
   at("page").textContent = `page ${page + 1} of ${pages}`;
   for (const [id, other] of [["earlier", page - 1], ["later", page + 1]]) {
-    at(id).disabled = other < 0 || other >= pages;
-    at(id).onclick = () => showThumbnails(other);
+    const there = other >= 0 && other < pages;
+    enable(id, there);
+    at(id).onclick = () => there && showThumbnails(other);
   }
 }
 
@@ -151,12 +160,33 @@ function turn(forward) {
   if (next !== undefined) location.hash = contents.images[next][0];
 }
 
+const placeOf = id => contents.images.findIndex(each => String(each[0]) === id);
+
+const missing = id => at("place").textContent = `no image ${id} here`;
+
+/** The id in the address; nothing where it leads to the heading. */
+function addressed() {
+  const words = location.hash.slice(1);
+  if (words === "heading") return "";
+  try {
+    return decodeURIComponent(words);
+  } catch {
+    return words; // people type a % too
+  }
+}
+
 function follow() {
-  const id = decodeURIComponent(location.hash.slice(1));
-  const image = contents.images.findIndex(each => String(each[0]) === id);
-  if (id && image < 0 && !at(id)) at("place").textContent = `no image ${id} here`;
-  if (image >= 0) turned.image = image;
-  return image >= 0;
+  const id = addressed();
+  const image = placeOf(id);
+  if (image < 0) return id && missing(id);
+  turned.image = image;
+  return show();
+}
+
+function jump(id) {
+  if (placeOf(id) < 0) return missing(id);
+  showPlace(); // in place of what an id before it was told
+  location.hash = encodeURIComponent(id);
 }
 
 function filter() {
@@ -178,11 +208,11 @@ function choices(name, options, into) {
   });
 }
 
-async function start() {
-  follow();
-  choices("kind", contents.kinds.map(each => [each.name, each.label]), at("kinds"));
-  const number = Math.floor(turned.image / contents.together);
+/** Offer what can be drawn over images, once: as the images around one have it. */
+async function offerLayers(image) {
+  const number = Math.floor(image / contents.together);
   const views = await Promise.all(contents.variants.map(each => load(each.part, number)));
+  if (at("layers").hasChildNodes()) return;
   const cut = new Map(); // one variant of each way of cutting superpixels
   views.forEach((rows, place) => {
     const view = rows.find(Boolean);
@@ -193,22 +223,29 @@ async function start() {
     ...[...cut].map(([tokenizer, name]) => [`superpixels=${name}`, `superpixels of ${tokenizer}`]),
     ["none", "none"],
   ], at("layers"));
+}
+
+async function start() {
+  choices("kind", contents.kinds.map(each => [each.name, each.label]), at("kinds"));
   for (const id of ["names", "relations"]) at(id).addEventListener("change", show);
   at("previous").addEventListener("click", () => turn(false));
   at("next").addEventListener("click", () => turn(true));
   at("filter").addEventListener("input", filter);
   at("jump").addEventListener("submit", event => {
     event.preventDefault();
-    location.hash = at("id").value.trim();
+    jump(at("id").value.trim());
   });
-  window.addEventListener("hashchange", () => follow() && show());
+  window.addEventListener("hashchange", follow);
   document.addEventListener("keydown", event => {
     const busy = event.target.closest("input, summary, [tabindex='0']") || event.altKey || event.ctrlKey || event.metaKey;
     if (busy || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
     event.preventDefault();
     turn(event.key === "ArrowRight");
   });
-  show();
+  const id = addressed();
+  turned.image = Math.max(0, placeOf(id));
+  await show();
+  if (id && placeOf(id) < 0) missing(id);
 }
 
 start();
