@@ -25,6 +25,7 @@ class File:
             unpacked into.
         archive: name of the archive (zip, tar, tar.gz, tgz); empty: the file is no archive.
         holds: what an archive brings: pattern, relative to the data root -> how many at least.
+            It may bring other files in the top folders that are named here, and none elsewhere.
         strip: the folder in an archive that is left away.
         inner: zip archives within the archive, relative to the data root, unpacked in their folder.
         bytes: its size, where it is known.

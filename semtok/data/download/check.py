@@ -93,7 +93,8 @@ def _by_number(root: Path, source: str, file: File) -> Found:
         if count < least:
             what = f"{count:,} of {_files(least)} {pattern}"
             return Found(source, file.name, "missing", what, _remedy(root, source, file))
-    counts = (f"{_files(count_of(root, pattern))} {pattern}" for pattern in file.holds)
+    needed = [pattern for pattern, least in file.holds.items() if least]
+    counts = (f"{_files(count_of(root, pattern))} {pattern}" for pattern in needed)
     return Found(source, file.name, "there", ", ".join(counts))
 
 

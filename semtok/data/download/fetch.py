@@ -86,7 +86,8 @@ def receipt_of(root: Path, source: str, file: File) -> pa.Table | None:
 def count_of(root: Path, pattern: str) -> int:
     """How many files below a root a pattern fits."""
     folder, _, last = pattern.rpartition("/")
-    return sum(1 for place in root.glob(folder) if place.is_dir() for _ in place.glob(last))
+    places = root.glob(folder) if folder else [root]
+    return sum(1 for place in places if place.is_dir() for _ in place.glob(last))
 
 
 def verify_plain(path: Path, file: File) -> None:
@@ -172,13 +173,38 @@ def _unpack_into(root: Path, archive: Path, file: File, emit: Emit) -> list[Unpa
             into = PurePosixPath(each).parent.as_posix()
             rows += _below(into, unpack(inner, inner.parent, emit=emit))
             inner.unlink()
-        for pattern in file.holds:
-            if not count_of(folder, pattern):
-                raise _OtherContentError(f"{archive}: brings no {pattern}")
+        for pattern, least in file.holds.items():
+            if (count := count_of(folder, pattern)) < least:
+                raise _OtherContentError(f"{archive}: brings {count:,} of {least:,} {pattern}")
+        rows = [row for row in rows if row.path not in file.inner]
+        _check_places(root, archive, file, rows)
         _move_in(folder, root)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return [row for row in rows if row.path not in file.inner]
+    return rows
+
+
+def _check_places(root: Path, archive: Path, file: File, rows: Iterable[Unpacked]) -> None:
+    """Refuse what lies elsewhere than the source says, and what is another file's by its receipt.
+
+    Raises:
+        SemtokError: names the member.
+    """
+    tops = {PurePosixPath(pattern).parts[0] for pattern in file.holds}
+    own = archive.with_name(f"{file.name}.parquet")
+    theirs = {
+        path: (receipt, digest)
+        for receipt in sorted((root / _STATE).glob("*/*.parquet"))
+        if receipt != own
+        for path, digest in _hashes(receipt)
+    }
+    for row in rows:
+        if PurePosixPath(row.path).parts[0] not in tops:
+            places = ", ".join(sorted(tops))
+            raise _OtherContentError(f"{archive}: {row.path}: lies in none of {places}")
+        receipt, digest = theirs.get(row.path, (own, row.sha256))
+        if digest != row.sha256:
+            raise _OtherContentError(f"{archive}: {row.path}: is another file than in {receipt}")
 
 
 def _wanted(file: File, mirror: str, by_people: str) -> Wanted:
@@ -197,6 +223,12 @@ def _wanted(file: File, mirror: str, by_people: str) -> Wanted:
 
 def _below(place: str, rows: Iterable[Unpacked]) -> list[Unpacked]:
     return [row._replace(path=(PurePosixPath(place) / row.path).as_posix()) for row in rows]
+
+
+def _hashes(receipt: Path) -> Iterable[tuple[str, str]]:
+    """The paths that a receipt lists, each with its SHA-256."""
+    table = read_table(receipt, FILES)
+    return zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True)
 
 
 def _move_in(source: Path, target: Path) -> None:

@@ -262,11 +262,49 @@ def test_a_sound_archive_of_something_else_waits_for_people(host, source, tmp_pa
     name = source("tiny", File(address, archive="a.zip", holds={"train/*.jpg": 1}))
     root = tmp_path / "root"
     for _ in range(2):
-        with pytest.raises(SemtokError, match=r"a\.zip: brings no train/\*\.jpg: remove it and"):
+        with pytest.raises(SemtokError, match=r"a\.zip: brings 0 of 1 train/\*\.jpg: remove it"):
             get(root, name)
     assert len(host.asked) == 1
     assert seen(root) == {}
     assert tree(root).keys() == {".fetched/lock", ".fetched/tiny/a.zip"}
+
+
+def test_fewer_files_than_the_source_says_are_no_source(host, source, tmp_path) -> None:
+    address = host.serve("/a.zip", zipped(PICTURES))
+    name = source("tiny", File(address, archive="a.zip", holds={"train/*.jpg": 7}))
+    with pytest.raises(SemtokError, match=r"a\.zip: brings 6 of 7 train/\*\.jpg: remove it"):
+        get(tmp_path / "root", name)
+    assert seen(tmp_path / "root") == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (".fetched/tiny/annotations.zip.parquet", "lies in none of train"),
+        ("annotations/c.json", "lies in none of train"),
+        ("README", "lies in none of train"),
+        ("annotations/a.json", r"is another file than in .*/tiny/annotations\.zip\.parquet"),
+    ],
+)
+def test_an_archive_brings_nothing_but_its_own(host, source, tmp_path, path, words) -> None:
+    """Neither receipts, nor what the source does not say, nor what another file brought."""
+    files, root = files_of(host), tmp_path / "root"
+    get(root, source("tiny", *files))
+    before = tree(root)
+    address = host.serve("/other.zip", zipped({**PICTURES, path: b"[2]"}))
+    holds = {"train/*.jpg": 6, **({"annotations/*.json": 1} if "another" in words else {})}
+    name = source("other", File(address, archive="other.zip", holds=holds))
+    (root / "train/5.jpg").unlink()  # else all is there, by number
+    with pytest.raises(SemtokError, match=f"other.zip: {path}: {words}"):
+        get(root, name)
+    kept = {key: value for key, value in before.items() if key != "train/5.jpg"}
+    assert kept.items() <= tree(root).items()
+    # What another file brought, and is the same, is no fault.
+    host.serve("/other.zip", zipped({**PICTURES, **ANNOTATIONS}))
+    (root / ".fetched/other/other.zip").unlink()
+    if "another" in words:
+        get(root, name)
+        assert seen(root) == WHOLE
 
 
 @pytest.mark.parametrize("content", [b"<html>Please log in</html>", b'{"images": [', b""])

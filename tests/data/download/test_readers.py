@@ -36,7 +36,7 @@ def fetched(host: Host, source: Callable[..., str], tmp_path: Path) -> Fetched:
         name, _, part = wanted.partition("/")
         theirs = []
         for file in catalogue.find(name).files:
-            holds = dict.fromkeys(file.holds, 1)
+            holds = {pattern: min(1, least) for pattern, least in file.holds.items()}
             theirs.append(dataclasses.replace(file, bytes=None, checksum="", holds=holds))
             if file.part == part:
                 address = urlsplit(file.address)
