@@ -100,7 +100,25 @@ class _Told:
 
     address: str
     total: int | None
-    validator: str  # for If-Range: the file is still that one
+    tag: str = ""  # ETag and Last-Modified, where it says them: the file is still that one
+    modified: str = ""
+
+    @property
+    def validator(self) -> str:
+        """What If-Range may hold, which no weak tag is."""
+        return self.tag if self.tag.startswith('"') else self.modified
+
+    def is_same(self, other: "_Told") -> bool:
+        """Whether something tells that two answers are of one file, and nothing that they are not.
+
+        A tag's weakness is no difference: proxies add it.
+        """
+        pairs = [
+            (self.tag.removeprefix("W/"), other.tag.removeprefix("W/")),
+            (self.modified, other.modified),
+        ]
+        both = [mine == its for mine, its in pairs if mine and its]
+        return bool(both) and all(both)
 
 
 class _Partial:
@@ -113,7 +131,7 @@ class _Partial:
         try:
             self.told = _Told(**json.loads(self._notes.read_bytes()))
         except (FileNotFoundError, ValueError, TypeError):
-            self.told = _Told("", None, "")
+            self.told = _Told("", None)
         elsewhere = self.told.address != wanted.address
         if elsewhere and not wanted.checksum:
             self.discard()  # two hosts may have two files, and nothing would tell
@@ -134,6 +152,8 @@ class _Partial:
         """To ask for what is missing, if the file is still the same one."""
         if self.total is not None and self.size > self.total:
             self.discard()
+        if not (self.wanted.checksum or self.told.tag or self.told.modified):
+            self.discard()  # the rest may be of another file, and nothing would tell
         if not self.size:
             return {}
         known = self.told.validator if self.told.address == self.wanted.address else ""
@@ -147,7 +167,7 @@ class _Partial:
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
         self._notes.unlink(missing_ok=True)
-        self.told = _Told("", None, "")
+        self.told = _Told("", None)
 
     def publish(self, target: Path) -> None:
         """Let the whole file take its name, if it is the one that is wanted."""
@@ -224,7 +244,12 @@ def _receive(response: requests.Response, partial: _Partial, emit: Emit, name: s
     if start not in (0, partial.size) or (start and partial.total not in (None, total)):
         partial.discard()
         raise _AgainError("sends another part than it was asked for", response)
-    partial.begin(_Told(wanted.address, total, _validator(response)))
+    tags = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    told = _Told(wanted.address, total, *tags)
+    if start and not (wanted.checksum or told.is_same(partial.told)):
+        partial.discard()
+        raise _AgainError("sends another file than before", response)
+    partial.begin(told)
     with partial.path.open("ab" if start else "wb") as stream:
         done = start
         if total:
@@ -235,7 +260,7 @@ def _receive(response: requests.Response, partial: _Partial, emit: Emit, name: s
             if total:
                 emit(Progress(f"download {name}", done, total, "bytes"))
     if total is None:  # its end is known by having been reached
-        partial.begin(_Told(wanted.address, done, ""))
+        partial.begin(_Told(wanted.address, done))
 
 
 def _extent(response: requests.Response) -> tuple[int, int | None]:
@@ -245,12 +270,6 @@ def _extent(response: requests.Response) -> tuple[int, int | None]:
         return (int(span[1]), int(span[2])) if span else (-1, None)
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdecimal() else None
-
-
-def _validator(response: requests.Response) -> str:
-    """What tells this file from another one under the same address; empty where nothing does."""
-    tag = response.headers.get("ETag", "")
-    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
 
 
 def _reason(error: Exception) -> str:

@@ -16,6 +16,8 @@ class Served:
     after: int = 0  # each after so many bytes
     ranges: bool = True  # whether Range is heeded
     tag: str = '"1"'  # ETag; empty: none
+    modified: str = ""  # Last-Modified; empty: none
+    heeds: bool = True  # whether If-Range is heeded
     kind: str = "application/octet-stream"
     length: int | None = None  # what Content-Length says instead of the truth
     statuses: list[int] = field(default_factory=list)  # answered first, one a request
@@ -88,7 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
         total, start = len(served.content), 0
         most, ranges = served.plan.pop(0) if served.plan else (total, served.ranges)
         asked = self.headers.get("Range") if ranges else None
-        if asked and self.headers.get("If-Range", served.tag) == served.tag:
+        known = self.headers.get("If-Range")
+        same = not served.heeds or known in (None, served.tag, served.modified)
+        if asked and same:
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             if start >= total:
                 self.send_response(416)
@@ -107,6 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", served.kind)
         if served.tag:
             self.send_header("ETag", served.tag)
+        if served.modified:
+            self.send_header("Last-Modified", served.modified)
         self.end_headers()
         body = served.content[start : start + most]
         if served.breaks:

@@ -111,6 +111,63 @@ def test_a_file_that_is_another_one_by_now_is_fetched_whole(host: Host, tmp_path
     assert (tmp_path / "file").read_bytes() == newer
 
 
+DATES = ("Sat, 21 Nov 2026 10:00:00 GMT", "Sat, 21 Nov 2026 11:00:00 GMT")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"tag": '"1"'}, {"tag": '"2"'}),
+        ({"tag": 'W/"1"'}, {"tag": 'W/"2"'}),
+        ({"tag": "", "modified": DATES[0]}, {"tag": "", "modified": DATES[1]}),
+        ({"tag": '"1"', "modified": DATES[0]}, {"tag": '"1"', "modified": DATES[1]}),
+        ({"tag": '"1"'}, {"tag": ""}),
+        ({"tag": ""}, {"tag": ""}),
+    ],
+)
+@pytest.mark.parametrize("heeds", [True, False])
+def test_two_files_of_one_address_are_never_mixed(
+    host: Host, tmp_path: Path, first: dict[str, str], second: dict[str, str], heeds: bool
+) -> None:
+    """Nor by a server that sends the rest of the newer one whatever it is asked."""
+    address = host.serve("/file", CONTENT, breaks=99, after=700, ranges=False, **first)
+    with pytest.raises(SemtokError):
+        fetch(address, tmp_path / "file")
+    newer = CONTENT[::-1]
+    host.serve("/file", newer, heeds=heeds, **second)
+    fetch(address, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == newer
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"tag": 'W/"1"'},
+        {"tag": "", "modified": DATES[0]},
+        {"tag": 'W/"1"', "modified": DATES[0]},
+    ],
+)
+def test_a_file_without_a_strong_tag_goes_on_too(
+    host: Host, tmp_path: Path, told: dict[str, str]
+) -> None:
+    address = host.serve("/file", CONTENT, breaks=1, after=700, **told)
+    fetch(address, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert [asked.headers.get("Range") for asked in host.asked] == [None, "bytes=700-"]
+    assert host.asked[1].headers.get("If-Range") == told.get("modified")  # weak tags tell no parts
+
+
+def test_a_file_that_nothing_tells_apart_goes_on_by_its_checksum_alone(
+    host: Host, tmp_path: Path
+) -> None:
+    for name, checksum, asked_of in (("a", SHA256, "bytes=700-"), ("b", "", None)):
+        address = host.serve("/file", CONTENT, breaks=1, after=700, tag="")
+        host.asked.clear()
+        fetch(address, tmp_path / name, checksum=checksum)
+        assert (tmp_path / name).read_bytes() == CONTENT
+        assert [asked.headers.get("Range") for asked in host.asked] == [None, asked_of]
+
+
 def test_a_file_of_another_host_does_not_go_on_in_this_one(host: Host, tmp_path: Path) -> None:
     broken = host.serve("/one", CONTENT, breaks=99, after=700, ranges=False)
     with pytest.raises(SemtokError):
