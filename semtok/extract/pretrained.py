@@ -4,6 +4,7 @@ No stage asks the network, unpickles weights or runs code that comes with a mode
 """
 
 import hashlib
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,8 @@ def read_weights(folder: Path, setting: str, loader: str) -> Any:
 
 
 def identity(folder: Path) -> bytes:
-    """What a model's answers depend on: its files, by name and content."""
-    total = hashlib.blake2b()
+    """What a model's answers depend on: its files, by name and content, and their reader."""
+    total = hashlib.blake2b(version("transformers").encode())
     for path in sorted(each for pattern in _TELLING for each in folder.glob(pattern)):
         with path.open("rb") as stream:
             total.update(path.name.encode())

@@ -14,7 +14,7 @@ from skimage import transform
 
 from semtok.data.index import split_images
 from semtok.errors import SemtokError
-from semtok.extract import rle
+from semtok.extract import pretrained, rle
 from semtok.extract import transformers as module
 from semtok.extract.backends import find_backend
 from semtok.extract.corruptions import CLEAN, Corruption
@@ -131,6 +131,14 @@ def test_the_same_picture_gives_the_same_bytes_and_another_model_other_masks(
     tiny.use(masks="transformers", transformers={"model": str(other), **LAX})
     assert tiny.masks("first") == 3
     assert tiny.bytes("first") != tiny.bytes("second")
+
+
+def test_another_version_of_the_library_is_another_model(models, monkeypatch):
+    """What it makes of the same weights may differ, and shards of both must not mix."""
+    told = pretrained.identity(models["detr"])
+    assert pretrained.identity(models["detr"]) == told
+    monkeypatch.setattr(pretrained, "version", lambda name: f"{name} 0.0")
+    assert pretrained.identity(models["detr"]) != told
 
 
 def test_corruptions_are_shown_to_the_model(tiny, models):
