@@ -1,12 +1,12 @@
 """detectron2 as a mask backend, wherever it is importable: tiny models with random weights."""
 
-import pickle
 from pathlib import Path
 
 import pytest
 import torch
 
 from semtok.errors import SemtokError
+from semtok.extract import detectron2, trained
 from semtok.extract.backends import find_backend
 from semtok.extract.corruptions import CLEAN, Corruption
 from tests.extract.conftest import Extraction
@@ -26,7 +26,7 @@ LAX = {"score": 0.0, "same": 1.0}
 
 
 def written(folder: Path, base: str) -> dict[str, str]:
-    """The config of a zoo's model made narrow, and random weights as the zoo writes them."""
+    """The config of a zoo's model made narrow, and random weights."""
     from detectron2 import model_zoo
     from detectron2.modeling import build_model
 
@@ -57,10 +57,8 @@ def written(folder: Path, base: str) -> dict[str, str]:
     config.MODEL.WEIGHTS = ""
     folder.mkdir()
     (folder / "config.yaml").write_text(config.dump())
-    weights = {name: each.numpy() for name, each in network.state_dict().items()}
-    with (folder / "model.pkl").open("wb") as stream:
-        pickle.dump({"model": weights, "__author__": "tests"}, stream, protocol=2)
-    return {"config": str(folder / "config.yaml"), "weights": str(folder / "model.pkl")}
+    torch.save({"model": network.state_dict(), "iteration": 3}, folder / "model.pth")
+    return {"config": str(folder / "config.yaml"), "weights": str(folder / "model.pth")}
 
 
 @pytest.fixture(scope="module")
@@ -155,19 +153,12 @@ def test_any_name_of_the_zoo_is_known_and_its_weights_must_fit(tiny, models):
         look(tiny, "detectron2", config=MASK_RCNN, weights=models["instance"]["weights"])
 
 
-class Evil:
-    """A pickle that would run a command."""
-
-    def __reduce__(self) -> tuple:
-        return (print, ("run by a pickle",))
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"config": "COCO-InstanceSegmentation/none.yaml"}, "config: .*: no config of detectron2"),
-        ({"weights": "none.pkl"}, "weights: none.pkl: no weights that can be read"),
-        ({"weights": "none.onnx"}, "weights: none.onnx: is no .safetensors, .pth, .pkl"),
+        ({"weights": "none.pth"}, "weights: none.pth: no weights that can be read"),
+        ({"weights": "none.onnx"}, "weights: none.onnx: is no .safetensors, .pth"),
         ({"task": "panoptic"}, "task: .* does not answer panoptic; it answers instances"),
     ],
 )
@@ -175,3 +166,31 @@ def test_what_cannot_be_used_is_refused_in_one_line(tiny, models, change, said):
     with pytest.raises(SemtokError, match=rf"settings.detectron2.{said}") as refused:
         look(tiny, "detectron2", **{**models["instance"], **change})
     assert "\n" not in str(refused.value)
+
+
+def test_a_model_that_it_does_not_know_is_refused_in_one_line(tiny, models, tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"_BASE_: {models['instance']['config']}\nMODEL: {{META_ARCHITECTURE: Own}}\n")
+    with pytest.raises(
+        SemtokError, match=r"config: .*: no config of detectron2 \(.*Own"
+    ) as refused:
+        look(tiny, "detectron2", **{**models["instance"], "config": str(path)})
+    assert "\n" not in str(refused.value)
+
+
+def test_a_config_that_runs_code_is_refused(tiny, models, tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"OUTPUT_DIR: !!python/object/apply:os.mkdir [{tmp_path / 'made'}]\n")
+    with pytest.raises(SemtokError, match=r"config: .*: no config of plain values"):
+        look(tiny, "detectron2", **{**models["instance"], "config": str(path)})
+    assert not (tmp_path / "made").exists()
+
+
+def test_masks_are_told_apart_by_the_model_and_not_by_the_device(models, monkeypatch):
+    settings = find_backend("masks", "detectron2", {"detectron2": models["instance"]}).settings
+    told = [detectron2.Detectron2(settings).identity]
+    monkeypatch.setattr(trained, "device", lambda: torch.device("cpu:0"))
+    told.append(detectron2.Detectron2(settings).identity)
+    monkeypatch.setattr("detectron2.__version__", "0.0")
+    told.append(detectron2.Detectron2(settings).identity)
+    assert told[0] == told[1] != told[2]

@@ -4,7 +4,8 @@ Pictures go through its own augmentations and the model's own batched call, a li
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import Tensor
 from semtok.errors import SemtokError
 from semtok.extract import predicted, rle, trained
 from semtok.extract.backends import Job
+from semtok.extract.detectron2 import configs
 from semtok.extract.detectron2.weights import read_weights
 from semtok.extract.predicted import Predicted, Seen, UInt8, check_finite
 from semtok.params import Count, Share
@@ -33,7 +35,7 @@ class Settings:
     """Which model, and how much of what it finds is stated."""
 
     config: Annotated[str, MinLen(1)]  # a name of the model zoo, or a file, each with .yaml
-    weights: Annotated[str, MinLen(1)]  # file: .pkl of the zoo, .pth or .safetensors
+    weights: Annotated[str, MinLen(1)]  # file: .pth or .safetensors
     task: Task = "instance"
     score: Share = 0.5  # masks below it are left out
     same: Share = 0.8  # IoU from which on two masks of an image are one; the better stays
@@ -70,11 +72,15 @@ class Detectron2:
         """See `open_masks`."""
         self._settings = settings
         config = _config(settings.config)
+        import detectron2
         from detectron2.data import MetadataCatalog
         from detectron2.data.transforms import ResizeShortestEdge
         from detectron2.modeling import build_model
 
-        self.network = build_model(config).requires_grad_(False).eval()
+        stated = config.dump()  # masks are the same on any device
+        config.MODEL.DEVICE = str(trained.device())
+        with _refused(settings.config):
+            self.network = build_model(config).requires_grad_(False).eval()
         weights = Path(settings.weights)
         self._load(read_weights(weights, f"{_SETTING}.weights"))
         side = config.INPUT.MIN_SIZE_TEST
@@ -86,7 +92,7 @@ class Detectron2:
         self._stuff = list(metadata.get("stuff_classes", [])) if metadata else []
         with weights.open("rb") as stream:
             content = hashlib.file_digest(stream, hashlib.blake2b)
-        content.update(config.dump().encode())
+        content.update(f"{detectron2.__version__} {stated}".encode())
         self.identity = content.digest()
 
     def prepare(self, picture: UInt8) -> Tensor:
@@ -181,16 +187,25 @@ def _config(name: str) -> Any:
             "docs/extractors.md says how to install it"
         ) from None
     config, path = get_cfg(), Path(name)
+    with _refused(name):
+        path = path if path.is_file() else Path(model_zoo.get_config_file(name))
+    configs.check(path, f"{_SETTING}.config")
+    with _refused(name):
+        config.merge_from_file(str(path.absolute()), allow_unsafe=False)
+    config.MODEL.WEIGHTS = ""  # read here, and not by its own pickles
+    return config
+
+
+@contextmanager
+def _refused(name: str) -> Iterator[None]:
+    """Tell in one line what is wrong with a config."""
     try:
-        config.merge_from_file(str(path) if path.is_file() else model_zoo.get_config_file(name))
-    except Exception as error:  # of yaml, yacs and the zoo, each its own
+        yield
+    except Exception as error:  # of yaml, yacs, the zoo and the registries, each its own
         reason = str(error).strip().partition("\n")[0]
         raise SemtokError(
             f"{_SETTING}.config: {name}: no config of detectron2 ({reason})"
         ) from None
-    config.MODEL.DEVICE = str(trained.device())
-    config.MODEL.WEIGHTS = ""  # read here, and not by its own pickles
-    return config
 
 
 def _name(names: list[str], number: int) -> str:
