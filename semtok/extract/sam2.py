@@ -30,8 +30,11 @@ _KINDS = ("sam2", "sam2_video")
 #: It tells regions apart and does not name them.
 _CATEGORY_ID, _CATEGORY = 1, "region"
 
-#: Points that masks are drawn for at once: three at the image's full size for each.
+#: Points that the network is asked about at once.
 _POINTS = 64
+
+#: Bytes that masks may take at their image's full size, before they are filtered.
+_BYTES = 2**29
 
 #: Logits by which the edge of a mask is moved to see whether it stays where it is.
 _OFFSET = 1.0
@@ -130,11 +133,27 @@ class Sam2:
         labels = torch.ones(1, *points.shape[:2], dtype=torch.int64, device=points.device)
         answer = self.network(image_embeddings=maps, input_points=points[None], input_labels=labels)
         check_finite(answer.iou_scores, f"{_SETTING}: {self._folder}")
-        drawn = F.interpolate(answer.pred_masks[0], size, mode="bilinear", align_corners=False)
+        drawn, scores = answer.pred_masks[0], answer.iou_scores[0]
+        step = max(1, _BYTES // (4 * drawn.shape[1] * size[0] * size[1]))
+        return [
+            seen
+            for some, sure in zip(torch.split(drawn, step), torch.split(scores, step), strict=True)
+            for seen in self._kept(some, sure, size)
+        ]
+
+    def _kept(self, drawn: Tensor, sure: Tensor, size: tuple[int, int]) -> list[Seen]:
+        """The masks of some points that are sure and stable.
+
+        Args:
+            drawn: [P, M, h, w] logits, as the network draws them.
+            sure: [P, M] IoU that it expects of each.
+            size: height and width of the image.
+        """
+        enlarged = F.interpolate(drawn, size, mode="bilinear", align_corners=False)
         whole = [0, 0, size[1], size[0]]
         masks, scores, _ = self._filter(
-            drawn,
-            answer.iou_scores[0],
+            enlarged,
+            sure,
             size,
             whole,
             self._settings.score,

@@ -88,6 +88,28 @@ def test_what_is_unsure_unstable_or_repeats_is_left_out(tiny, model):
         assert (overlaps(masks) < 0.7).all()
 
 
+def test_masks_are_the_same_however_few_fit_into_memory_at_full_size(tiny, model, monkeypatch):
+    enlarge, taken = F.interpolate, []
+
+    def noted(*args: object, **told: object) -> torch.Tensor:
+        found = enlarge(*args, **told)
+        if tuple(found.shape[-2:]) in sizes(tiny).values():
+            taken.append(found.nbytes)
+        return found
+
+    monkeypatch.setattr(F, "interpolate", noted)
+    lots = look(tiny, "sam2", model=model, **{**LAX, "score": 0.5})
+    one = max(3 * 4 * height * width for height, width in sizes(tiny).values())
+    assert max(taken) > 3 * one
+    taken.clear()
+    monkeypatch.setattr(sam2, "_BYTES", 3 * one)
+    few = look(tiny, "sam2", model=model, **{**LAX, "score": 0.5})
+    assert 0 < max(taken) <= 3 * one
+    assert few.masks == lots.masks
+    for at in range(len(lots.masks)):
+        np.testing.assert_array_equal(few.runs[at], lots.runs[at])
+
+
 def test_regions_have_no_names_and_scores_lie_in_0_to_1(tiny, model):
     masks = look(tiny, "sam2", model=model, **LAX).masks
     assert {(mask.category_id, mask.category) for mask in masks} == {(1, "region")}
