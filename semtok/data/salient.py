@@ -104,7 +104,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as image:
             yield image
-    except OSError as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None
 
 

@@ -48,7 +48,7 @@ def test_of_two_folders_what_both_have_is_paired(tmp_path, mask) -> None:
     ]
 
 
-def test_what_cannot_be_asked_is_refused(tmp_path, mask) -> None:
+def test_what_cannot_be_asked_is_refused(tmp_path, mask, monkeypatch) -> None:
     with pytest.raises(SemtokError, match=r"holds no images with masks \(ECSSD has images and gro"):
         salient.find(tmp_path)
     save(tmp_path / "images/a.jpg", np.zeros((6, 8, 3), np.uint8))
@@ -71,6 +71,11 @@ def test_what_cannot_be_asked_is_refused(tmp_path, mask) -> None:
     ):
         save(each.mask, pixels)
         with pytest.raises(SemtokError, match=re.escape(f"{each.mask}: {told}")):
+            salient.salient(each)
+    save(each.mask, mask)
+    with monkeypatch.context() as patched:
+        patched.setattr(Image, "MAX_IMAGE_PIXELS", 20)  # more than twice as many are refused
+        with pytest.raises(SemtokError, match=r"a\.jpg: unreadable image \(.*decompression bomb"):
             salient.salient(each)
     each.mask.write_bytes(b"no picture")
     with pytest.raises(SemtokError, match=r"a\.png: unreadable image \(.*\); replace or"):
