@@ -44,7 +44,8 @@ def read(images: Path, instances: Path, listed: Path | None = None) -> list[Boxe
 
 def _names(listed: Path) -> set[str]:
     try:
-        return {Path(line).name for line in listed.read_text(encoding="utf-8").split()}
+        lines = [line.strip() for line in listed.read_text(encoding="utf-8").splitlines()]
+        return {Path(line).name for line in lines if line}
     except (OSError, UnicodeDecodeError) as error:
         raise SemtokError(f"{listed}: no list of names ({error}); replace it") from None
 

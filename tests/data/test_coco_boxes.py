@@ -10,7 +10,13 @@ from pycocotools.coco import COCO
 from semtok.data import coco_boxes
 from semtok.errors import SemtokError
 
-NAMES = {3: "COCO_train2014_000000000003.jpg", 1: "b.jpg", 2: "a.jpg", 7: "empty.jpg"}
+NAMES = {
+    3: "COCO_train2014_000000000003.jpg",
+    1: "b.jpg",
+    2: "a.jpg",
+    7: "empty.jpg",
+    8: "of a list.jpg",
+}
 
 
 @pytest.fixture
@@ -22,7 +28,7 @@ def root(tmp_path) -> Path:
         (1, [2, 2, 3, 3], 1),
         (2, [0, 0, 9, 9], 1),
     ]
-    boxes.append((1, [4, 5, 6, 7], 0))
+    boxes += [(8, [0, 0, 1, 1], 0), (1, [4, 5, 6, 7], 0)]
     images = [
         {"id": key, "file_name": name, "width": 20, "height": 10} for key, name in NAMES.items()
     ]
@@ -39,7 +45,7 @@ def root(tmp_path) -> Path:
 
 
 def test_boxes_have_corners_and_crowds_none(root) -> None:
-    first, second = coco_boxes.read(root / "images", root / "instances.json")
+    first, second, _ = coco_boxes.read(root / "images", root / "instances.json")
     assert [each.path.name for each in (first, second)] == ["b.jpg", NAMES[3]]
     assert first.boxes.tolist() == [[4, 5, 10, 12]]
     assert second.boxes.tolist() == [[1.5, 2, 11.5, 6], [0, 0, 5, 5]]
@@ -47,16 +53,16 @@ def test_boxes_have_corners_and_crowds_none(root) -> None:
 
 
 def test_a_list_names_some_with_their_folders(root) -> None:
-    (root / "listed.txt").write_text(f"train2014/{NAMES[3]}\n")
+    (root / "listed.txt").write_text(f"train2014/{NAMES[3]} \n\ntrain 2014/{NAMES[8]}\r\n")
     found = coco_boxes.read(root / "images", root / "instances.json", root / "listed.txt")
-    assert [each.path.name for each in found] == [NAMES[3]]
+    assert [each.path.name for each in found] == [NAMES[3], NAMES[8]]
 
 
 def test_what_does_not_fit_together_is_refused(root) -> None:
     images, instances, listed = root / "images", root / "instances.json", root / "listed.txt"
     with pytest.raises(SemtokError, match=r"listed\.txt: no list of names .*; replace it"):
         coco_boxes.read(images, instances, listed)
-    listed.write_text("c.jpg b.jpg d.jpg")
+    listed.write_text("c.jpg\nb.jpg\nd.jpg\n")
     told = r"listed\.txt: 2 names are not in instances\.json, the first is c\.jpg; name the files"
     with pytest.raises(SemtokError, match=told):
         coco_boxes.read(images, instances, listed)

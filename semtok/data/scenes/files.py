@@ -212,7 +212,6 @@ def _add_image(
 def _add_objects(root: Path, image_id: int, seen: Picture) -> None:
     """Write what the benchmarks `saliency` and `corloc` read of one image."""
     name = f"{image_id:012d}"
-    mask = salient(seen.observation, seen.ids)
     masks, annotations = (
         root / each for each in ("saliency/ground_truth_mask", "corloc/Annotations")
     )
