@@ -27,7 +27,7 @@ from semtok.extract.photos import read_image
 #: Height and width of the picture that FLOPs are counted on: COCO's commonest.
 _COUNTED_ON = (480, 640)
 
-#: Pictures that wait for others of their shape: bounds the memory.
+#: Pictures that wait for others of their shape, unless a batch is larger: bounds the memory.
 _WAITING = 64
 
 UInt8 = NDArray[np.uint8]
@@ -94,6 +94,7 @@ class Predicted:
         """The masks of these images; images that cannot be read are set aside."""
         found, runs = FoundMasks(), list[rle.Int]()
         waiting: dict[tuple[int, ...], list[_Picture]] = {}
+        most = max(_WAITING, self._batch_size)
         for row in images.to_pylist():
             try:
                 image = read_image(self._root / row["path"])
@@ -105,7 +106,7 @@ class Predicted:
             waiting.setdefault(tuple(pixels.shape), []).append(picture)
             fullest = max(waiting, key=lambda shape: len(waiting[shape]))
             held = sum(map(len, waiting.values()))
-            if len(waiting[fullest]) == self._batch_size or held == _WAITING:
+            if len(waiting[fullest]) == self._batch_size or held == most:
                 runs += self._look(waiting.pop(fullest), found)
         for pictures in waiting.values():
             runs += self._look(pictures, found)
