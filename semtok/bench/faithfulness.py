@@ -4,7 +4,8 @@ Comprehensiveness and sufficiency of ERASER (DeYoung et al. 2020, arXiv 1911.034
 much probability what the model chose loses when the first k tokens are removed, and how much is
 missing when they are all that is left; each is the mean over k (AOPC). A faithful attribution has
 a high comprehensiveness and a low sufficiency. Attributions are the parts of a measure's task; a
-task of its own is their floor, tokens in random order, of which the same share is removed.
+task of its own is their floor, tokens in random order, of which the same share is removed. What an
+attribution gains over the floor is paired: of each image, by how much it does better than random.
 
 ERASER asks classifiers. Where the data set lists classes these are what a model chooses from; an
 image-text model has none, so that it chooses among captions of the split, the same ones for
@@ -13,6 +14,7 @@ every image (OURS).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -42,17 +44,24 @@ _BATCH = 16
 #: Name of a measure -> whether it is a loss.
 _MEASURES = {"comprehensiveness": False, "sufficiency": True}
 
+#: Ends the name of the task of what attributions gain over the floor; the higher, the better.
+_GAIN = "_gain"
+
+_Number = TypeVar("_Number", bound=np.generic)
+
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     """A case an image and attribution; of the floor, a case an image."""
     ids = sample(data)
     found: dict[str, npt.NDArray[np.int64]] = {}
+    of_parts = {
+        name: ids * len(removal.ATTRIBUTIONS) + number
+        for number, name in enumerate(removal.ATTRIBUTIONS)
+    }
     for measure in _MEASURES:
-        parts = {
-            f"{measure}{PART}{name}": ids * len(removal.ATTRIBUTIONS) + number
-            for number, name in enumerate(removal.ATTRIBUTIONS)
-        }
-        found |= {measure: np.concatenate([*parts.values()]), **parts, _floor(measure): ids}
+        for whole in (measure, measure + _GAIN):
+            found |= _with_parts(whole, of_parts)
+        found[_floor(measure)] = ids
     return found
 
 
@@ -67,18 +76,17 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
             for name, curve in left.items()
         }
         floor = values.pop(removal.RANDOM)
-        of_tasks = {
-            measure: np.concatenate([*values.values()]),
-            **{f"{measure}{PART}{name}": own for name, own in values.items()},
-            _floor(measure): floor,
-        }
+        loss = _MEASURES[measure]
+        gains = {name: floor - own if loss else own - floor for name, own in values.items()}
+        gained = _with_parts(measure + _GAIN, gains)
+        of_tasks = _with_parts(measure, values) | {_floor(measure): floor} | gained
         for task, own in of_tasks.items():
             columns = {
                 "task": pa.repeat(task, len(own)),
                 "case_id": tasks[task],
                 "cluster_id": np.resize(clusters, len(own)),
                 "value": own,
-                "loss": pa.repeat(_MEASURES[measure], len(own)),
+                "loss": pa.repeat(loss and task not in gained, len(own)),
             }
             parts.append(pa.table(columns))
     return pa.concat_tables(parts)
@@ -176,6 +184,14 @@ def _token_sets(model: Model, data: SplitData, places: npt.NDArray[np.int64]) ->
     assert isinstance(data.images, TokenShards), "a variant reads tokens"
     trained = model.trained
     return trained.collate(data.images.rows(places)).to(trained.model.log_scale.device)
+
+
+def _with_parts(
+    whole: str, of_parts: Mapping[str, npt.NDArray[_Number]]
+) -> dict[str, npt.NDArray[_Number]]:
+    """A task's cases, and those of each attribution, a part of it."""
+    parts = {f"{whole}{PART}{name}": own for name, own in of_parts.items()}
+    return {whole: np.concatenate([*parts.values()]), **parts}
 
 
 def _floor(measure: str) -> str:

@@ -97,7 +97,7 @@ def test_values_are_those_of_plain_loops(scored, by_hand):
     _, data, rows = scored
     values = {(row["task"], row["case_id"]): row["value"] for row in rows}
     count = len(ATTRIBUTIONS)
-    assert len(values) == len(rows) == 30 * 2 * (2 * count + 1)
+    assert len(values) == len(rows) == 30 * 2 * (4 * count + 1)
     probability, told = by_hand
     for image_id in data.images.image_ids.tolist():
         for number, (name, merit) in enumerate(told(image_id).items()):
@@ -111,6 +111,22 @@ def test_values_are_those_of_plain_loops(scored, by_hand):
         per_image = 1 if row["task"].endswith(f"_{RANDOM}") else count
         assert row["cluster_id"] == row["case_id"] // per_image
     assert np.std([row["value"] for row in rows]) > 0.1
+
+
+def test_a_gain_is_how_much_better_than_random_an_attribution_is_on_each_image(scored):
+    _, data, rows = scored
+    values = {(row["task"], row["case_id"]): row["value"] for row in rows}
+    losses = {row["task"]: row["loss"] for row in rows}
+    count = len(ATTRIBUTIONS)
+    for measure, sign in (("comprehensiveness", 1), ("sufficiency", -1)):
+        assert losses[measure] == (sign < 0) and not losses[f"{measure}_gain"]
+        for image_id in data.images.image_ids.tolist():
+            for number, name in enumerate(ATTRIBUTIONS):
+                case = image_id * count + number
+                found = values[f"{measure}_gain/{name}", case]
+                own, floor = values[measure, case], values[f"{measure}_{RANDOM}", image_id]
+                assert found == values[f"{measure}_gain", case] == sign * (own - floor)
+                assert not losses[f"{measure}_gain/{name}"]
 
 
 def test_the_floor_is_what_all_random_orders_come_to(scored, by_hand):
