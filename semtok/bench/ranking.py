@@ -2,7 +2,8 @@
 
 A product in float32 says of nearly every candidate on which side of the best right answer it
 stands, since its rounding is bounded (Higham 2002, section 3.1). The few that are nearer than the
-bound, and the right answers themselves, are compared in float64.
+bound, and the right answers themselves, are compared in float64; where PyTorch may round factors
+of products to fewer bits than float32 has (TF32, bfloat16), all are.
 """
 
 import math
@@ -75,6 +76,7 @@ def ranks(
         torch.zeros(len(side), dtype=torch.int64, device=side.device) for side in (images, texts)
     )
     margin, single = _margin(images.shape[1], *map(float, lengths)), images.float()
+    bounded = _is_bounded()
     rows, owners = max(1, block // (8 * max(images.shape))), right[:, 0].contiguous()
     for start in range(0, len(texts), rows):
         emit(Progress("retrieval", start, len(texts)))
@@ -82,16 +84,25 @@ def ranks(
         first, last = torch.searchsorted(owners, owners.new_tensor([start, start + rows])).tolist()
         text, image = right[first:last].T
         some = texts[here]
-        found = some.float() @ single.T
+        found = some.float() @ single.T if bounded else some.double() @ images.double().T
         for least, before, dim in (
             (least_of_text[here, None], before_text[here], 1),
             (least_of_image, before_image, 0),
         ):
-            stands = _at_least(least, found, margin, some, images)
+            stands = _at_least(least, found, margin, some, images) if bounded else found >= least
             stands[text - start, image] = False  # what is right does not stand before itself
             before += stands.sum(dim, dtype=torch.int32)
     emit(Progress("retrieval", len(texts), len(texts)))
     return (before_image + 1).cpu(), (before_text + 1).cpu()
+
+
+def _is_bounded() -> bool:
+    """Whether products in float32 keep all bits of their factors, so that `_margin` holds."""
+    try:
+        return torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:
+        # It tells nothing once the newer switches are used, which may allow TF32 of one device.
+        return False
 
 
 def _margin(width: int, *lengths: float) -> float:

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from semtok.bench import ranking
 from semtok.bench.ranking import ranks
@@ -102,6 +103,36 @@ def test_near_ties_are_told_apart_as_in_float64(case, one_in, block):
     assert tuple(each.tolist() for each in found) == by_plain_loop(texts, pairs)
 
 
+class Products(TorchDispatchMode):
+    """Rounds the factors of products in float32 as TF32 does, to 10 bits, where that is allowed."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        allowed = torch.get_float32_matmul_precision() != "highest"
+        if allowed and func is torch.ops.aten.mm.default and args[0].dtype == torch.float32:
+            args = [(each.view(torch.int32) & -(2**13)).view(torch.float32) for each in args]
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("allow", [None, "high", "tf32"])
+def test_what_tf32_would_round_away_decides(allow):
+    """Whether it is allowed for all devices or, by the older switch, for CUDA alone."""
+    random = np.random.default_rng(2)
+    images = unit(random.normal(size=(40, 32)))
+    owners = random.permutation(np.arange(40).repeat(3))
+    texts = unit(images[owners] + 1.2 * random.normal(size=(120, 32)))
+    case = images, texts, belonging(torch.from_numpy(owners)).numpy()
+    try:
+        if allow == "tf32":
+            torch.backends.cuda.matmul.allow_tf32 = True
+        elif allow:
+            torch.set_float32_matmul_precision(allow)
+        with Products():
+            found = ranks(*map(torch.from_numpy, case))
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert tuple(each.tolist() for each in found) == by_full_sort(*case)
+
+
 @pytest.mark.parametrize("scale", [1e-9, 1e-6])
 def test_images_that_are_almost_copies_are_told_apart(scale):
     random = np.random.default_rng(1)
@@ -182,6 +213,28 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(out.stdout) < 8 * ranking.BLOCK / 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("switch", "bounded"),
+    [
+        ("pass", True),
+        ("torch.set_float32_matmul_precision('medium')", False),
+        ("torch.backends.cuda.matmul.allow_tf32 = True", False),
+        ("torch.backends.cuda.matmul.fp32_precision = 'tf32'", False),
+    ],
+)
+def test_every_switch_that_allows_tf32_is_seen(switch, bounded):
+    """In a process of its own, as not every switch can be put back."""
+    code = f"""
+import torch
+from semtok.bench.ranking import _is_bounded
+{switch}
+print(_is_bounded())
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == str(bounded)
 
 
 def test_what_is_not_finite_is_refused():
