@@ -7,6 +7,7 @@ ROOT/.fetched/SOURCE/NAME.parquet      the receipt: what it brought, by hash; wr
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -209,16 +210,18 @@ def _check_places(root: Path, archive: Path, file: File, rows: Iterable[Unpacked
 
 def _wanted(file: File, mirror: str, by_people: str) -> Wanted:
     """What to ask for, of whom."""
-    address, headers = file.address, {}
+    address, token = file.address, ""
     if file.access == "browser":
         raise SemtokError(by_people)
     if mirror:
         address = f"{mirror.rstrip('/')}/{address.partition('://')[2]}"
     elif file.access == "token":  # a mirror is somebody else's, and has no use for it
-        if TOKEN not in os.environ:
+        token = os.environ.get(TOKEN, "").strip()  # files that hold one end in a newline
+        if not token:
             raise SemtokError(by_people)
-        headers = {"Authorization": f"Bearer {os.environ[TOKEN]}"}
-    return Wanted(address, file.bytes, file.checksum, headers)
+        if not re.fullmatch(r"[!-~]+", token):
+            raise SemtokError(f"{TOKEN}: holds characters that no token has; {by_people}")
+    return Wanted(address, file.bytes, file.checksum, token)
 
 
 def _below(place: str, rows: Iterable[Unpacked]) -> list[Unpacked]:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,13 +30,14 @@ class Wanted:
         address: its URL.
         bytes: its size, None where nobody says.
         checksum: `sha256:HEX` or `md5:HEX`, empty where nobody says.
-        headers: to send along, e.g. a token. A redirection to another host does not get it.
+        token: to show, printable ASCII; empty where nobody asks. A redirection to
+            another host does not get it.
     """
 
     address: str
     bytes: int | None
     checksum: str
-    headers: Mapping[str, str]
+    token: str = ""
 
 
 def download(wanted: Wanted, target: Path, emit: Emit, patience: Retry = PATIENCE) -> None:
@@ -57,7 +57,7 @@ def download(wanted: Wanted, target: Path, emit: Emit, patience: Retry = PATIENC
     """
     partial = _Partial(target, wanted)
     best, left = partial.size, patience
-    with requests.Session() as session:
+    with _Session() as session:
         while not partial.is_whole:
             response = None
             try:
@@ -84,6 +84,29 @@ def download(wanted: Wanted, target: Path, emit: Emit, patience: Retry = PATIENC
                 if response is not None:
                     response.close()
     partial.publish(target)
+
+
+class _Session(requests.Session):
+    """Heeds the environment's proxies, and no ~/.netrc, which would replace the token."""
+
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Take the token along to its own host alone."""
+        if self.should_strip_auth(str(response.request.url), str(prepared_request.url)):
+            prepared_request.headers.pop("Authorization", None)
+
+
+class _Token(requests.auth.AuthBase):
+    """Shows a token, if there is one; requests that have this ask no ~/.netrc."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 class _AgainError(Exception):
@@ -209,10 +232,15 @@ def _ask(session: requests.Session, wanted: Wanted, partial: _Partial) -> reques
     headers = {
         "User-Agent": "semtok",
         "Accept-Encoding": "identity",  # sizes and ranges are of the file itself
-        **wanted.headers,
         **partial.headers(),
     }
-    response = session.get(wanted.address, headers=headers, stream=True, timeout=_TIMEOUT)
+    response = session.get(
+        wanted.address,
+        headers=headers,
+        auth=_Token(wanted.token),
+        stream=True,
+        timeout=_TIMEOUT,
+    )
     status = f"HTTP {response.status_code} {response.reason or ''}".strip()
     try:
         if response.status_code in _AGAIN:

@@ -234,6 +234,25 @@ def test_a_token_is_asked_for_sent_and_never_given_to_a_mirror(
         get(tmp_path / "three", name)
 
 
+def test_a_token_is_freed_of_its_newline_and_never_told(
+    host, source, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = host.serve("/gated.json", b"[]")
+    name = source("gated", File(address, "gated.json", access="token"))
+    for token in ("hf_s\u00e9cret", "hf_se\ncret", "hf_se cret"):
+        monkeypatch.setenv(TOKEN, token)
+        with pytest.raises(SemtokError, match="HF_TOKEN: holds characters that no") as error:
+            get(tmp_path / "root", name)
+        assert "cret" not in str(error.value)
+    monkeypatch.setenv(TOKEN, " \n")
+    with pytest.raises(SemtokError, match=r"^gated: gated\.json: accept the terms"):
+        get(tmp_path / "root", name)
+    assert host.asked == []
+    monkeypatch.setenv(TOKEN, "hf_secret\r\n")
+    get(tmp_path / "root", name)
+    assert host.asked[0].headers["Authorization"] == "Bearer hf_secret"
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

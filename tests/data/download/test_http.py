@@ -24,10 +24,10 @@ SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
 
 
 def fetch(
-    address: str, target: Path, *, size: int | None = None, checksum: str = "", **headers: str
+    address: str, target: Path, *, size: int | None = None, checksum: str = "", token: str = ""
 ) -> list[Event]:
     events: list[Event] = []
-    download(Wanted(address, size, checksum, headers), target, events.append, PATIENCE)
+    download(Wanted(address, size, checksum, token), target, events.append, PATIENCE)
     return events
 
 
@@ -279,9 +279,25 @@ def test_the_proxy_of_the_environment_is_asked(
 def test_a_token_does_not_follow_to_another_host(host: Host, tmp_path: Path) -> None:
     host.serve("/file", CONTENT)
     address = host.serve("/gated", b"", redirect=f"http://localhost:{host.port}/file")
-    fetch(address, tmp_path / "file", Authorization="Bearer secret")
+    fetch(address, tmp_path / "file", token="secret")
     asked = {each.path: each.headers.get("Authorization") for each in host.asked}
     assert asked == {"/gated": "Bearer secret", "/file": None}
+
+
+@pytest.mark.parametrize("token", ["secret", ""])
+def test_a_netrc_replaces_no_token_and_gives_none(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    (tmp_path / "netrc").write_text("default login me password mine\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    host.serve("/file", CONTENT)
+    host.serve("/moved", b"", redirect="/file")
+    address = host.serve("/away", b"", redirect=f"http://localhost:{host.port}/moved")
+    for place in (f"{host.address}/moved", address):
+        fetch(place, tmp_path / "file", token=token)
+    sent = [each.headers.get("Authorization") for each in host.asked]
+    mine = f"Bearer {token}" if token else None
+    assert sent == [mine, mine, mine, None, None]
 
 
 def test_a_body_without_a_length_ends_where_it_ends(tmp_path: Path) -> None:
