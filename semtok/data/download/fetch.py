@@ -133,6 +133,8 @@ def _fetch(root: Path, source: str, file: File, mirror: str, emit: Emit, patienc
             raise SemtokError(f"{error}; or {by_people}") from None
     try:
         rows = _unpack_into(root, target, file, emit) if file.archive else _put(root, target, file)
+    except _InTheWayError:
+        raise
     except SemtokError as error:
         if waiting or isinstance(error, _OtherContentError):  # it may be right
             raise SemtokError(f"{error}: remove it and fetch it again, or {by_people}") from None
@@ -149,6 +151,10 @@ def _fetch(root: Path, source: str, file: File, mirror: str, emit: Emit, patienc
 
 class _OtherContentError(SemtokError):
     """A sound archive without what the source says that it brings: either may be wrong."""
+
+
+class _InTheWayError(SemtokError):
+    """The archive is right, and the root has a file where it brings a folder, or the reverse."""
 
 
 def _put(root: Path, target: Path, file: File) -> list[Unpacked]:
@@ -206,6 +212,10 @@ def _check_places(root: Path, archive: Path, file: File, rows: Iterable[Unpacked
         receipt, digest = theirs.get(row.path, (own, row.sha256))
         if digest != row.sha256:
             raise _OtherContentError(f"{archive}: {row.path}: is another file than in {receipt}")
+        place = root / row.path
+        above = [each for each in place.parents if each.is_relative_to(root)]
+        for wrong in [*(each for each in above if each.is_file()), *([place] * place.is_dir())]:
+            raise _InTheWayError(f"{wrong}: in the way of what {archive} brings; move it away")
 
 
 def _wanted(file: File, mirror: str, by_people: str) -> Wanted:

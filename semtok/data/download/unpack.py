@@ -1,5 +1,6 @@
 """Archives, unpacked with distrust: nothing outside the folder, no links, no more than allowed."""
 
+import errno
 import gzip
 import hashlib
 import lzma
@@ -27,7 +28,7 @@ _DAMAGED = (
     gzip.BadGzipFile,
     EOFError,
     NotImplementedError,
-    UnicodeDecodeError,
+    ValueError,
 )
 
 
@@ -87,6 +88,12 @@ def unpack(
         raise SemtokError(f"{archive}: a damaged archive ({error})") from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise SemtokError(f"{archive}: {member.name}: a file and a folder of one name") from None
+    except OSError as error:
+        if error.errno in (None, errno.EINVAL):  # as of seeking to where a damaged head says
+            raise SemtokError(f"{archive}: a damaged archive ({error})") from None
+        if error.errno == errno.ENAMETOOLONG:
+            raise SemtokError(f"{archive}: {member.name}: too long a name for this disk") from None
+        raise
     if not found:
         raise SemtokError(f"{archive}: holds no file")
     emit(Progress(f"unpack {archive.name}", size, size, "bytes"))

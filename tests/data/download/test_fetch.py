@@ -326,6 +326,23 @@ def test_an_archive_brings_nothing_but_its_own(host, source, tmp_path, path, wor
         assert seen(root) == WHOLE
 
 
+@pytest.mark.parametrize("wrong", ["train", "train/3.jpg"])
+def test_what_lies_in_the_way_is_named_and_nothing_is_moved(host, source, tmp_path, wrong) -> None:
+    name, root = source("tiny", *files_of(host)), tmp_path / "root"
+    if wrong == "train":
+        root.mkdir()
+        (root / wrong).write_bytes(b"mine")
+    else:
+        (root / wrong).mkdir(parents=True)
+    with pytest.raises(SemtokError, match=rf"^{root / wrong}: in the way of .*train\.zip brings"):
+        get(root, name)
+    assert seen(root) == ({"train": b"mine"} if wrong == "train" else {})
+    shutil.rmtree(root / "train") if wrong != "train" else (root / wrong).unlink()
+    get(root, name)
+    assert seen(root) == WHOLE
+    assert [asked.path for asked in host.asked].count("/train.zip") == 1
+
+
 @pytest.mark.parametrize("content", [b"<html>Please log in</html>", b'{"images": [', b""])
 def test_what_is_no_json_is_not_taken_for_it(host, source, tmp_path, content: bytes) -> None:
     name = source("tiny", File(host.serve("/a.json", content), "a.json"))

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from semtok.data.download.unpack import unpack
@@ -162,6 +162,52 @@ def test_a_damaged_archive(kind: str, pack: Pack, tmp_path: Path) -> None:
     archive.write_bytes(data[: len(data) // 2])
     with pytest.raises(SemtokError, match=r"a damaged archive|neither zip nor tar"):
         unpack(archive, tmp_path / "two")
+
+
+@pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(flips=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), min_size=1, max_size=5))
+@example(flips=[])
+def test_flipped_bytes_are_damage_and_no_crash(
+    mode: str, flips: list[tuple[float, int]], tmp_path: Path
+) -> None:
+    archive, content = tmp_path / "a", {f"a/{n}": bytes([97 + n]) * 30 for n in range(3)}
+    if mode == "zip":
+        pack_zip(archive, content)
+    else:
+        with tarfile.open(archive, mode) as opened:
+            for name, data in content.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                opened.addfile(info, io.BytesIO(data))
+    data = bytearray(archive.read_bytes())
+    for place, bits in flips:
+        data[int(place * (len(data) - 1))] ^= bits
+    archive.write_bytes(data)
+    shutil.rmtree(tmp_path / "folder", ignore_errors=True)
+    try:
+        unpack(archive, tmp_path / "folder")
+    except SemtokError:
+        assert flips
+
+
+def test_a_zip_whose_index_points_nowhere_is_damaged(tmp_path: Path) -> None:
+    """zipfile seeks to a negative place."""
+    pack_zip(tmp_path / "a.zip", {"file": bytes(range(256)) * 50})
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    place = data.rfind(b"PK\5\6") + 16
+    offset = int.from_bytes(data[place : place + 4], "little") + 4000
+    data[place : place + 4] = offset.to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(SemtokError, match=r"a\.zip: a damaged archive"):
+        unpack(tmp_path / "a.zip", tmp_path / "folder")
+
+
+@each_kind
+def test_a_name_that_no_disk_takes(kind: str, pack: Pack, tmp_path: Path) -> None:
+    pack(tmp_path / f"a.{kind}", {300 * "b": b"1"})
+    with pytest.raises(SemtokError, match="bbb: too long a name"):
+        unpack(tmp_path / f"a.{kind}", tmp_path / "folder")
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>Please log in</html>"])
