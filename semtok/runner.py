@@ -85,9 +85,11 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
             write_verdict(staging, verdict.without_limits())
         shutil.rmtree(red, ignore_errors=True)
         context.emit(Message(found.line()))
+    # Kept until here, so that a red gate costs no training, and no embedding.
     if stage.name == "checkpoint":
-        # Kept until here, so that a red gate costs no training.
         shutil.rmtree(workspace.state("resume", workspace.data, str(partition)), ignore_errors=True)
+    if stage.name == "outside_scores":
+        shutil.rmtree(workspace.state("kept", stage.name, str(partition)), ignore_errors=True)
     if metrics := _metrics(stage.name, target):
         _publish_metrics(workspace, stage.name, str(partition), metrics)
     return target

@@ -269,15 +269,17 @@ def _background(
 
 
 def _outside_scores(context: Context) -> Summary:
-    from semtok.bench import benchmark, cases, editions, outside_scoring
+    from semtok.bench import benchmark, cases, editions, kept_vectors, outside_scoring
     from semtok.bench.image_files import ImageFiles
     from semtok.data import index
 
     params, indexed = context.params, context.input("index")
     editions.hold(indexed, params.bench.checksums)
     folder = context.workspace.root / params.models[context.partition].folder
-    inputs = fingerprint(json.dumps(context.provenance, sort_keys=True), digest(folder))
-    # A killed run goes on, if it is of the very same inputs; else what it left is of no use.
+    decisive = [context.provenance, kept_vectors.libraries()]
+    inputs = fingerprint(json.dumps(decisive, sort_keys=True), digest(folder))
+    # A run that was killed, or whose gate was red, goes on, if it is of the very same inputs; else
+    # what it left is of no use.
     kept = context.workspace.state("kept", context.stage, context.partition)
     for other in kept.glob("*"):
         if other.name != inputs:
@@ -293,7 +295,6 @@ def _outside_scores(context: Context) -> Summary:
         context.emit,
         params.bench.settings,
     )
-    shutil.rmtree(kept, ignore_errors=True)
     return Summary(_flat(cases.metrics(table)), preview(table))
 
 

@@ -1,6 +1,7 @@
 """A model that was trained elsewhere goes through the line and stands in the table."""
 
 import hashlib
+from typing import Any
 
 import polars as pl
 import pytest
@@ -8,7 +9,9 @@ import yaml
 from typer.testing import CliRunner
 
 from semtok import commands, runner
+from semtok.bench import kept_vectors
 from semtok.bench.leaderboard import LEADERBOARD, NAME
+from semtok.bench.outside_transformers import TransformersModel
 from semtok.cli import app
 from semtok.errors import SemtokError
 from semtok.tables import read_table
@@ -60,6 +63,34 @@ def test_it_stands_beside_the_variants(line: Workspace) -> None:
     assert not (line.root / ".semtok/kept/outside_scores/clip").exists(), "of use to nobody now"
     folders = {path.name for path in line.input("scores", "vit").parent.iterdir()}
     assert folders == {"vit", "clip", "siglip"}
+
+
+def test_a_red_gate_costs_no_embedding(line: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, encoded = line.root / "params.yaml", []
+    before = path.read_text()
+    for name in ("embed_pixels", "embed_captions"):
+        encode = getattr(TransformersModel, name)
+
+        def counted(*arguments: Any, encode: Any = encode) -> Any:
+            encoded.append(encode)
+            return encode(*arguments)
+
+        monkeypatch.setattr(TransformersModel, name, counted)
+    document = yaml.safe_load(before)
+    document["checks"]["outside_scores"] = {"chance_level": 1e-9}
+    path.write_text(yaml.safe_dump(document))
+    for embedded in (True, False, True):
+        with pytest.raises(SemtokError, match="outside_scores@clip: gate is red"):
+            runner.run("outside_scores@clip", line.root, scratch=False)
+        assert bool(encoded) == embedded
+        encoded.clear()
+        if not embedded:
+            # What another version computed is of no use.
+            monkeypatch.setattr(kept_vectors, "libraries", lambda: {"torch": "0"})
+    path.write_text(before)
+    runner.run("outside_scores@clip", line.root, scratch=False)
+    assert not encoded
+    assert not (line.root / ".semtok/kept/outside_scores/clip").exists()
 
 
 def test_another_file_than_the_one_that_is_stated_is_refused(line: Workspace) -> None:

@@ -2,10 +2,23 @@
 
 import os
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+#: Packages that decide a model's vectors: its library, and what reads and resizes images.
+_LIBRARIES = [
+    "open_clip_torch",
+    "pillow",
+    "timm",
+    "tokenizers",
+    "torch",
+    "torchvision",
+    "transformers",
+]
 
 
 class KeptVectors:
@@ -20,7 +33,7 @@ class KeptVectors:
         self._folder = folder
 
     def get(self, key: str, compute: Callable[[], Tensor]) -> Tensor:
-        """Vectors, computed once.
+        """Vectors, computed once; again where what was kept of them is damaged.
 
         Args:
             key: identifies the batch; a file name.
@@ -30,7 +43,10 @@ class KeptVectors:
             return compute()
         path = self._folder / f"{key}.safetensors"
         if path.exists():
-            return load_file(path)["vectors"]
+            try:
+                return load_file(path)["vectors"]
+            except SafetensorError:  # a full disk, or a machine that went down, cut it
+                path.unlink()
         vectors = compute()
         self._folder.mkdir(parents=True, exist_ok=True)
         # Under its name it is whole: what a kill leaves of it is not found.
@@ -38,3 +54,14 @@ class KeptVectors:
         save_file({"vectors": vectors.contiguous().cpu()}, unfinished)
         unfinished.replace(path)
         return vectors
+
+
+def libraries() -> dict[str, str]:
+    """The versions of the packages that decide a model's vectors, of those that are installed."""
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

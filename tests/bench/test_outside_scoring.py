@@ -86,6 +86,13 @@ def test_a_run_that_was_killed_goes_on_from_there(asked, tmp_path, monkeypatch):
     score(*asked, ["retrieval"], tmp_path / "again", kept)
     assert encoded == whole[-4:] == [("embed_captions", 4)] * 4
     assert digest(tmp_path / "again") == digest(tmp_path / "whole")
+    encoded.clear()
+    empty, cut = sorted(kept.glob("*.safetensors"))[:2]
+    empty.write_bytes(b"")
+    cut.write_bytes(cut.read_bytes()[:-1])
+    score(*asked, ["retrieval"], tmp_path / "mended", kept)
+    assert len(encoded) == 2, "what is damaged is computed again, and nothing else"
+    assert digest(tmp_path / "mended") == digest(tmp_path / "whole")
 
 
 def test_benchmarks_of_tokens_alone_leave_nothing_to_ask(asked, tmp_path):
