@@ -59,8 +59,13 @@ def files_of_images(data: SplitData, folder: str, source: str) -> dict[int, Path
     files = sorted(_path(data.index, folder).glob("*"))
     if not files:
         find(data.index, folder, source)
-    ids = image_ids(data, [each.name for each in files])
-    return {each: file for each, file in zip(ids.tolist(), files, strict=True) if each >= 0}
+    found: dict[int, Path] = {}
+    for each, file in zip(image_ids(data, [each.stem for each in files]), files, strict=True):
+        if each >= 0 and (other := found.setdefault(int(each), file)) != file:
+            raise SemtokError(
+                f"{file}: is of the same image as {other.name}; remove one of the two files"
+            )
+    return found
 
 
 def has(index: Path | None, name: str) -> bool:
@@ -95,21 +100,24 @@ def image_ids(data: SplitData, names: Sequence[str]) -> npt.NDArray[np.int64]:
 
     Returns:
         [N]; -1 where the image is of another split or the data set does not have it.
+
+    Raises:
+        SemtokError: several images of the data set have one of the names.
     """
-    splits = _splits(data.index)
+    splits = _splits(data.index, names)
     here = set(data.images.image_ids.tolist())
     known = [splits.get(_short(name), (-1, ""))[0] for name in names]
     return np.array([each if each in here else -1 for each in known], np.int64)
 
 
-def images_of(index: Path, names: Iterable[str]) -> list[int]:
+def images_of(index: Path, names: Sequence[str]) -> list[int]:
     """The ids of the images of the given names, whatever split they are of.
 
     Args:
         index: the artifact.
         names: of files of images that the data set has, as of `image_ids`.
     """
-    splits = _splits(index)
+    splits = _splits(index, names)
     return [splits[_short(name)][0] for name in names]
 
 
@@ -148,7 +156,7 @@ def tell(data: SplitData, benchmark: str, names: Sequence[str], emit: Emit) -> N
     Args:
         names: the image of each row.
     """
-    splits = _splits(data.index)
+    splits = _splits(data.index, names)
     counts = Counter(
         splits.get(_short(name), (-1, "no image of the data set"))[1] for name in names
     )
@@ -171,14 +179,25 @@ def _faults(index: Path | None, names: Sequence[str]) -> set[tuple[str, str]]:
     return {(file, reason) for file, reason in pairs if _short(file) in asked}
 
 
-def _splits(index: Path | None) -> dict[str, tuple[int, str]]:
-    """Name of an image -> its id and split."""
+def _splits(index: Path | None, names: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """Name of an image -> its id and split; none of the given names may be of two images."""
     assert index is not None, "`find` comes first"
     splits = read_table(index / "splits.parquet", SPLITS)
     split_of = dict(zip(*(splits[name].to_pylist() for name in ("image_id", "split")), strict=True))
     images = read_table(index / "images.parquet", IMAGES)
+    asked = {_short(name) for name in names}
+    found: dict[str, tuple[int, str]] = {}
+    paths: dict[str, str] = {}
     pairs = zip(images["path"].to_pylist(), images["image_id"].to_pylist(), strict=True)
-    return {_short(path): (image_id, split_of[image_id]) for path, image_id in pairs}
+    for path, image_id in pairs:
+        name = _short(path)
+        if name in found and name in asked:
+            raise SemtokError(
+                f"{index}: images {paths[name]} and {path} have one name, {name}, which a file of "
+                "benchmarks asks for; rename one of the two in the data root, and what is of it"
+            )
+        found[name], paths[name] = (image_id, split_of[image_id]), path
+    return found
 
 
 def _short(name: str) -> str:
@@ -186,4 +205,4 @@ def _short(name: str) -> str:
 
     Winoground's have no extension.
     """
-    return re.sub(r"^COCO_[a-z]+2014_", "", Path(name).name.partition(".")[0])
+    return re.sub(r"^COCO_[a-z]+2014_|(?i:\.(jpe?g|png))$", "", Path(name).name)
