@@ -14,8 +14,9 @@ _NAME = "category_drift"
 def category_drift(artifact: Path, found: pl.Series) -> pl.DataFrame:
     """The total variation distance between the shares of categories, found and annotated, 0 to 1.
 
-    Found masks of categories that the annotations do not know do not count, nor do those of a model
-    that tells regions apart and names none: the distance is 0 then.
+    A name that the annotations do not know has a share of 0 there, as one that is never found has
+    among the masks: where no name is known the distance is 1. It is 0 where nothing is annotated,
+    and of a model that tells regions apart and names none.
 
     Args:
         artifact: masks, beside them the counts of the annotations where a model names its masks.
@@ -26,24 +27,31 @@ def category_drift(artifact: Path, found: pl.Series) -> pl.DataFrame:
     """
     path = artifact / annotated_categories.NAME
     counts = read_json(path) if path.exists() else {}
+    named = found.filter(found != annotated_categories.UNNAMED)
+    if not counts or named.is_empty():
+        return _row(0.0, "nothing is annotated, or nothing named")
     annotated = pl.DataFrame({"category": list(counts), "annotated": list(counts.values())})
-    if counts:
-        known = found.filter(found.is_in(list(counts)))
-        named = known.value_counts(name="found").rename({known.name: "category"})
-        if named.height:
-            shares = annotated.join(named, on="category", how="left").select(
-                "category",
-                pl.col("annotated") / pl.col("annotated").sum(),
-                pl.col("found").fill_null(0) / pl.col("found").sum(),
-            )
-            gaps = shares.with_columns(gap=(pl.col("found") - pl.col("annotated")).abs())
-            far = gaps.sort("gap", "category", descending=[True, False]).row(0, named=True)
-            said = (
-                f"{far['category']}: {far['found']:.3f} of the masks, "
-                f"{far['annotated']:.3f} of the annotations'"
-            )
-            return _row(float(gaps["gap"].sum()) / 2, said)
-    return _row(0.0, "no category that the annotations know")
+    shares = (
+        annotated.join(
+            named.value_counts(name="found").rename({named.name: "category"}),
+            on="category",
+            how="full",
+            coalesce=True,
+        )
+        .fill_null(0)
+        .select(
+            "category",
+            pl.col("annotated") / pl.col("annotated").sum(),
+            pl.col("found") / pl.col("found").sum(),
+        )
+    )
+    gaps = shares.with_columns(gap=(pl.col("found") - pl.col("annotated")).abs())
+    far = gaps.sort("gap", "category", descending=[True, False]).row(0, named=True)
+    said = (
+        f"{far['category']}: {far['found']:.3f} of the masks, "
+        f"{far['annotated']:.3f} of the annotations'"
+    )
+    return _row(float(gaps["gap"].sum()) / 2, said)
 
 
 def _row(value: float, example: str) -> pl.DataFrame:

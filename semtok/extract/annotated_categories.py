@@ -8,6 +8,9 @@ from semtok.json_files import write_json
 
 NAME = "annotated_categories.json"
 
+#: The category of every mask of a model that tells regions apart and names none.
+UNNAMED = "region"
+
 _KINDS = ("panoptic", "instances")
 
 

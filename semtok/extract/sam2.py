@@ -18,6 +18,7 @@ from torch import Tensor
 
 from semtok.errors import SemtokError
 from semtok.extract import predicted, pretrained
+from semtok.extract.annotated_categories import UNNAMED
 from semtok.extract.backends import Job
 from semtok.extract.predicted import Predicted, Seen, UInt8, check_finite
 from semtok.params import Count, Share
@@ -28,7 +29,7 @@ _SETTING = "params.yaml: extractors: settings.sam2.model"
 _KINDS = ("sam2", "sam2_video")
 
 #: It tells regions apart and does not name them.
-_CATEGORY_ID, _CATEGORY = 1, "region"
+_CATEGORY_ID = 1
 
 #: Points that the network is asked about at once.
 _POINTS = 64
@@ -161,6 +162,6 @@ class Sam2:
             stability_score_offset=_OFFSET,
         )
         return [
-            Seen(score, _CATEGORY_ID, _CATEGORY, np.array(mask["counts"], np.int64))
+            Seen(score, _CATEGORY_ID, UNNAMED, np.array(mask["counts"], np.int64))
             for mask, score in zip(masks, scores.tolist(), strict=True)
         ]

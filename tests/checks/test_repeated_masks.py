@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from semtok.checks.category_drift import category_drift
 from semtok.checks.repeated_masks import SAME, repeated
 from semtok.extract import rle
-from semtok.extract.annotated_categories import NAME, hand_down
+from semtok.extract.annotated_categories import NAME, UNNAMED, hand_down
 from semtok.extract.masks import MASKS
 from semtok.json_files import read_json
 
@@ -96,14 +96,19 @@ def test_where_nothing_is_annotated_nothing_is_held_against_it(tiny_coco, tmp_pa
     assert category_drift(tmp_path, pl.Series("category", ["cat"]))["category_drift"].item() == 0
 
 
-def test_the_distance_is_half_the_sum_of_differences_of_known_names(tmp_path):
+def test_the_distance_is_half_the_sum_of_differences(tmp_path):
     (tmp_path / NAME).write_text('{"cat": 3, "dog": 1}')
-    found = pl.Series("category", ["cat", "dog", "dog", "dog", "sky", "sky"])
-    drift = category_drift(tmp_path, found).row(0, named=True)
-    assert drift["category_drift"] == pytest.approx((abs(1 / 4 - 3 / 4) + abs(3 / 4 - 1 / 4)) / 2)
-    assert drift["category_drift_example"].startswith("cat: 0.250 of the masks, 0.750")
-    alike = category_drift(tmp_path, pl.Series("category", ["cat", "cat", "cat", "dog"]))
-    assert alike["category_drift"].item() == 0
-    for unknown in (["sky"], ["region"] * 3, []):
-        none = category_drift(tmp_path, pl.Series("category", unknown, dtype=pl.String))
-        assert none["category_drift"].item() == 0
+
+    def drift(*found):
+        return category_drift(tmp_path, pl.Series("category", found, pl.String)).row(0, named=True)
+
+    some = drift("cat", "dog", "dog", "sky")
+    wanted = (abs(1 / 4 - 3 / 4) + abs(2 / 4 - 1 / 4) + abs(1 / 4 - 0)) / 2
+    assert some["category_drift"] == pytest.approx(wanted)
+    assert some["category_drift_example"].startswith("cat: 0.250 of the masks, 0.750")
+    assert drift("cat", "cat", "cat", "dog")["category_drift"] == 0
+    total = drift("sky", "sky")
+    assert total["category_drift"] == 1, "no name is known"
+    assert total["category_drift_example"].startswith("sky: 1.000 of the masks, 0.000")
+    for nothing in ([UNNAMED] * 3, []):
+        assert drift(*nothing)["category_drift"] == 0

@@ -90,6 +90,6 @@ FAULTS = [
         "share_without_masks", editing(*_FIRST, lambda rows: rows[:3]), "2 of 4, first image_id=3"
     ),
     _fault("share_repeated_masks", editing(*_FIRST, _nearly_again), "1 of 7, first image_id=3"),
-    _fault("category_drift", _annotated_otherwise, "thing 0: 0.600 of the masks, 0.050 of the"),
+    _fault("category_drift", _annotated_otherwise, "thing 1: 0.333 of the masks, 0.900 of the"),
     rejecting(_KEY),
 ]
