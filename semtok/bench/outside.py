@@ -5,6 +5,7 @@ tokenizer cuts captions at the length that the model was built for. Vectors are 
 length here, as these models do themselves before they compare.
 """
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -172,11 +173,12 @@ class OutsideModel:
 
 def _reader(folder: Path) -> Reader:
     """The model of a folder; where it is there for both libraries, by transformers."""
-    if (folder / "config.json").is_file():
+    config, other = folder / "config.json", folder / "open_clip_config.json"
+    if config.is_file() and not (other.is_file() and _is_of_timm(config)):
         from semtok.bench.outside_transformers import TransformersModel
 
         return TransformersModel(folder)
-    if (folder / "open_clip_config.json").is_file():
+    if other.is_file():
         from semtok.bench.outside_open_clip import OpenClipModel
 
         return OpenClipModel(folder)
@@ -188,6 +190,14 @@ def _reader(folder: Path) -> Reader:
         f"{folder}: holds no model of transformers (config.json) or open_clip "
         f"(open_clip_config.json); name a folder that has one, or fetch one: {source}"
     )
+
+
+def _is_of_timm(config: Path) -> bool:
+    """Whether a `config.json` names no kind of model of transformers, as timm's do not."""
+    try:
+        return "model_type" not in json.loads(config.read_bytes())
+    except (TypeError, ValueError):
+        return False
 
 
 def _opened(path: Path) -> "Image.Image":

@@ -27,6 +27,11 @@ _EMBEDDINGS = (
     "visual.trunk.norm_pre.",
 )
 
+#: Weights that open_clip prefers to any other file.
+_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+
+_PICKLED = (".bin", ".pth", ".pt")
+
 
 class OpenClipModel:
     """As `outside.Reader`."""
@@ -39,11 +44,18 @@ class OpenClipModel:
                 none of open_clip's own.
 
         Raises:
-            SemtokError: open_clip is not installed, or a file is missing or damaged.
+            SemtokError: open_clip is not installed, a file is missing or damaged, or the vision
+                side is no transformer of patches.
         """
         self.folder = folder
-        if not any(folder.glob("*.safetensors")):
-            raise SemtokError(f"{folder}: holds no safetensors; others are not unpickled")
+        if not any((folder / name).is_file() for name in _WEIGHTS):
+            if not any(folder.glob("*.safetensors")):
+                raise SemtokError(f"{folder}: holds no safetensors; others are not unpickled")
+            if pickled := sorted(each.name for each in folder.iterdir() if each.suffix in _PICKLED):
+                raise SemtokError(
+                    f"{folder}: open_clip may read {pickled[0]}, which is not unpickled; "
+                    f"remove it, or name the safetensors {_WEIGHTS[0]}"
+                )
         try:
             import open_clip
         except ImportError:
@@ -59,6 +71,7 @@ class OpenClipModel:
             reason = str(error).strip().partition("\n")[0]
             raise SemtokError(f"{folder}: holds no model of open_clip ({reason})") from None
         self._model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        self._tokens_per_image = self._patches()  # asked now: benchmarks may take hours
 
     @property
     def device(self) -> torch.device:
@@ -94,7 +107,7 @@ class OpenClipModel:
             self._model.encode_image(blank.to(self.device))
         return Encoding(
             parameters=Parameters(**parameters),
-            tokens_per_image=float(self._patches()),
+            tokens_per_image=float(self._tokens_per_image),
             flops_per_image=float(counter.get_total_flops()),
         )
 

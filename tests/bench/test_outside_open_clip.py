@@ -77,6 +77,36 @@ def test_weights_are_not_unpickled(tmp_path):
         OutsideModel(folder)
 
 
+def test_weights_that_open_clip_may_prefer_are_refused(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("open_clip_config.json", "model.safetensors", "open_clip_pytorch_model.bin"):
+        (folder / name).write_bytes(b"{}")
+    told = r"mine: open_clip may read open_clip_pytorch_model\.bin, which is not unpickled"
+    with pytest.raises(SemtokError, match=told):
+        OutsideModel(folder)
+
+
+@pytest.mark.parametrize(("config", "library"), [("{}", "open_clip"), ('{"model_type": 1}', "tr")])
+def test_a_config_of_timm_is_none_of_transformers(tmp_path, monkeypatch, config, library):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("open_clip_config.json", "open_clip_model.safetensors"):
+        (folder / name).write_bytes(b"{}")
+    (folder / "config.json").write_text(config)
+    for name in ("open_clip", "transformers"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SemtokError, match=f"mine: scoring it needs {library}"):
+        OutsideModel(folder)
+
+
+@needs_open_clip
+def test_a_vision_side_without_patches_is_refused_before_it_is_asked(tmp_path):
+    folder = tiny_open_clip.save(tmp_path / "mine", layers=[1, 1, 1, 1])
+    with pytest.raises(SemtokError, match="mine: its vision side is no transformer of patches"):
+        OutsideModel(folder)
+
+
 def test_without_open_clip_it_says_what_to_install(tmp_path, monkeypatch):
     folder = tmp_path / "mine"
     folder.mkdir()

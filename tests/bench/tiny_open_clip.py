@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -20,19 +21,23 @@ _MODEL = {
 }
 
 
-def save(folder: Path) -> Path:
-    """Save one; open_clip has to be installed."""
+def save(folder: Path, **vision: Any) -> Path:
+    """Save one, with other settings of its vision side; open_clip has to be installed."""
     from open_clip.model import CLIP
 
     torch.manual_seed(0)
-    parts = {name: each for name, each in _MODEL.items() if name != "embed_dim"}
-    model = CLIP(_MODEL["embed_dim"], **parts)
-    random = {name: each + 0.1 * torch.randn_like(each) for name, each in _weights(model)}
+    config = {**_MODEL, "vision_cfg": _MODEL["vision_cfg"] | vision}
+    parts = {name: each for name, each in config.items() if name != "embed_dim"}
+    model = CLIP(config["embed_dim"], **parts)
+    random = {
+        name: each + 0.1 * torch.randn_like(each) if each.is_floating_point() else each
+        for name, each in _weights(model)
+    }
     folder.mkdir(parents=True)
     save_file(random, folder / "open_clip_model.safetensors")
     sizes = {"mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bicubic"}
-    config = {"model_cfg": _MODEL, "preprocess_cfg": sizes}
-    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    document = {"model_cfg": config, "preprocess_cfg": sizes}
+    (folder / "open_clip_config.json").write_text(json.dumps(document))
     return folder
 
 
