@@ -62,8 +62,8 @@ class Benchmark(Protocol):
     Attributes:
         CLEARS_CHANCE: whether every model that has learned something does better than one who
             guesses, in each task; the gate holds models to it.
-        NEEDS_TOKENS: whether it alters token sets, which a model trained elsewhere does not read;
-            such a model is not asked.
+        NEEDS_TOKENS: whether it reads or alters token sets, which a model trained elsewhere has
+            none of; such a model is not asked.
     """
 
     CLEARS_CHANCE: bool

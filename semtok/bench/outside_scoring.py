@@ -55,7 +55,7 @@ def score(
     asked = {name: benchmark.find(name) for name in askable(benchmarks)}
     for name in benchmarks:
         if name not in asked:
-            emit(Message(f"{name}: not asked, it alters tokens, which {folder.name} does not read"))
+            emit(Message(f"{name}: not asked, it reads tokens, which {folder.name} does not"))
     if not asked:
         raise SemtokError(f"{folder}: bench.benchmarks has none that needs no tokens; add one")
     model = OutsideModel(folder, kept)

@@ -43,7 +43,7 @@ def test_it_is_put_to_the_same_cases_as_variants(asked, tmp_path):
     assert read_table(tmp_path / "out/cases.parquet", CASES).equals(found)
     said = [each.text for each in told if isinstance(each, Message)]
     assert said[:2] == [
-        f"{name}: not asked, it alters tokens, which mine does not read"
+        f"{name}: not asked, it reads tokens, which mine does not"
         for name in ("retrieval_permuted", "retrieval_corrupted")
     ]
     assert "CLIPModel; its vectors are brought to unit length" in said[2]
