@@ -116,7 +116,7 @@ def _extractor_of(params: Params, workspace: Workspace, variant: str) -> "RawExt
         stage: None if model == "images" else workspace.input(*model.split("/"))
         for stage, model in found.items()
     }
-    return raw.RawExtractor(extractor, models)
+    return raw.RawExtractor(extractor, models, workspace.root)
 
 
 def sync(root: Path) -> dict[str, Any]:

@@ -83,6 +83,7 @@ class Context:
             self.published,
             self.source,
             self.emit,
+            self.workspace.root,
         )
 
     def model(self, part: str) -> Path | None:

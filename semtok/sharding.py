@@ -33,6 +33,7 @@ class Partition:
         published: the artifact as it stands, if it does.
         source: fingerprint of the stage's source.
         emit: told of progress.
+        project: the project's folder, from which settings name files.
     """
 
     root: Path
@@ -42,6 +43,7 @@ class Partition:
     published: Path
     source: str
     emit: Emit = ignore
+    project: Path = Path()
 
     def assign(self, suffix: str) -> dict[str, NDArray[np.int64]]:
         """The file name of every shard -> the positions of its images, ascending."""

@@ -78,7 +78,7 @@ def _masks(context: Context) -> Summary:
     extractor = context.params.extractors[context.name]
     model = context.model("masks")
     masks.build(partition, context.files(), extractor, model)
-    elsewhere = masks.cost(extractor)
+    elsewhere = masks.cost(extractor, partition.project)
     cost.hand_down({"masks": model}, context.staging, elsewhere)
     if elsewhere:
         annotated_categories.hand_down(context.root, context.staging)

@@ -33,6 +33,7 @@ class Job:
         settings: the backend's own `Settings`.
         model: the artifact of the model that the backend runs; None where there is none.
         corruption: of the pictures that a model is shown; annotations know of none.
+        project: the project's folder, from which settings name files.
     """
 
     root: Path
@@ -41,6 +42,7 @@ class Job:
     settings: Any
     model: Path | None = None
     corruption: Corruption = CLEAN
+    project: Path = Path()
 
 
 class FoundMask(NamedTuple):
@@ -135,8 +137,8 @@ class Backend:
     label: str
     reads_masks: tuple[str, ...]  # scene graphs: the mask backends it works on; empty: any
     reads_annotations: bool  # so it knows nothing of an image that nobody has annotated
-    #: settings -> what a model that was trained elsewhere takes, for `cost.hand_down`
-    cost: Callable[[Any], Mapping[str, float]] | None = None
+    #: settings, project -> what a model that was trained elsewhere takes, for `cost.hand_down`
+    cost: Callable[[Any, Path], Mapping[str, float]] | None = None
 
 
 def find_backend(kind: str, name: str, settings: Mapping[str, Mapping[str, Any]]) -> Backend:

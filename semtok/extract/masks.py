@@ -75,7 +75,7 @@ def build(
     """
     backend = find_backend("masks", extractor.masks, extractor.settings)
     root, images, data = partition.root, partition.images, partition.data
-    job = Job(root, files, images, backend.settings, model, corruption)
+    job = Job(root, files, images, backend.settings, model, corruption, partition.project)
     opened: MaskBackend = backend.open(job)
     shards = partition.assign(".parquet")
     names = list(shards)
@@ -118,10 +118,10 @@ def build(
     return built
 
 
-def cost(extractor: ExtractorSettings) -> dict[str, Mapping[str, float]]:
+def cost(extractor: ExtractorSettings, project: Path) -> dict[str, Mapping[str, float]]:
     """What a model takes that was trained elsewhere and finds masks, for `cost.hand_down`."""
     backend = find_backend("masks", extractor.masks, extractor.settings)
-    return {"masks": backend.cost(backend.settings)} if backend.cost else {}
+    return {"masks": backend.cost(backend.settings, project)} if backend.cost else {}
 
 
 def runs_model_from_elsewhere(extractor: ExtractorSettings) -> bool:

@@ -17,18 +17,19 @@ from semtok.extract.trained import device
 _TELLING = ("*.json", "*.txt", "*.safetensors")
 
 
-def locate(name: str, setting: str) -> Path:
+def locate(name: str, setting: str, project: Path) -> Path:
     """The folder of a model.
 
     Args:
         name: a folder that `save_pretrained` wrote, or the id of a model that is in the hub's cache
             on this machine.
         setting: names it in errors.
+        project: the folder that relative names of folders start from.
 
     Raises:
         SemtokError: it is neither; says how to fetch it.
     """
-    folder = Path(name)
+    folder = project / name
     if (folder / "config.json").is_file():
         return folder
     try:

@@ -70,12 +70,15 @@ def pack(extractor: ExtractorSettings, models: Models, folder: Path) -> None:
 class RawExtractor:
     """An extractor that stays in memory."""
 
-    def __init__(self, extractor: ExtractorSettings, models: Models) -> None:
+    def __init__(
+        self, extractor: ExtractorSettings, models: Models, project: Path = Path()
+    ) -> None:
         """Open its backends.
 
         Args:
             extractor: of which `reads_pixels` holds.
             models: that they run.
+            project: the project's folder, from which settings name files.
 
         Raises:
             SemtokError: a model cannot be read.
@@ -85,7 +88,14 @@ class RawExtractor:
         nothing = IMAGES.columns.empty_table()
         self._masks, self._scene_graphs = (
             backend.open(
-                Job(Path(self._folder.name), nothing, nothing, backend.settings, models.get(stage))
+                Job(
+                    Path(self._folder.name),
+                    nothing,
+                    nothing,
+                    backend.settings,
+                    models.get(stage),
+                    project=project,
+                )
             )
             for stage in _STAGES
             for backend in [find_backend(stage, getattr(extractor, stage), extractor.settings)]

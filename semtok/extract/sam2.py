@@ -8,6 +8,7 @@ masks), where the generator compares boxes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -61,27 +62,27 @@ def open_masks(job: Job) -> Predicted:
         SemtokError: transformers is not installed, or there is no such model here.
     """
     settings: Settings = job.settings
-    model = load(settings)
+    model = load(settings, job.project)
     return Predicted(job, model, settings.batch_size, settings.masks, settings.same)
 
 
-def cost(settings: Settings) -> dict[str, float]:
+def cost(settings: Settings, project: Path) -> dict[str, float]:
     """What the model takes, as `cost.hand_down` writes it."""
-    return predicted.cost(load(settings))
+    return predicted.cost(load(settings, project))
 
 
 @cache
-def load(settings: Settings) -> "Sam2":
+def load(settings: Settings, project: Path) -> "Sam2":
     """The model of some settings, read once in a process."""
-    return Sam2(settings)
+    return Sam2(settings, project)
 
 
 class Sam2:
     """A SAM 2; see `predicted.Segmenter`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, project: Path) -> None:
         """See `open_masks`."""
-        folder = pretrained.locate(settings.model, _SETTING)
+        folder = pretrained.locate(settings.model, _SETTING, project)
         config = pretrained.read(folder, _SETTING, "AutoConfig", "model of transformers")
         if config.model_type not in _KINDS:
             raise SemtokError(

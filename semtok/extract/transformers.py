@@ -7,6 +7,7 @@ not), run, and turn what the network says into masks.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -63,27 +64,27 @@ def open_masks(job: Job) -> Predicted:
         SemtokError: transformers is not installed, or there is no such model here.
     """
     settings: Settings = job.settings
-    model = load(settings)
+    model = load(settings, job.project)
     return Predicted(job, model, settings.batch_size, settings.masks, settings.same)
 
 
-def cost(settings: Settings) -> dict[str, float]:
+def cost(settings: Settings, project: Path) -> dict[str, float]:
     """What the model takes, as `cost.hand_down` writes it."""
-    return predicted.cost(load(settings))
+    return predicted.cost(load(settings, project))
 
 
 @cache
-def load(settings: Settings) -> "SegmentationModel":
+def load(settings: Settings, project: Path) -> "SegmentationModel":
     """The model of some settings, read once in a process."""
-    return SegmentationModel(settings)
+    return SegmentationModel(settings, project)
 
 
 class SegmentationModel:
     """A segmenter of transformers; see `predicted.Segmenter`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, project: Path) -> None:
         """See `open_masks`."""
-        folder = pretrained.locate(settings.model, _SETTING)
+        folder = pretrained.locate(settings.model, _SETTING, project)
         config = pretrained.read(folder, _SETTING, "AutoConfig", "model of transformers")
         self._kind = str(config.model_type)
         if self._kind not in _KINDS:

@@ -142,7 +142,7 @@ def test_panoptic_masks_leave_each_other_alone(tiny, models):
 def test_what_it_costs(models):
     backend = find_backend("masks", "detectron2", {"detectron2": models["instance"]})
     assert backend.cost is not None
-    cost = backend.cost(backend.settings)
+    cost = backend.cost(backend.settings, Path())
     assert cost["parameters"] > 1000 and cost["flops_per_image"] > 1e6
 
 
@@ -188,9 +188,9 @@ def test_a_config_that_runs_code_is_refused(tiny, models, tmp_path):
 
 def test_masks_are_told_apart_by_the_model_and_not_by_the_device(models, monkeypatch):
     settings = find_backend("masks", "detectron2", {"detectron2": models["instance"]}).settings
-    told = [detectron2.Detectron2(settings).identity]
+    told = [detectron2.Detectron2(settings, Path()).identity]
     monkeypatch.setattr(trained, "device", lambda: torch.device("cpu:0"))
-    told.append(detectron2.Detectron2(settings).identity)
+    told.append(detectron2.Detectron2(settings, Path()).identity)
     monkeypatch.setattr("detectron2.__version__", "0.0")
-    told.append(detectron2.Detectron2(settings).identity)
+    told.append(detectron2.Detectron2(settings, Path()).identity)
     assert told[0] == told[1] != told[2]

@@ -119,7 +119,8 @@ def test_regions_have_no_names_and_scores_lie_in_0_to_1(tiny, model):
 def test_what_it_costs_grows_with_the_points(model):
     costs = [
         sam2.cost(
-            find_backend("masks", "sam2", {"sam2": {"model": model, "points": each}}).settings
+            find_backend("masks", "sam2", {"sam2": {"model": model, "points": each}}).settings,
+            Path(),
         )
         for each in (2, 4)
     ]

@@ -14,10 +14,14 @@ from skimage import transform
 
 from semtok.data.index import split_images
 from semtok.errors import SemtokError
+from semtok.extract import masks as stage
 from semtok.extract import pretrained, rle
 from semtok.extract import transformers as module
 from semtok.extract.backends import find_backend
 from semtok.extract.corruptions import CLEAN, Corruption
+from semtok.extract.raw import RawExtractor
+from semtok.sharding import Partition
+from semtok.workspace import publish
 from tests.extract import tiny_segmenters
 from tests.extract.looked_at import assert_alike, by_image, look, overlaps
 
@@ -153,8 +157,8 @@ def test_what_it_costs_is_handed_down(models):
     backend = find_backend(
         "masks", "transformers", {"transformers": {"model": str(models["mask2former"])}}
     )
-    cost = module.cost(backend.settings)
-    network = module.load(backend.settings).network
+    cost = module.cost(backend.settings, Path())
+    network = module.load(backend.settings, Path()).network
     assert cost["parameters"] == sum(each.numel() for each in network.parameters())
     assert cost["flops_per_image"] > 1e6 and cost["images"] == 0
 
@@ -204,6 +208,26 @@ def damaged(folder: Path) -> None:
     weights = load_file(path)
     weights["class_predictor.bias"][0] = float("nan")
     save_file(weights, path, {"format": "pt"})
+
+
+def test_a_folder_is_looked_for_in_the_project_wherever_a_stage_is_run(
+    tiny, models, tmp_path, monkeypatch
+):
+    shutil.copytree(models["detr"], tmp_path / "project/models/detr")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    tiny.use(masks="transformers", transformers={"model": "models/detr", **LAX})
+    listed, index = tiny.index()
+    images = split_images(index, "train")
+    project = tmp_path / "project"
+    with publish(tmp_path / "found", tmp_path / "state") as staging:
+        partition = Partition(
+            tiny.root, images, tiny.data, staging, staging / "none", "source", project=project
+        )
+        stage.build(partition, listed, tiny.extractor)
+    assert list((tmp_path / "found").glob("*.parquet"))
+    assert stage.cost(tiny.extractor, project)["masks"]["parameters"] > 0
+    RawExtractor(tiny.extractor, {}, project)
 
 
 def test_no_network_is_asked_for_a_hub_id(tiny, monkeypatch):

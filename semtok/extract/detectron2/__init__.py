@@ -50,28 +50,28 @@ def open_masks(job: Job) -> Predicted:
         SemtokError: detectron2 is not installed, or there is no such config or weights file.
     """
     settings: Settings = job.settings
-    model = load(settings)
+    model = load(settings, job.project)
     return Predicted(job, model, settings.batch_size, settings.masks, settings.same)
 
 
-def cost(settings: Settings) -> dict[str, float]:
+def cost(settings: Settings, project: Path) -> dict[str, float]:
     """What the model takes, as `cost.hand_down` writes it."""
-    return predicted.cost(load(settings))
+    return predicted.cost(load(settings, project))
 
 
 @cache
-def load(settings: Settings) -> "Detectron2":
+def load(settings: Settings, project: Path) -> "Detectron2":
     """The model of some settings, read once in a process."""
-    return Detectron2(settings)
+    return Detectron2(settings, project)
 
 
 class Detectron2:
     """A model of detectron2; see `predicted.Segmenter`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, project: Path) -> None:
         """See `open_masks`."""
         self._settings = settings
-        config = _config(settings.config)
+        config = _config(settings.config, project)
         import detectron2
         from detectron2.data import MetadataCatalog
         from detectron2.data.transforms import ResizeShortestEdge
@@ -81,7 +81,7 @@ class Detectron2:
         config.MODEL.DEVICE = str(trained.device())
         with _refused(settings.config):
             self.network = build_model(config).requires_grad_(False).eval()
-        weights = Path(settings.weights)
+        weights = project / settings.weights
         self._load(read_weights(weights, f"{_SETTING}.weights"))
         side = config.INPUT.MIN_SIZE_TEST
         self._augmentation = ResizeShortestEdge([side, side], config.INPUT.MAX_SIZE_TEST)
@@ -172,7 +172,7 @@ class Detectron2:
             )
 
 
-def _config(name: str) -> Any:
+def _config(name: str, project: Path) -> Any:
     """The configuration of a file, or of a name of the zoo.
 
     Raises:
@@ -186,7 +186,7 @@ def _config(name: str) -> Any:
             f"{_SETTING}: needs detectron2, which is not on the package registry ({error}); "
             "docs/extractors.md says how to install it"
         ) from None
-    config, path = get_cfg(), Path(name)
+    config, path = get_cfg(), project / name
     with _refused(name):
         path = path if path.is_file() else Path(model_zoo.get_config_file(name))
     configs.check(path, f"{_SETTING}.config")
