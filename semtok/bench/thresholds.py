@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from semtok.bench.folds import folds_of
 from semtok.bench.ranking import TIE
 
 #: Sums of shares that differ by less differ by rounding: a caption more is a larger step.
@@ -52,7 +51,8 @@ def halves_of(images: npt.NDArray[np.int64], captions: Sequence[str]) -> npt.NDA
         captions: N of them.
 
     Returns:
-        [N] 0 or 1, by the smallest id among the images that belong together.
+        [N] 0 or 1, the halves as equal as what belongs together leaves them: the largest part comes
+        first, of equal ones that with the smallest image id, each to the half that has fewer cases.
     """
     shared = [np.unique(each, return_inverse=True)[1] for each in (captions, images)]
     own, before = images, None
@@ -62,7 +62,12 @@ def halves_of(images: npt.NDArray[np.int64], captions: Sequence[str]) -> npt.NDA
             least = np.full(groups.max(initial=0) + 1, np.iinfo(np.int64).max)
             np.minimum.at(least, groups, own)
             own = least[groups]
-    return folds_of(own, 2)
+    ids, places, sizes = np.unique(own, return_inverse=True, return_counts=True)
+    half, filled = np.zeros(len(ids), np.int64), [0, 0]
+    for part in np.lexsort((ids, -sizes)).tolist():
+        half[part] = int(filled[1] < filled[0])
+        filled[half[part]] += int(sizes[part])
+    return half[places]
 
 
 def threshold(similarities: Floats, true: Bools) -> float | None:
