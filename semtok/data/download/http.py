@@ -254,6 +254,12 @@ def _ask(session: requests.Session, wanted: Wanted, partial: _Partial) -> reques
             raise SemtokError(f"{wanted.address}: {status}; set download.mirror in params.yaml")
         if "html" in response.headers.get("Content-Type", ""):
             raise SemtokError(f"{wanted.address}: sends a page for people and not the file")
+        coding = response.headers.get("Content-Encoding", "identity")
+        if coding != "identity":  # its bytes would be kept as they come
+            raise SemtokError(
+                f"{wanted.address}: sends the file in the coding {coding}, which nobody asked for; "
+                "set download.mirror in params.yaml"
+            )
     except BaseException:
         response.close()
         raise

@@ -22,6 +22,7 @@ class Served:
     length: int | None = None  # what Content-Length says instead of the truth
     statuses: list[int] = field(default_factory=list)  # answered first, one a request
     redirect: str = ""  # where to ask instead
+    coding: str = ""  # Content-Encoding; empty: none
     chunked: bool = False  # no length is said; a chunk follows the other
     plan: list[tuple[int, bool]] = field(default_factory=list)  # of answers: bytes, Range heeded
 
@@ -111,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", served.kind)
         if served.tag:
             self.send_header("ETag", served.tag)
+        if served.coding:
+            self.send_header("Content-Encoding", served.coding)
         if served.modified:
             self.send_header("Last-Modified", served.modified)
         self.end_headers()

@@ -225,6 +225,14 @@ def test_a_page_with_status_200_costs_nothing_of_what_has_come(host: Host, tmp_p
     assert host.asked[0].headers["Range"] == "bytes=700-"
 
 
+def test_a_coding_that_nobody_asked_for_is_refused(host: Host, tmp_path: Path) -> None:
+    with pytest.raises(SemtokError, match="/file: sends the file in the coding gzip"):
+        fetch(host.serve("/file", CONTENT, coding="gzip"), tmp_path / "file")
+    assert left(tmp_path / "file") == []
+    fetch(host.serve("/file", CONTENT, coding="identity"), tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_busy_server_is_asked_again(host: Host, tmp_path: Path, status: int) -> None:
     address = host.serve("/file", CONTENT, statuses=[status, status])
