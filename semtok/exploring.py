@@ -1,10 +1,12 @@
 """`semtok explore`: images of a data set on a page, with what was found and what variants see."""
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from semtok import pipeline
@@ -101,11 +103,15 @@ def _images(workspace: Workspace, params: Params, named: str) -> tuple[str, list
     table = read_table(index / "images.parquet", IMAGES)
     path = Path(named).resolve()
     if named.isdecimal():
-        rows = table.filter(pc.equal(table["image_id"], int(named))).to_pylist()
+        ids = table["image_id"].cast(pa.string())  # what is typed may exceed any integer
+        rows = table.filter(pc.equal(ids, named.lstrip("0") or "0")).to_pylist()
     else:
         inside = path.is_relative_to(root.resolve())
         name = path.relative_to(root.resolve()).as_posix() if inside else ""
-        rows = table.filter(pc.equal(table["path"], name)).to_pylist()
+        # Names of files are bytes, and not always text.
+        rows = table.filter(
+            pc.equal(table["path"].cast(pa.binary()), os.fsencode(name))
+        ).to_pylist()
     if rows:
         splits = read_table(index / "splits.parquet", SPLITS)
         own = splits.filter(pc.equal(splits["image_id"], rows[0]["image_id"]))
@@ -128,7 +134,8 @@ def _outside(path: Path) -> Image:
     from semtok.report import overlay
 
     height, width = overlay.read(path).shape[:2]
-    return Image(None, path, path.name, (width, height))
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    return Image(None, path, name, (width, height))
 
 
 def _extractions(workspace: Workspace, params: Params, split: str) -> dict[str, Extraction]:

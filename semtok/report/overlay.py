@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patheffects import withStroke
 
-from semtok.errors import SemtokError
+from semtok.extract.photos import read_image
 from semtok.extract.rle import decode
 from semtok.report.style import PALETTE, picture
 
@@ -98,11 +98,9 @@ def read(path: Path, side: int | None = None) -> Image:
         SemtokError: it cannot be read.
     """
     # Masks are of the pixels as stored, whichever way a viewer would turn them.
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        raise SemtokError(f"{path}: not a readable image; run the images stage again")
+    image = read_image(path)
     if side is None:
-        return np.asarray(image, np.uint8)
+        return image
     scale = side / max(image.shape[:2])
     size = round(image.shape[1] * scale), round(image.shape[0] * scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST

@@ -1,6 +1,7 @@
 """`semtok explore` of a whole small line, and its pages in a real browser."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -184,7 +185,7 @@ def test_what_people_put_beside_a_page_is_not_deleted(root, tmp_path):
 
 
 def test_people_are_told_what_is_missing(root, tmp_path):
-    for named in ("tset", "99999", "nothing.jpg"):
+    for named in ("tset", "99999", "99999999999999999999", "nothing.jpg"):
         told = (
             rf"{named}: no split \(train, val, test\), no id of an image of scenes \(0\.\..*no file"
         )
@@ -227,6 +228,15 @@ def test_one_image_is_one_file(root, folder, tmp_path):
     assert theirs["variant2"][0]["rank"] is None
     text = (tmp_path / "one/index.html").read_text(encoding="utf-8")
     assert "semantic: not here: its tokens are made of masks" in text and "://" not in text
+
+
+def test_a_file_whose_name_is_no_text_is_shown(root, tmp_path):
+    row = split_images(root / "artifacts/scenes/index", "val").slice(2, 1).to_pylist()[0]
+    other = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")
+    shutil.copy(root / "artifacts/scenes/images" / row["path"], other)
+    assert explore(root, other, "--out", tmp_path / "one").exit_code == 0
+    (told,) = contents(tmp_path / "one")["inside"]["images"]
+    assert told["name"] == "caf\ufffd.jpg" and told["picture"].startswith("data:image/jpeg")
 
 
 @pytest.fixture(scope="module")
@@ -337,7 +347,7 @@ def test_a_page_without_its_data_says_so_and_turns(folder, tab, tmp_path, damage
 def test_the_filter_leaves_what_fits(folder, tab):
     tab.open(folder / "index.html")
     tab.wait(SHOWN)
-    wrong = [row[0] for row in contents(folder)["images"] if "vit:wrong" in row[1].split()]
+    wrong = [row[0] for row in contents(folder)["images"] if "vit:wrong" in row[4]]
     assert 0 < len(wrong) <= IMAGES
     tab.evaluate("document.getElementById('filter').focus()")
     tab.call("Input.insertText", text="vit:wrong")
@@ -348,6 +358,19 @@ def test_the_filter_leaves_what_fits(folder, tab):
     tab.call("Input.insertText", text=" no such words")
     assert tab.evaluate("document.getElementById('place').textContent") == "no image fits"
     assert tab.evaluate("document.getElementById('next').ariaDisabled") == "true"
+
+
+def test_the_filter_compares_words_and_whole_marks(folder, tab):
+    tab.open(folder / "index.html")
+    tab.wait(SHOWN)
+    image = [7, "A black dog, smiling. teddy bear", True, "", ["small_vit:wrong", "set-aside"]]
+    has = {
+        **dict.fromkeys(("7", "black", "dog", "dog,", "smil", "bear", "set-aside"), True),
+        **dict.fromkeys(("small_vit:wrong", "teddy-bear"), True),
+        **dict.fromkeys(("lack", "og", "ear", "70", "vit:wrong", "small_vit:wro", "..."), False),
+    }
+    asked = f"Object.fromEntries({list(has)}.map(word => [word, has({json.dumps(image)}, word)]))"
+    assert tab.evaluate(asked) == has
 
 
 def test_who_follows_a_thumbnail_or_reaches_the_last_image_is_not_lost(folder, tab):

@@ -203,4 +203,4 @@ def test_a_variant_that_fails_midway_leaves_nothing(tmp_path):
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     contents = json.loads(re.search(r'id="contents">(.*)</script>', html)[1])
     assert contents["variants"] == [] and not list((tmp_path / "data").iterdir())
-    assert not any(words for _, words, *_ in contents["images"])
+    assert not any(words or marks for _, words, _, _, marks in contents["images"])

@@ -189,9 +189,18 @@ function jump(id) {
   location.hash = encodeURIComponent(id);
 }
 
+/** Whether an image has a word that was typed: a mark or its id whole, others from their beginning. */
+function has([id, text, , , marks], typed) {
+  if (String(id) === typed || marks.some(mark => mark.toLowerCase() === typed)) return true;
+  if (typed.includes(":") || typed === "set-aside") return false;
+  const words = typed.split(/[^\p{L}\p{M}\p{N}]+/u).filter(Boolean);
+  const begins = word => new RegExp(`(?<![\\p{L}\\p{M}\\p{N}])${word}`, "u").test(text.toLowerCase());
+  return words.length > 0 && words.every(begins);
+}
+
 function filter() {
-  const words = at("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const fits = ([id, text]) => words.every(word => String(id) === word || text.toLowerCase().includes(word));
+  const typed = at("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = image => typed.every(word => has(image, word));
   turned.shown = [...contents.images.keys()].filter(image => fits(contents.images[image]));
   if (turned.shown.length && !turned.shown.includes(turned.image)) {
     turned.image = turned.shown[0];

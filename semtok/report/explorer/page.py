@@ -69,6 +69,7 @@ class Page:
         self._folder, self._title, self._images, self._emit = folder, title, images, emit
         self._inside: dict[str, list[Any]] | None = {} if len(images) == 1 else None
         self._words: list[list[str]] = [[] for _ in images]
+        self._marks: list[list[str]] = [[] for _ in images]
         self._readable = [True] * len(images)
         self._extractions: Mapping[str, Extraction] = {}
         self._captions: Captions | None = None
@@ -97,7 +98,8 @@ class Page:
             reasons = [] if number is None else aside.of_images.get(number, [])
             self._readable[place] = bool(addresses["picture"])
             names = {mask["name"] for each in found.values() for mask in each.masks}
-            self._words[place] += [*own, *sorted(names), *(["set-aside"] if reasons else [])]
+            self._words[place] += [*own, *sorted(names)]
+            self._marks[place] += ["set-aside"] if reasons else []
             width, height = outlines.size(*image.pixels)
             return {
                 "name": image.name,
@@ -153,7 +155,7 @@ class Page:
                 path.unlink()
             raise
         for place, mark in marks:
-            self._words[place].append(mark)
+            self._marks[place].append(mark)
         told_of = {"name": name, "part": part, "tokenizer": tokenizer, "reads": reads}
         self._variants.append(told_of)
 
@@ -171,9 +173,10 @@ class Page:
                     " ".join(words),
                     readable,
                     words[0] if captions and image.image_id in captions.own else "",
+                    marks,
                 ]
-                for image, words, readable in zip(
-                    self._images, self._words, self._readable, strict=True
+                for image, words, readable, marks in zip(
+                    self._images, self._words, self._readable, self._marks, strict=True
                 )
             ],
             "together": TOGETHER,
