@@ -180,5 +180,5 @@ def explore(
         typer.echo(found.page)
     if serve:
         with server.serving(found.page.parent) as address:
-            typer.echo(f"{address} (Ctrl-C ends it)")
+            typer.echo(f"{address} (Ctrl-C ends it)", err=True)
             server.wait()

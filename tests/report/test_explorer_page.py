@@ -230,6 +230,18 @@ def test_one_image_is_one_file(root, folder, tmp_path):
     assert "semantic: not here: its tokens are made of masks" in text and "://" not in text
 
 
+def test_the_address_of_a_served_page_stands_beside_its_json(root, tmp_path):
+    command = [sys.executable, "-c", "from semtok.cli import main; main()", "--project", str(root)]
+    command += ["explore", "2", "--out", str(tmp_path / "one"), "--json", "--serve"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        told = next((line for line in process.stderr if "Ctrl-C" in line), None)
+        process.terminate()
+        rest = process.stdout.read()
+    assert told is not None and told.startswith("http://127.0.0.1:"), rest
+    assert json.loads(rest)["images"] == 1
+
+
 def test_a_file_whose_name_is_no_text_is_shown(root, tmp_path):
     row = split_images(root / "artifacts/scenes/index", "val").slice(2, 1).to_pylist()[0]
     other = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")
