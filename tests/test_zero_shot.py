@@ -86,7 +86,7 @@ def line(request, tmp_path_factory) -> Workspace:
         "minimum_gain": 0.0,
         "guards": {},
     }
-    document["models"] = {"own": {"transformers": str(tiny_clip.siglip(base / "siglip"))}}
+    document["models"] = {"own": {"folder": str(tiny_clip.siglip(base / "siglip"))}}
     workspace = small_line.start(base / "line", document)
     params = settings.load(workspace.root / "params.yaml")
     for key in pipeline.upstream(params, ("leaderboard", None)):
@@ -116,7 +116,7 @@ def by_transformers(
     line: Workspace, rows: pl.DataFrame, texts: list[str]
 ) -> tuple[np.ndarray, ...]:
     """Unit vectors of images and texts, as the model itself makes them."""
-    folder = settings.load(line.root / "params.yaml").models["own"].transformers
+    folder = settings.load(line.root / "params.yaml").models["own"].folder
     root = settings.load(line.root / "params.yaml").data.source
     processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
     pixels = [
