@@ -94,6 +94,7 @@ _SCORING = (
     "semtok/models",
     "semtok/train",
     "semtok/data/coco.py",
+    "semtok/data/editions.py",
     "semtok/data/salient.py",
     "semtok/data/voc.py",
     "semtok/data/words.py",

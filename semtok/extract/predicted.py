@@ -5,7 +5,9 @@ shape, so that none is padded because of its company, and a batch says what its 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -65,24 +67,51 @@ class Segmenter(Protocol):
         """
 
 
+class Settings(Hashable, Protocol):
+    """What the settings of every such model say."""
+
+    @property
+    def batch_size(self) -> int:
+        """Images looked at at once."""
+
+    @property
+    def masks(self) -> int:
+        """Masks of an image at most; the best ones stay."""
+
+    @property
+    def same(self) -> float:
+        """The IoU from which on two masks of an image are one, found twice."""
+
+
+#: Reads a model of some settings; a folder or file that they name is of the project, [Path].
+Reader = Callable[[Any, Path], Segmenter]
+
+
+def open_masks(read: Reader, job: Job) -> "Predicted":
+    """Let the model of a job's settings look at its images.
+
+    Raises:
+        SemtokError: it cannot be read.
+    """
+    return Predicted(job, _model(read, job.settings, job.project))
+
+
+@cache
+def _model(read: Reader, settings: Settings, project: Path) -> Segmenter:
+    """The model of some settings, read once in a process."""
+    return read(settings, project)
+
+
 class Predicted:
     """What a model finds in images: a mask backend."""
 
-    def __init__(
-        self, job: Job, model: Segmenter, batch_size: int, masks: int, same: float
-    ) -> None:
-        """Let a model look at the images of a job.
-
-        Args:
-            job: whose images.
-            model: that looks at them.
-            batch_size: images at once.
-            masks: of an image at most; the best ones stay.
-            same: two masks of an image that share this much (IoU) are one, found twice.
-        """
+    def __init__(self, job: Job, model: Segmenter) -> None:
+        """Let a model look at the images of a job, whose settings are those of the model."""
         self.strays: list[Reject] = []
-        self._root, self._corruption = job.root, job.corruption
-        self._model, self._batch_size, self._masks, self._same = model, batch_size, masks, same
+        settings: Settings = job.settings
+        self._root, self._corruption, self._model = job.root, job.corruption, model
+        self._batch_size, self._masks = settings.batch_size, settings.masks
+        self._same = settings.same
 
     def inputs(self, images: pa.Table) -> bytes:
         """The model and the images' bytes."""
@@ -158,11 +187,12 @@ def distinct(seen: Sequence[Seen], size: tuple[int, int], same: float) -> list[S
     return [ranked[place] for place in kept]
 
 
-def cost(model: Segmenter) -> dict[str, float]:
-    """What it takes to look at an image of 640 x 480 pixels: parameters, flops_per_image.
+def cost(read: Reader, settings: Settings, project: Path) -> dict[str, float]:
+    """What it takes to look at an image of 640 x 480 pixels, as `cost.hand_down` writes it.
 
     It has learned from none of our labels: images is 0.
     """
+    model = _model(read, settings, project)
     blank = model.prepare(np.zeros((*_COUNTED_ON, 3), np.uint8))[None].to(trained.device())
     # A fused kernel of attention would hide its work from the counter.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):

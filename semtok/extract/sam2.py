@@ -7,7 +7,6 @@ masks), where the generator compares boxes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,20 +60,12 @@ def open_masks(job: Job) -> Predicted:
     Raises:
         SemtokError: transformers is not installed, or there is no such model here.
     """
-    settings: Settings = job.settings
-    model = load(settings, job.project)
-    return Predicted(job, model, settings.batch_size, settings.masks, settings.same)
+    return predicted.open_masks(Sam2, job)
 
 
 def cost(settings: Settings, project: Path) -> dict[str, float]:
     """What the model takes, as `cost.hand_down` writes it."""
-    return predicted.cost(load(settings, project))
-
-
-@cache
-def load(settings: Settings, project: Path) -> "Sam2":
-    """The model of some settings, read once in a process."""
-    return Sam2(settings, project)
+    return predicted.cost(Sam2, settings, project)
 
 
 class Sam2:

@@ -6,7 +6,6 @@ not), run, and turn what the network says into masks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,20 +62,12 @@ def open_masks(job: Job) -> Predicted:
     Raises:
         SemtokError: transformers is not installed, or there is no such model here.
     """
-    settings: Settings = job.settings
-    model = load(settings, job.project)
-    return Predicted(job, model, settings.batch_size, settings.masks, settings.same)
+    return predicted.open_masks(SegmentationModel, job)
 
 
 def cost(settings: Settings, project: Path) -> dict[str, float]:
     """What the model takes, as `cost.hand_down` writes it."""
-    return predicted.cost(load(settings, project))
-
-
-@cache
-def load(settings: Settings, project: Path) -> "SegmentationModel":
-    """The model of some settings, read once in a process."""
-    return SegmentationModel(settings, project)
+    return predicted.cost(SegmentationModel, settings, project)
 
 
 class SegmentationModel:

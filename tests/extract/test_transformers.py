@@ -158,7 +158,7 @@ def test_what_it_costs_is_handed_down(models):
         "masks", "transformers", {"transformers": {"model": str(models["mask2former"])}}
     )
     cost = module.cost(backend.settings, Path())
-    network = module.load(backend.settings, Path()).network
+    network = module.SegmentationModel(backend.settings, Path()).network
     assert cost["parameters"] == sum(each.numel() for each in network.parameters())
     assert cost["flops_per_image"] > 1e6 and cost["images"] == 0
 

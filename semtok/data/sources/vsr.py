@@ -1,13 +1,11 @@
-"""Visual Spatial Reasoning (arXiv 2205.00363): statements of where things are in images of COCO.
-
-The checksum is of the edition of 22 March 2023 (`semtok/bench/editions.py`).
-"""
+"""Visual Spatial Reasoning (arXiv 2205.00363): statements of where things are in images of COCO."""
 
 import json
 from pathlib import Path
 
 from semtok.data import coco
 from semtok.data.download.catalogue import File, Source
+from semtok.data.editions import CURRENT
 from semtok.errors import SemtokError
 
 _HOST = "https://raw.githubusercontent.com/cambridgeltl/visual-spatial-reasoning"
@@ -20,7 +18,7 @@ SOURCE = Source(
         File(
             f"{_HOST}/master/data/data_files/all_vsr_validated_data.jsonl",
             _FILE,
-            checksum="sha256:096251a50060c63b242e074697d835acd0e7d5c97eedaeeccf08301982f1252e",
+            checksum=f"sha256:{CURRENT[_FILE]}",
         ),
     ),
 )

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -49,20 +48,12 @@ def open_masks(job: Job) -> Predicted:
     Raises:
         SemtokError: detectron2 is not installed, or there is no such config or weights file.
     """
-    settings: Settings = job.settings
-    model = load(settings, job.project)
-    return Predicted(job, model, settings.batch_size, settings.masks, settings.same)
+    return predicted.open_masks(Detectron2, job)
 
 
 def cost(settings: Settings, project: Path) -> dict[str, float]:
     """What the model takes, as `cost.hand_down` writes it."""
-    return predicted.cost(load(settings, project))
-
-
-@cache
-def load(settings: Settings, project: Path) -> "Detectron2":
-    """The model of some settings, read once in a process."""
-    return Detectron2(settings, project)
+    return predicted.cost(Detectron2, settings, project)
 
 
 class Detectron2:
