@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Interval
 
 from semtok.errors import SemtokError
 from semtok.params import Count, Share
@@ -45,6 +45,7 @@ class Settings:
     compactness: Share = 0.0  # what roundness counts for beside likeness; 0.1 in SPiT's code
     partition: Literal["hierarchy", "voronoi"] = "hierarchy"  # voronoi: the control, as many cells
     gradients: bool = False  # histograms of gradients behind those of positions; both kernels wider
+    final_threshold: Annotated[float, Interval(ge=0, le=4)] = 0.0  # at last, merge what is so alike
 
 
 def schema(settings: Settings) -> TableSchema:
@@ -67,7 +68,7 @@ def tokenize(
         SemtokError: an image has more regions than shards can tell apart.
     """
     pixels = torch.from_numpy(np.stack([image[..., :3] for image in images]))
-    partition = superpixels(pixels, settings.levels, settings.compactness)
+    partition = superpixels(pixels, settings.levels, settings.compactness, settings.final_threshold)
     if settings.partition == "voronoi":
         partition = voronoi(pixels, partition.counts)
     if (most := int(partition.counts.max())) > _MOST:

@@ -4,7 +4,7 @@ Vertices are pixels at first, and edges join neighbours (of 4). At each level ev
 one of its edges that scores highest, and what hangs together by kept edges becomes a vertex of the
 next level. An edge between two vertices scores by the cosine of their features; the edge of a
 vertex with itself, which a merged one has, by how large it is already. Regions so grow about
-fourfold a level.
+fourfold a level. At last, if asked for, neighbours whose features hardly differ become one.
 
 The images of a batch are one graph without edges between them, and nothing that one image is
 compared with comes from another. All sums are of whole numbers and all choices among equals go by
@@ -50,29 +50,38 @@ class Partition:
         return images.repeat_interleave(self.counts)
 
 
-def superpixels(images: Tensor, levels: int, compactness: float = 0.0) -> Partition:
+def superpixels(
+    images: Tensor, levels: int, compactness: float = 0.0, final_threshold: float = 0.0
+) -> Partition:
     """Cut images into superpixels.
 
     Args:
         images: [B, H, W, 3] uint8 RGB, on any device.
         levels: T, how often vertices merge; 0 leaves pixels.
         compactness: how much the roundness of what would merge counts beside its likeness, 0..1.
+        final_threshold: behind the last level all neighbours merge between whose differences, one
+            a feature, there is less than this from the least to the most (4 at most); 0: none do.
     """
-    return merge(pixel_features(images), levels, compactness)
+    return merge(pixel_features(images), levels, compactness, final_threshold)
 
 
-def merge(features: Tensor, levels: int, compactness: float = 0.0) -> Partition:
+def merge(
+    features: Tensor, levels: int, compactness: float = 0.0, final_threshold: float = 0.0
+) -> Partition:
     """Merge the pixels of images, from their features.
 
     Args:
         features: [B, H, W, C], each at least -1 and at most 1.
-        levels, compactness: as of `superpixels`.
+        levels, compactness, final_threshold: as of `superpixels`.
     """
     images, height, width, _ = features.shape
     graph = _Graph.of_pixels(features)
     labels = torch.arange(len(graph.size), device=features.device)
     for _ in range(levels):
         number = _components(graph.chosen(graph.scores(compactness)))
+        labels, graph = number[labels], graph.contracted(number)
+    if final_threshold:
+        number = _joined(len(graph.size), *graph.alike(final_threshold))
         labels, graph = number[labels], graph.contracted(number)
     return Partition(labels.view(images, height, width), _counts(graph.image, images))
 
@@ -171,6 +180,17 @@ class _Graph:
         kept = (best & 0xFFFFFFFF) * _UNSHUFFLE % 2**32 + before[self.image]  # wraps, mod 2^64
         return first[kept] + second[kept] - vertex
 
+    def alike(self, threshold: float) -> tuple[Tensor, Tensor]:
+        """The ends of the edges across which all features change by nearly the same.
+
+        Args:
+            threshold: what lies between the largest change and the smallest is less.
+        """
+        first, second = self.ends
+        change = self.features[first] - self.features[second]
+        kept = change.amax(dim=1) - change.amin(dim=1) < threshold
+        return first[kept], second[kept]
+
     def contracted(self, number: Tensor) -> "_Graph":
         """The graph of components.
 
@@ -215,7 +235,30 @@ def _components(chosen: Tensor) -> Tensor:
     root = torch.where(mutual & (vertex < chosen), vertex, chosen)
     while not torch.equal(further := root[root], root):
         root = further
-    first = vertex.clone().scatter_reduce_(0, root, vertex, "amin")[root]
+    return _numbered(vertex.clone().scatter_reduce_(0, root, vertex, "amin")[root])
+
+
+def _joined(vertices: int, first: Tensor, second: Tensor) -> Tensor:
+    """The connected components of a graph of any edges, numbered as of `_components`.
+
+    Args:
+        vertices: V.
+        first, second: [E] int64, the ends of each edge.
+    """
+    low = torch.arange(vertices, device=first.device)
+    while True:
+        # Each vertex knows one of its component that is no later than itself, at last the first.
+        further = low.scatter_reduce(0, first, low[second], "amin")
+        further.scatter_reduce_(0, second, low[first], "amin")
+        further = further[further]
+        if torch.equal(further, low):
+            return _numbered(low)
+        low = further
+
+
+def _numbered(first: Tensor) -> Tensor:
+    """Numbers from 0, [V], of components that are named by their first vertices, [V]."""
+    vertex = torch.arange(len(first), device=first.device)
     return ((first == vertex).cumsum(0) - 1)[first]
 
 

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
+from scipy.sparse import csgraph
 
 from semtok.tokens.superpixel.hierarchy import Partition, merge, superpixels
 
@@ -27,7 +28,9 @@ IMAGES = st.tuples(
 LEVELS = st.integers(0, 5)
 
 
-def whole(image: np.ndarray, levels: int, compactness: float = 0.0) -> list[list[int]]:
+def whole(
+    image: np.ndarray, levels: int, compactness: float = 0.0, threshold: float = 0.0
+) -> list[list[int]]:
     """The labels of one image [H, W, C] of vertex features, an edge at a time."""
     height, width, _ = image.shape
     features = [[float(value) for value in each] for each in image.reshape(-1, image.shape[2])]
@@ -73,6 +76,15 @@ def whole(image: np.ndarray, levels: int, compactness: float = 0.0) -> list[list
         ]
         pixels = [[place for at in own for place in pixels[at]] for own in members]
         edges = {tuple(sorted((kept.index(group[u]), kept.index(group[v])))) for u, v in edges}
+    alike = np.zeros((len(pixels), len(pixels)))
+    for u, v in edges:
+        changes = [one - other for one, other in zip(features[u], features[v], strict=True)]
+        alike[u, v] = max(changes) - min(changes) < threshold
+    count, group = csgraph.connected_components(alike, directed=False)
+    pixels = [
+        [place for own, places in zip(group, pixels, strict=True) for place in places if own == n]
+        for n in range(count)
+    ]
     labels = [[0] * width for _ in range(height)]
     for number, places in enumerate(sorted(pixels, key=min)):
         for y, x in places:
@@ -99,28 +111,30 @@ def local(partition: Partition) -> list[np.ndarray]:
     ),
     st.integers(0, 4),
     st.sampled_from([0.0, 0.1, 1.0]),
+    st.sampled_from([0.0, 0.3, 1.1]),
 )
-def test_levels_agree_with_a_graph_of_plain_python(values, levels, compactness):
+def test_levels_agree_with_a_graph_of_plain_python(values, levels, compactness, threshold):
     features = values / 4
-    partition = merge(torch.from_numpy(features), levels, compactness)
+    partition = merge(torch.from_numpy(features), levels, compactness, threshold)
     for found, image in zip(local(partition), features, strict=True):
-        assert found.tolist() == whole(image, levels, compactness)
+        assert found.tolist() == whole(image, levels, compactness, threshold)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_levels_of_noise_agree_too(seed):
     features = np.random.default_rng(seed).uniform(-1, 1, (1, 12, 11, 4))
     features = np.round(features * 2**30) / 2**30
-    (found,) = local(merge(torch.from_numpy(features), 3))
-    assert found.tolist() == whole(features[0], 3)
+    for threshold in (0.0, 0.8):
+        (found,) = local(merge(torch.from_numpy(features), 3, 0.0, threshold))
+        assert found.tolist() == whole(features[0], 3, 0.0, threshold)
 
 
 @settings(deadline=None, max_examples=30)
-@given(IMAGES, LEVELS, st.sampled_from([0.0, 0.1]))
-@example(np.zeros((1, 1, 1, 3), np.uint8), 4, 0.0)
-@example(np.full((2, 40, 40, 3), 255, np.uint8), 4, 0.0)
-def test_every_pixel_is_in_one_connected_region(images, levels, compactness):
-    partition = superpixels(torch.from_numpy(images), levels, compactness)
+@given(IMAGES, LEVELS, st.sampled_from([0.0, 0.1]), st.sampled_from([0.0, 0.5]))
+@example(np.zeros((1, 1, 1, 3), np.uint8), 4, 0.0, 0.5)
+@example(np.full((2, 40, 40, 3), 255, np.uint8), 4, 0.0, 0.0)
+def test_every_pixel_is_in_one_connected_region(images, levels, compactness, threshold):
+    partition = superpixels(torch.from_numpy(images), levels, compactness, threshold)
     assert partition.labels.shape == images.shape[:3]
     assert partition.image.tolist() == sorted(partition.image.tolist())
     for labels, count in zip(local(partition), partition.counts.tolist(), strict=True):
@@ -131,13 +145,25 @@ def test_every_pixel_is_in_one_connected_region(images, levels, compactness):
 
 
 @settings(deadline=None, max_examples=12)
-@given(IMAGES, LEVELS)
-def test_an_image_alone_has_the_regions_that_it_has_among_others(images, levels):
-    together = superpixels(torch.from_numpy(images), levels)
-    assert torch.equal(superpixels(torch.from_numpy(images), levels).labels, together.labels)
+@given(IMAGES, LEVELS, st.sampled_from([0.0, 0.5]))
+def test_an_image_alone_has_the_regions_that_it_has_among_others(images, levels, threshold):
+    asked = levels, 0.0, threshold
+    together = superpixels(torch.from_numpy(images), *asked)
+    assert torch.equal(superpixels(torch.from_numpy(images), *asked).labels, together.labels)
     for image, labels in zip(images, local(together), strict=True):
-        (alone,) = local(superpixels(torch.from_numpy(image[None].copy()), levels))
+        (alone,) = local(superpixels(torch.from_numpy(image[None].copy()), *asked))
         np.testing.assert_array_equal(alone, labels)
+
+
+def test_a_final_threshold_merges_the_more_the_higher_it_is():
+    """At 0 nothing, at last all that touches: an image becomes one region."""
+    random = np.random.default_rng(2)
+    images = torch.from_numpy(random.integers(0, 256, (2, 24, 20, 3), np.uint8))
+    partitions = [superpixels(images, 2, 0.0, each) for each in (0.0, 0.2, 0.8, 4.0)]
+    for fine, coarse in itertools.pairwise(partitions):
+        pairs = torch.stack([fine.labels, coarse.labels]).flatten(1).unique(dim=1)
+        assert pairs.shape[1] == int(fine.counts.sum()) > int(coarse.counts.sum())
+    assert partitions[-1].counts.tolist() == [1, 1]
 
 
 def test_the_regions_of_a_level_are_made_of_those_before_it():

@@ -82,6 +82,14 @@ def test_cells_are_as_many_as_superpixels():
         )
 
 
+@pytest.mark.parametrize("partition", ["hierarchy", "voronoi"])
+def test_a_final_threshold_leaves_fewer_tokens(partition):
+    settings = replace(SETTINGS, partition=partition, final_threshold=0.6)
+    for merged, plain in zip(cut(3, settings=settings), cut(3), strict=True):
+        assert 1 < len(merged.features) < len(plain.features)
+        assert len(np.unique(merged.owners)) == len(merged.features)
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=3).filter(any), st.data())
 def test_shards_give_back_what_was_written(tmp_path_factory, counts, data):
