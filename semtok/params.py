@@ -98,7 +98,7 @@ class ExtractorSettings:
     """A named pair of backends, each a module of semtok/extract."""
 
     masks: str  # instances, panoptic, superpixels, detector, detectron2, sam2, transformers
-    scene_graphs: str  # psg, geometry, relation_model
+    scene_graphs: str  # psg, visual_genome, geometry, relation_model
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by backend
 
 

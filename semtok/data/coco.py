@@ -5,6 +5,7 @@ annotations/captions_{train,val}2017.json
 annotations/instances_{train,val}2017.json       masks: polygons and RLE
 annotations/panoptic_{train,val}2017.json        segments; their PNGs in a folder of that name
 annotations/psg.json                             relations among panoptic segments (PSG)
+annotations/visual_genome/*                      relations among boxes (Visual Genome)
 annotations/dataset_coco.json                    Karpathy's splits, or
 annotations/coco_karpathy_{val,test}.json        the same as lists of captioned images
 novel2017/ and annotations/KIND_novel2017.json   a second split to test on, where there is one
@@ -35,6 +36,10 @@ _ANNOTATIONS = (
     ),
     *(f"annotations/panoptic_{folder}{what}" for folder in FOLDERS for what in (".json", "/*.png")),
     "annotations/psg.json",
+    *(
+        f"annotations/visual_genome/{name}"
+        for name in ("image_data.json", "relationships.json", "relationship_alias.txt")
+    ),
     "annotations/dataset_coco.json",
     "annotations/coco_karpathy_*.json",
 )

@@ -14,10 +14,13 @@ CROWD = "crowd"
 NOT_ANNOTATED = "not annotated"
 DUPLICATE = "says what another one says"
 FOLLOWS = "depends on what was set aside"
+RARE = "its predicate is none of the frequent ones"
+UNMATCHED = "no mask fits the box of an end"
+ITSELF = "both ends have the same box"
 
 #: Reasons that are no faults: the input is sound and is left out on purpose, or it only follows
 #: another one that was counted. They are listed, but do not count towards `rejected_share`.
-NO_FAULTS = (CROWD, NOT_ANNOTATED, DUPLICATE, FOLLOWS)
+NO_FAULTS = (CROWD, NOT_ANNOTATED, DUPLICATE, FOLLOWS, RARE, UNMATCHED, ITSELF)
 
 
 class Reject(NamedTuple):

@@ -1,16 +1,18 @@
 """What a partition of masks or scene graphs holds, at a glance."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
+from semtok.data.rejects import NO_FAULTS
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.report import overlay
 from semtok.report.summary import Summary, preview
 from semtok.sharding import Partition
-from semtok.tables import TableSchema, read_table
+from semtok.tables import REJECTED, TableSchema, read_table
 
 #: Images on a contact sheet.
 _PICTURED = 8
@@ -37,6 +39,7 @@ def draw(partition: Partition, masks: Path, scene_graphs: Path | None) -> Summar
     numbers = {"images": partition.images.num_rows, "masks": found.num_rows}
     if relations is not None:
         numbers["relations"] = relations.num_rows
+    numbers |= _set_aside(partition.staging)
     return Summary(numbers, preview(found if relations is None else relations), (_PICTURE,))
 
 
@@ -58,6 +61,13 @@ def draw_found(
         images.staging / _PICTURE,
     )
     return Summary(numbers, preview(masks if relations is None else relations), (_PICTURE,))
+
+
+def _set_aside(folder: Path) -> dict[str, int]:
+    """How many inputs were set aside, by what is no fault; the others together."""
+    reasons = read_table(folder / "rejected.parquet", REJECTED)["reason"].to_pylist()
+    counts = Counter(each if each in NO_FAULTS else "faulty" for each in reasons)
+    return {f"set aside: {reason}": count for reason, count in sorted(counts.items())}
 
 
 def _rows(folder: Path, schema: TableSchema) -> pa.Table:

@@ -91,6 +91,7 @@ def test_trained_networks_travel(tiny, detector, tmp_path):
         ("instances", "geometry", False, False),
         ("panoptic", "psg", False, False),
         ("superpixels", "psg", False, False),
+        ("superpixels", "visual_genome", False, False),
     ],
 )
 def test_annotations_are_nothing_that_an_image_brings(masks, scene_graphs, pixels, travels):

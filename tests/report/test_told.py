@@ -27,6 +27,8 @@ DETECTOR, RELATION_MODEL = "detector/small", "relation_model/small"
         ("transformers", "geometry", ("images", "images"), "predicted"),
         ("sam2", "relation_model", ("images", RELATION_MODEL), "predicted"),
         ("transformers", "psg", ("images", "images"), "oracle"),
+        ("instances", "visual_genome", ("images", "images"), "oracle"),
+        ("superpixels", "visual_genome", ("images", "images"), "oracle"),
     ],
 )
 @pytest.mark.parametrize("name", ["annotated", "other"])

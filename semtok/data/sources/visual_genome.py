@@ -6,24 +6,30 @@ use are COCO's.
 
 from pathlib import Path
 
-from semtok.data import coco
+from semtok.data import visual_genome
 from semtok.data.download.catalogue import File, Source
-from semtok.errors import SemtokError
 
 _HOST = "https://homes.cs.washington.edu/~ranjay/visualgenome/data/dataset"
-_FOLDER = "annotations/visual_genome"  # not beside annotations/, where the files of benchmarks lie
 
 SOURCE = Source(
     home="https://homes.cs.washington.edu/~ranjay/visualgenome/api.html",
     licence="CC BY 4.0",
-    files=tuple(
+    files=(
+        *(
+            File(
+                f"{_HOST}/{name}.json.zip",
+                visual_genome.FOLDER,
+                archive=f"{name}.json.zip",
+                holds={f"{visual_genome.FOLDER}/{name}.json": 1},
+            )
+            for name in ("image_data", "relationships", "attributes")
+        ),
         File(
-            f"{_HOST}/{name}.json.zip",
-            _FOLDER,
-            archive=f"{name}.json.zip",
-            holds={f"{_FOLDER}/{name}.json": 1},
-        )
-        for name in ("image_data", "relationships", "attributes")
+            f"{_HOST}/relationship_alias.txt",
+            f"{visual_genome.FOLDER}/relationship_alias.txt",
+            bytes=122_102,
+            checksum="sha256:15f7f64802c95c5bf5b5690457566b1b19ee64eac7a94d8b8cbb3a4378f2ec7c",
+        ),
     ),
 )
 
@@ -35,18 +41,10 @@ def coco_ids(root: Path) -> set[int] | None:
 
 
 def coco_id_of(root: Path) -> dict[int, int] | None:
-    """Visual Genome's id of an image -> COCO's, of those that have one.
+    """Visual Genome's id of an image -> COCO's, of those that have one; None as `coco_ids`.
 
     Raises:
         SemtokError: the file is damaged.
     """
-    path = root / _FOLDER / "image_data.json"
-    if not path.exists():
-        return None
-    rows = coco.read_json(path, list)
-    fields: coco.Fields = {"image_id": int, "coco_id": (int, type(None))}
-    ids, coco_ids = coco.check_rows(path, "", rows, fields)
-    found = {mine: its for mine, its in zip(ids, coco_ids, strict=True) if its is not None}
-    if len(set(ids)) < len(ids):
-        raise SemtokError(f"{path}: an image_id comes twice; download it again")
-    return found
+    found = visual_genome.images(root)
+    return None if found is None else {mine: image.coco_id for mine, image in found.items()}
