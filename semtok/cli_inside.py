@@ -141,6 +141,30 @@ def attention(
 
 
 @app.command()
+def budget(
+    context: typer.Context,
+    variant: Annotated[str, typer.Argument(help="A trained one with gates.")],
+    split: Annotated[str, typer.Option(help="Whose images it is shown.")] = "val",
+    seed: Annotated[int, typer.Option(help="Which training.")] = 0,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw which tokens of four images are left.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a variant with gates keeps within each budget, and how long that takes."""
+    from semtok import inside
+
+    found = inside.budget(context.obj, variant, split, seed, png)
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    typer.echo("budget   tokens left   MFLOPs   ms an image")
+    for each in found:
+        share = f"{100 * each.budget:5.0f} %   {100 * each.share:9.1f} %"
+        typer.echo(f"{share}   {each.flops / 1e6:6.1f}   {each.milliseconds:11.3f}")
+
+
+@app.command()
 def clusters(
     context: typer.Context,
     variant: Annotated[str, typer.Argument(help="A trained one with clusters.")],

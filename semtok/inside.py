@@ -1,4 +1,4 @@
-"""The commands that look inside: artifacts, attention, clusters, explore, lost and saliency."""
+"""The commands that look inside: attention, artifacts, budgets, clusters, discovery and more."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,18 +10,17 @@ from semtok.errors import SemtokError
 if TYPE_CHECKING:
     from semtok.bench.artifacts import Artifacts
     from semtok.bench.discovery import Discovered
+    from semtok.bench.keeping import Taken
     from semtok.bench.segmentation import Segmented
     from semtok.bench.token_maps import Features
     from semtok.exploring import Explored
-
-#: Images of a picture of clusters.
-_DRAWN = 4
+    from semtok.params import Params
 
 #: Images of a picture of what is salient.
 _LOOKED_AT = 6
 
-#: Images of an artifact report: enough for 16,384 tokens of 64 patches each.
-_EXAMINED = 256
+#: Images that are encoded within each budget.
+_TIMED = 128
 
 
 def artifacts(
@@ -50,14 +49,14 @@ def artifacts(
     if model in params.variants:
         shards = workspace.input("token_shards", f"{params.variants[model].tokenizer}-{split}")
         folder = training_of(params, workspace, model, seed)
-        batches = patch_models.of_variant(folder, shards, _EXAMINED)
+        batches = patch_models.of_variant(folder, shards, bench.IMAGES)
     else:
         from semtok.bench.image_files import ImageFiles
         from semtok.data import files
 
         indexed = workspace.input("index")
         shown = ImageFiles(files.root(workspace, params.data), indexed, split)
-        batches = patch_models.HubModel(_named(root, model)).read(shown, _EXAMINED)
+        batches = patch_models.HubModel(_named(root, model)).read(shown, bench.IMAGES)
     found = bench.examine(batches)
     if picture:
         from semtok.report import artifacts as report
@@ -106,6 +105,39 @@ def attention(
 
         heat_maps.draw(looks, picture)
     return found
+
+
+def budget(
+    root: Path, variant: str, split: str, seed: int, picture: Path | None = None
+) -> "list[Taken]":
+    """What gates keep of the first 128 images of a split within each budget, and the time taken.
+
+    Args:
+        root: the project's folder.
+        variant: a trained one with gates.
+        split, seed: as of `artifacts`.
+        picture: the `.png` file of the first images' tokens; None: none.
+
+    Raises:
+        SemtokError: as `artifacts`, or the variant has no gates.
+    """
+    from semtok.bench import keeping
+    from semtok.report import kept_tokens
+
+    params, workspace = open_project(root)
+    check_variant(params, variant)
+    check_split(params, split)
+    _check_picture(picture)
+    settings = params.variants[variant]
+    if settings.gates is None:
+        raise SemtokError(f"{variant}: has no gates; {_with(params, 'gates')}")
+    shards = workspace.input("token_shards", f"{settings.tokenizer}-{split}")
+    folder = training_of(params, workspace, variant, seed)
+    taken, looked = keeping.measure(folder, shards, _TIMED), keeping.keep(folder, shards, 4)
+    assert taken is not None and looked is not None, "it has gates"
+    if picture:
+        kept_tokens.draw(looked, settings.patch_size, picture)
+    return taken
 
 
 def discover(
@@ -214,32 +246,17 @@ def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None
         SemtokError: the variant is unknown, has no clusters, or was not trained with that seed, or
             the picture is to be no PNG.
     """
-    import numpy as np
-
-    from semtok.models.cluster_maps import cluster_maps
-    from semtok.models.encoder import VisualTokenEncoder
     from semtok.report import clusters as report
-    from semtok.tokens.rows import PixelRows, RelatedPixelRows
-    from semtok.train import checkpoint
 
     params, workspace = open_project(root)
     check_variant(params, variant)
     if params.variants[variant].clusters is None:
-        with_some = [name for name, each in params.variants.items() if each.clusters]
-        raise SemtokError(
-            f"{variant}: has no clusters; those that have: {', '.join(with_some) or 'none'}"
-        )
+        raise SemtokError(f"{variant}: has no clusters; {_with(params, 'clusters')}")
     check_split(params, split)
     _check_picture(png)
-    trained = checkpoint.load(training_of(params, workspace, variant, seed))
     tokenizer = params.variants[variant].tokenizer
-    shards = trained.open_shards(workspace.input("token_shards", f"{tokenizer}-{split}"))
-    # Spread out, as siblings lie side by side.
-    rows = shards.rows(np.linspace(0, len(shards) - 1, min(_DRAWN, len(shards))).astype(np.int64))
-    assert isinstance(rows, PixelRows | RelatedPixelRows), "clusters are of patches"
-    assert isinstance(trained.model.vision, VisualTokenEncoder), "others have no such clusters"
-    maps = cluster_maps(trained.model.vision, trained.collate(rows))[:, :, 0]
-    report.draw(rows.pixels[..., :3], rows.image_ids.tolist(), maps.numpy(), png)
+    shards = workspace.input("token_shards", f"{tokenizer}-{split}")
+    report.draw_training(training_of(params, workspace, variant, seed), shards, png)
 
 
 def explore(root: Path, named: str, folder: Path) -> "Explored":
@@ -257,6 +274,12 @@ def explore(root: Path, named: str, folder: Path) -> "Explored":
     params, workspace = open_project(root)
     with progress.bars("explore") as emit:
         return exploring.explore(workspace, params, named, folder, emit)
+
+
+def _with(params: "Params", setting: str) -> str:
+    """The variants that have a setting, in words."""
+    some = [name for name, each in params.variants.items() if getattr(each, setting)]
+    return f"those that have: {', '.join(some) or 'none'}"
 
 
 def _check_picture(path: Path | None) -> None:

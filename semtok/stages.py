@@ -200,7 +200,7 @@ def _checkpoint(context: Context) -> Summary:
 def _scores(context: Context) -> Summary:
     from semtok.bench import benchmark, cases, costs, editions, leaderboard, scoring
     from semtok.data import index
-    from semtok.report import attributions
+    from semtok.report import looks
 
     bench = context.params.bench
     editions.hold(context.input("index"), bench.checksums)
@@ -227,11 +227,11 @@ def _scores(context: Context) -> Summary:
     for seed, folder in trainings.items():
         target = leaderboard.history(context.staging, seed)
         shutil.copyfile(folder / "history.parquet", target)
-    looks, pictures = _background(context, trainings, shards)
-    first = next(iter(trainings.values()))
-    pictures += attributions.draw_first(first, tokens, context.captions(), context.staging)
+    shares, pictures = _background(context, trainings, shards)
+    first, captions = next(iter(trainings.values())), context.captions()
+    pictures += looks.draw(context.partition, variant, first, tokens, captions, context.staging)
     pictures += _faithfulness(context, first, tokens)
-    return Summary({**_flat(cases.metrics(table)), **looks}, preview(table), pictures)
+    return Summary({**_flat(cases.metrics(table)), **shares}, preview(table), pictures)
 
 
 def _faithfulness(context: Context, training: Path, tokens: Path) -> tuple[str, ...]:

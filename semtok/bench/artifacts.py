@@ -18,6 +18,9 @@ from semtok.bench.outliers import cutoff
 from semtok.bench.probes import Probed, neighbour_cosines, probe
 from semtok.models.patch_tokens import PatchTokens
 
+#: Images of a report: enough for 16,384 tokens of 64 patches each.
+IMAGES = 256
+
 _BINS = 60
 
 

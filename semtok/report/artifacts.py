@@ -5,10 +5,33 @@ from pathlib import Path
 import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from semtok.bench.artifacts import Artifacts
+from semtok.bench.artifacts import IMAGES, Artifacts, examine
+from semtok.bench.patch_models import encoder_of_patches, of_variant
 from semtok.report.style import BASELINE, FAINT, PALETTE, picture
+from semtok.train import checkpoint
 
 _NORMAL, _OUTLIER = BASELINE, PALETTE[1]
+
+_NAME = "artifacts.png"
+
+
+def draw_first(name: str, training: Path, shards: Path, folder: Path) -> tuple[str, ...]:
+    """Draw the report of one training, on the first images of some token shards.
+
+    Args:
+        name: of its variant.
+        training: `seed-S` of a checkpoint artifact.
+        shards: of the variant's tokenizer.
+        folder: where the picture goes.
+
+    Returns:
+        The picture's name; nothing where there are no registers, or tokens are no patches.
+    """
+    trained = checkpoint.load(training)
+    if not trained.model.config.vision.registers or encoder_of_patches(trained) is None:
+        return ()
+    draw(examine(of_variant(training, shards, IMAGES)), name, folder / _NAME)
+    return (_NAME,)
 
 
 def draw(found: Artifacts, name: str, path: Path) -> None:

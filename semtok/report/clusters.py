@@ -7,11 +7,54 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
+from semtok.models.cluster_maps import cluster_maps
+from semtok.models.encoder import VisualTokenEncoder
 from semtok.report.style import picture
+from semtok.tokens.rows import PixelRows, RelatedPixelRows
+from semtok.train import checkpoint
+
+_IMAGES, _NAME = 4, "clusters.png"
 
 _SHARE = 0.55  # of a cluster's colour over the image's
 
 Image = npt.NDArray[np.uint8]
+
+
+def draw_first(training: Path, shards: Path, folder: Path) -> tuple[str, ...]:
+    """Draw the clusters of some images as one training cuts them.
+
+    Args:
+        training, shards: as of `draw_training`.
+        folder: where the picture goes.
+
+    Returns:
+        The picture's name; nothing where there are no clusters.
+    """
+    return (_NAME,) if draw_training(training, shards, folder / _NAME) else ()
+
+
+def draw_training(training: Path, shards: Path, path: Path) -> bool:
+    """Draw four images of some token shards, spread out, as siblings lie side by side.
+
+    Args:
+        training: `seed-S` of a checkpoint artifact.
+        shards: of the variant's tokenizer.
+        path: the `.png` file.
+
+    Returns:
+        Whether it was drawn: not where there are no clusters.
+    """
+    trained = checkpoint.load(training)
+    encoder = trained.model.vision
+    if not isinstance(encoder, VisualTokenEncoder) or not any(encoder.clusters):
+        return False
+    opened = trained.open_shards(shards)
+    some = np.linspace(0, len(opened) - 1, min(_IMAGES, len(opened))).astype(np.int64)
+    rows = opened.rows(some)
+    assert isinstance(rows, PixelRows | RelatedPixelRows), "clusters are of patches"
+    maps = cluster_maps(encoder, trained.collate(rows))[:, :, 0]
+    draw(rows.pixels[..., :3], rows.image_ids.tolist(), maps.numpy(), path)
+    return True
 
 
 def draw(images: Image, image_ids: list[int], maps: npt.NDArray[np.int64], path: Path) -> None:

@@ -6,15 +6,14 @@ import torch
 
 from semtok.models.adaptive import AdaptiveEncoder, run
 from semtok.models.image_text import ImageTextModel
-from semtok.tokens.batch import INTANGIBLE
-from semtok.train.batches import Batch
+from semtok.tokens.batch import INTANGIBLE, TokenBatch
 
 #: At which a trained model is measured.
 BUDGETS = tuple(round(0.1 * tenth, 1) for tenth in range(1, 11))
 
 
 @torch.inference_mode()
-def spending(model: ImageTextModel, batches: Iterable[Batch]) -> list[dict[str, float]]:
+def spending(model: ImageTextModel, batches: Iterable[TokenBatch]) -> list[dict[str, float]]:
     """What a trained model keeps, and what that costs, at each of `BUDGETS`.
 
     Args:
@@ -29,7 +28,7 @@ def spending(model: ImageTextModel, batches: Iterable[Batch]) -> list[dict[str, 
     assert isinstance(vision, AdaptiveEncoder) and gates is not None
     sums = {budget: torch.zeros(4, dtype=torch.float64) for budget in BUDGETS}
     for batch in batches:
-        tokens = batch.tokens.to(model.log_scale.device)
+        tokens = batch.to(model.log_scale.device)
         intangible = tokens.valid & (tokens.kind == INTANGIBLE)
         free = (vision.keys(tokens) & ~intangible).sum(dim=1).clamp(min=1)
         for budget, total in sums.items():

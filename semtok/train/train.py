@@ -182,7 +182,8 @@ def _text_side(
 def _spending(model: ImageTextModel, val: Data) -> dict[str, Any]:
     if model.config.vision.gates is None:
         return {}
-    return {"spending": spending(model, val.in_order(*_MEASURED))}
+    measured = (batch.tokens for batch in val.in_order(*_MEASURED))
+    return {"spending": spending(model, measured)}
 
 
 def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> VisionConfig:

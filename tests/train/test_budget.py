@@ -98,6 +98,6 @@ def test_what_a_key_mask_hides_is_no_part_of_the_budget(arguments, tmp_path) -> 
     batch = Batch(
         tokens, loaded.text_tokenizer.encode(["a thing"] * 4), None, torch.full((4,), 0.4)
     )
-    assert [each["share"] for each in spending(loaded.model, [batch])] == [1.0] * len(BUDGETS)
+    assert [each["share"] for each in spending(loaded.model, [tokens])] == [1.0] * len(BUDGETS)
     losses = Objective(loaded.model, torch.nn.ModuleDict())(batch)
     assert losses[-1].item() == pytest.approx(keep_all.weight * (1 - 0.4) ** 2 * (2 - 0.4))
