@@ -29,13 +29,18 @@ class Selection:
 BUDGETS = tuple(round(0.1 * tenth, 1) for tenth in range(1, 11))
 POLICIES: tuple[Policy, ...] = ("own", "random", "centre")
 
-#: In dB, at half the budget.
+#: Of a token in the channel, in dB, and the budgets at which there is noise.
 SNRS = (-10.0, 0.0, 10.0, 20.0)
-NOISY_BUDGET = 0.5
+NOISY_BUDGETS = (0.2, 0.5, 1.0)
 
 SELECTIONS = (
     *(Selection(policy, budget) for policy in POLICIES for budget in BUDGETS),
-    *(Selection(policy, NOISY_BUDGET, snr) for policy in POLICIES for snr in SNRS),
+    *(
+        Selection(policy, budget, snr)
+        for policy in POLICIES
+        for budget in NOISY_BUDGETS
+        for snr in SNRS
+    ),
 )
 
 

@@ -29,8 +29,8 @@ def draw(cases: Mapping[str, pa.Table], costs: Mapping[str, Costs], path: Path) 
         costs: of the same variants.
         path: the `.png` file.
     """
-    with picture(path, 9.6, 4.2) as figure:
-        clean, noisy = figure.subplots(1, 2, sharey=True)
+    with picture(path, 12.8, 4.2) as figure:
+        clean, *noisy = figure.subplots(1, 1 + len(selections.NOISY_BUDGETS), sharey=True)
         palette = colours(list(cases))
         for name, table in cases.items():
             recalls = _recalls(table)
@@ -40,17 +40,16 @@ def draw(cases: Mapping[str, pa.Table], costs: Mapping[str, Costs], path: Path) 
                 shares = [each.share for each in spending] if spending else selections.BUDGETS
                 line = {"color": palette[name], "markersize": 4}
                 clean.plot([100 * share for share in shares], kept, style, **line)
-                heard = [
-                    recalls[Selection(policy, selections.NOISY_BUDGET, snr)]
-                    for snr in selections.SNRS
-                ]
-                noisy.plot(selections.SNRS, heard, style, **line)
+                for panel, budget in zip(noisy, selections.NOISY_BUDGETS, strict=True):
+                    heard = [recalls[Selection(policy, budget, snr)] for snr in selections.SNRS]
+                    panel.plot(selections.SNRS, heard, style, **line)
         clean.set_title("without noise")
         clean.set_xlabel("tokens sent, %")
         clean.set_ylabel("R@1, %")
         clean.set_ylim(bottom=0)
-        noisy.set_title(f"at a budget of {100 * selections.NOISY_BUDGET:g} %")
-        noisy.set_xlabel("SNR of a token, dB")
+        for panel, budget in zip(noisy, selections.NOISY_BUDGETS, strict=True):
+            panel.set_title(f"at a budget of {100 * budget:g} %")
+            panel.set_xlabel("SNR of a token, dB")
         handles = [Line2D([], [], color=colour, label=name) for name, colour in palette.items()]
         handles += [
             Line2D([], [], color="black", ls=style[1:], marker=style[0], markersize=4, label=words)

@@ -213,4 +213,9 @@ def test_classes_are_asked_where_there_are_some(tmp_path) -> None:
     plain = found[Task("classification", "test", "class")]
     whole = found[Task("budget", "test", "class/own 1")]
     np.testing.assert_array_equal(whole.ranks, plain.ranks)
-    assert len([each for each in found if each.benchmark == "budget"]) == 43
+    parts = [each.task for each in found if each.benchmark == "budget"]
+    assert len(parts) == 1 + 3 * (10 + 3 * 4)
+    for policy in selections.POLICIES:
+        for budget in (0.2, 0.5, 1):
+            noisy = {f"class/{policy} {budget:g} {snr} dB" for snr in (-10, 0, 10, 20)}
+            assert noisy <= {*parts}
