@@ -43,12 +43,16 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
         The published folder.
 
     Raises:
-        SemtokError: an input is missing or changed after its gate, the work failed, or the gate
-            is red; nothing is published then.
+        SemtokError: the settings do not fit, an input is missing or changed after its gate, the
+            work failed, or the gate is red; nothing is published then.
     """
     params = settings.load(root / "params.yaml")
     stage, partition = pipeline.parse_key(key, params)
     _check_settings(params, root / "params.yaml")
+    if stage.name in ("checkpoint", "scores"):
+        from semtok.bench import benchmark  # torch, which these stages need anyhow
+
+        benchmark.check_askable(params)
     if processes.count() > 1 and stage.name != "checkpoint":
         raise SemtokError(f"{key}: one process runs it; torchrun is for checkpoint")
     workspace = Workspace(root, params.data.name, root / ".semtok/scratch" if scratch else None)

@@ -188,39 +188,6 @@ def _gates(params: Params) -> Faults:
             yield where, "leave too few tokens for equal clusters; take gates or clusters off"
 
 
-def _dropping(params: Params) -> Faults:
-    """The benchmarks `budget` and `faithfulness` take tokens from our own encoder."""
-    where, asked = "bench.benchmarks", params.bench.benchmarks
-    if "budget" in asked and params.encoder.depth < 2:
-        yield where, "budget needs a block that sends and one that receives; set encoder.depth to 2"
-    for name, variant in params.variants.items():
-        for each in ("budget", "faithfulness"):
-            if each in asked and (variant.encoder != "tokens" or variant.clusters):
-                yield (
-                    where,
-                    f"{each} drops tokens that the variant {name} needs; take one of both out",
-                )
-        if "faithfulness" in asked and variant.gates:
-            yield (
-                where,
-                f"faithfulness reads attention among all tokens, of which gates of the variant "
-                f"{name} drop some; take one of both out",
-            )
-
-
-def _side_by_side(params: Params) -> Faults:
-    """Some benchmarks look at where in the image each token of the last block is."""
-    for name in {"saliency", "corloc"} & set(params.bench.benchmarks):
-        for variant, each in params.variants.items():
-            scheme = params.tokenizers[each.tokenizer].get("scheme")
-            if scheme not in (*_GRIDS, "superpixel") or each.encoder != "tokens" or each.gates:
-                yield (
-                    "bench.benchmarks",
-                    f"{name} asks for patches or superpixels that all reach the last block, and "
-                    f"the variant {variant} has none; take one of both out",
-                )
-
-
 def _patches(params: Params) -> Faults:
     """Patches cut a grid evenly, and nothing else."""
     for name, variant in params.variants.items():
@@ -247,26 +214,6 @@ def _depth(params: Params) -> Faults:
                 )
 
 
-def _classes(params: Params) -> Faults:
-    """A classifier knows the names of classes, and no sentence that a benchmark may ask."""
-    if params.text.tower != CLASSES:
-        return
-    for name in params.bench.benchmarks:
-        if name in _OF_SENTENCES:
-            yield (
-                "bench.benchmarks",
-                f"{name} asks about sentences, and text.tower: {CLASSES} knows names of classes "
-                "alone; take it off, or take another tower",
-            )
-
-
-#: Benchmarks whose captions are no classes.
-_OF_SENTENCES = (
-    *("retrieval", "retrieval_permuted", "retrieval_corrupted", "karpathy"),
-    *("siblings", "siblings_permuted", "sugar_crepe", "winoground", "aro", "vsr"),
-)
-
-
 #: Each yields what is wrong with the settings that it looks at.
 RULES = (
     _variants,
@@ -276,9 +223,6 @@ RULES = (
     _clusters,
     _encoders,
     _gates,
-    _dropping,
-    _side_by_side,
-    _classes,
     _patches,
     _depth,
 )

@@ -257,20 +257,6 @@ def test_the_projects_own_settings_are_right():
             "variants.vit.tokenizer: 'patches' is not one of grid, semantic",
         ),
         (
-            lambda p: p["text"].update(tower="classes"),
-            "bench.benchmarks: retrieval asks about sentences, and text.tower: classes knows",
-        ),
-        *(
-            (
-                lambda p, name=name: (
-                    p["text"].update(tower="classes"),
-                    p["bench"].update(benchmarks=[name]),
-                ),
-                f"bench.benchmarks: {name} asks about sentences",
-            )
-            for name in ("karpathy", "vsr")
-        ),
-        (
             lambda p: p["bench"].update(checksums={"examples.jsonl": "0" * 64}),
             "bench.checksums.examples.jsonl: is no BENCHMARK/FILE of the data root",
         ),
@@ -361,31 +347,6 @@ def test_the_projects_own_settings_are_right():
         (
             lambda p: p["variants"]["semantic"].update(bias_mode="layer"),
             "variants.semantic.bias_mode: input should be 'fixed', 'scalar'",
-        ),
-        (
-            lambda p: (
-                p["bench"].update(benchmarks=["budget"]),
-                p["variants"]["vit"].update(encoder="clip_vision"),
-            ),
-            "bench.benchmarks: budget drops tokens that the variant vit needs",
-        ),
-        (
-            lambda p: (
-                p["bench"].update(benchmarks=["faithfulness"]),
-                p["variants"]["vit"].update(clusters=4),
-            ),
-            "bench.benchmarks: faithfulness drops tokens that the variant vit needs",
-        ),
-        (
-            lambda p: (
-                p["bench"].update(benchmarks=["faithfulness"]),
-                p["variants"]["vit"].update(gates={"block": 2}),
-            ),
-            "bench.benchmarks: faithfulness reads attention among all tokens, of which gates of",
-        ),
-        (
-            lambda p: p["bench"].update(benchmarks=["saliency"]),
-            "bench.benchmarks: saliency asks for patches or superpixels that all reach the last",
         ),
         (
             lambda p: p["bench"].update(settings={"corloc": {"bias": "none"}}),

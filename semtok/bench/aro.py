@@ -41,6 +41,7 @@ from semtok.events import Emit, ignore
 #: To tell who does it to whom is hard: a sound model may do no better than guess.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = False
+NEEDS_SENTENCES = True
 
 #: Words of a caption that are put into other orders.
 LONGEST = 30

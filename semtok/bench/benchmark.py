@@ -1,6 +1,6 @@
 """What a benchmark is: a module of this folder, named in `params.yaml`, that fits `Benchmark`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,10 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from semtok.bench import contestant
+from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Embedder, Images
 from semtok.data.index import Annotations
 from semtok.errors import SemtokError
 from semtok.events import Emit
+from semtok.params import Params
 
 #: The split that models are trained on.
 TRAIN = "train"
@@ -57,17 +60,23 @@ class SplitData:
 
 
 class Benchmark(Protocol):
-    """The interface of a benchmark's module; `questions` (question.py) is optional.
+    """The interface of a benchmark's module.
+
+    Two functions are optional: `questions` (question.py), and `refusal(contestant)`, why it cannot
+    be asked of a variant, in words, or nothing.
 
     Attributes:
         CLEARS_CHANCE: whether every model that has learned something does better than one who
             guesses, in each task; the gate holds models to it.
         NEEDS_TOKENS: whether it reads or alters token sets, which a model trained elsewhere has
             none of; such a model is not asked.
+        NEEDS_SENTENCES: whether its captions are any sentences, of which a variant with names of
+            classes for text knows nothing; such a variant is not asked.
     """
 
     CLEARS_CHANCE: bool
     NEEDS_TOKENS: bool
+    NEEDS_SENTENCES: bool
 
     def case_ids(self, data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
         """The cases of each task; a task that the data set cannot be asked is left out."""
@@ -94,6 +103,51 @@ def find(name: str) -> Benchmark:
     if not hasattr(module, "case_ids"):
         raise SemtokError(f"bench.benchmarks: {name!r} is no benchmark of semtok/bench")
     return cast(Benchmark, module)
+
+
+def refusals(contestant: Contestant, names: Sequence[str]) -> dict[str, str]:
+    """Which benchmarks a variant cannot be asked, and why: no others are there.
+
+    Args:
+        contestant: the variant.
+        names: of benchmarks.
+
+    Raises:
+        SemtokError: there is none of that name.
+    """
+    reasons = {name: _refusal(contestant, find(name)) for name in names}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _refusal(contestant: Contestant, module: Benchmark) -> str:
+    if module.NEEDS_SENTENCES and contestant.classes:
+        return "it asks about sentences, and text.tower: classes knows names of classes alone"
+    return str(module.refusal(contestant)) if hasattr(module, "refusal") else ""
+
+
+def check_askable(params: Params) -> None:
+    """Find out before anything is trained that a benchmark can be asked of no variant.
+
+    Raises:
+        SemtokError: such a benchmark, or a variant that no benchmark can be asked of.
+    """
+    names = params.bench.benchmarks
+    refused = {
+        each: refusals(contestant.of_params(params, each), names) for each in params.variants
+    }
+    for name in names:
+        if all(name in of_variant for of_variant in refused.values()):
+            variant, reasons = next(iter(refused.items()))
+            raise SemtokError(
+                f"params.yaml: bench.benchmarks: {name} can be asked of no variant; {variant}: "
+                f"{reasons[name]}; take it off, or add a variant that fits"
+            )
+    for variant, reasons in refused.items():
+        if len(reasons) == len(names):
+            raise SemtokError(
+                f"params.yaml: variants.{variant}: no benchmark of bench.benchmarks can be asked "
+                f"of it; {names[0]}: {reasons[names[0]]}; add one that fits, or drop the variant"
+            )
 
 
 def splits_data(

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from semtok.bench import classification, official, retrieval
+from semtok.bench import classification, official, retrieval, sending
 from semtok.bench.benchmark import SplitData
+from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Model
 from semtok.bench.selections import SELECTIONS, part
 from semtok.events import Emit, ignore
@@ -22,6 +23,14 @@ _TO_IMAGE = "text_to_image"
 #: A tenth of the tokens may tell nothing.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = True
+NEEDS_SENTENCES = False
+
+
+def refusal(contestant: Contestant) -> str:
+    """A block sends, the next one receives, and both take as many tokens as there are."""
+    if contestant.depth < 2:
+        return "of one block, none sends and none receives; set encoder.depth to 2"
+    return "it needs all of its tokens" if sending.needs_all(contestant) else ""
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:

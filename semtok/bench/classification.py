@@ -34,6 +34,7 @@ from semtok.tables import read_table
 
 CLEARS_CHANCE = True
 NEEDS_TOKENS = False
+NEEDS_SENTENCES = False
 
 TASK = "class"
 FILE, TEMPLATES = "classification/classes.json", "classification/templates.json"

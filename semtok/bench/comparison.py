@@ -1,20 +1,29 @@
 """Variants against a baseline on the same cases: points, relative gains, paired intervals."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
 from semtok.bench import guessing, holm, protocol
-from semtok.bench.cases import RANKED, Task, by_task, check_same_cases, higher_is_better, telling
+from semtok.bench.cases import (
+    RANKED,
+    Ranks,
+    Task,
+    by_task,
+    check_same_cases,
+    higher_is_better,
+    telling,
+)
 from semtok.bench.guessing import Bounds
 from semtok.bench.intervals import Interval, Resampled, resample
 from semtok.errors import SemtokError
 from semtok.params import SPLITS
 
-#: Stands for the verdict of a model that was trained elsewhere, not under the protocol.
-OUTSIDE = "outside"
+#: Stands for the verdict of a model that was trained elsewhere, not under the protocol; and of a
+#: variant where the baseline could not be asked.
+OUTSIDE, ALONE = "outside", "alone"
 
 #: Of 1 - confidence.
 _ROUNDING = 1e-12
@@ -27,16 +36,17 @@ class Row:
     Attributes:
         value: in percent, median ranks from 1; mean over seeds.
         points: the variant's value minus the baseline's, in the metric's own unit; None for the
-            baseline itself, as `relative`; of a model that was trained elsewhere, what lies
-            between the two, data and size and recipe included.
+            baseline itself, and where it was not asked, as `relative`; of a model that was trained
+            elsewhere, what lies between the two, data and size and recipe included.
         relative: the variant's value over the baseline's, minus 1, in percent; None of kappas and
             of means of values, which may be 0 or below.
-        p: two-sided p-value of `points` (`intervals.Resampled.p_value`); None for the baseline
-            and for what was trained elsewhere, of which nothing is claimed.
+        p: two-sided p-value of `points` (`intervals.Resampled.p_value`); None where these are, and
+            for what was trained elsewhere, of which nothing is claimed.
         p_adjusted: the same by Holm, among all variants that are compared with the baseline by
             this metric of this task.
         verdict: `better` or `worse` where `p_adjusted` is at most 1 - confidence, else `undecided`;
-            `baseline` for the baseline itself, `outside` for a model that was trained elsewhere.
+            `baseline` for the baseline itself, `outside` for a model that was trained elsewhere,
+            `alone` for a variant where the baseline could not be asked.
     """
 
     benchmark: str
@@ -73,6 +83,7 @@ class Comparison:
         label: `smoke run (...)` where no claim may rest on it, else empty.
         outside: models that were trained elsewhere, which have rows as well. No verdict on a
             variant depends on them.
+        unasked: benchmark -> the variants that it could not be asked of, which have no rows in it.
     """
 
     baseline: str
@@ -85,6 +96,7 @@ class Comparison:
     protocol: str
     label: str
     outside: tuple[str, ...] = ()
+    unasked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -115,6 +127,7 @@ def compare(
     confidence: float,
     seed: int = 0,
     outside: Collection[str] = (),
+    unasked: Mapping[str, Collection[str]] | None = None,
 ) -> Comparison:
     """Compare variants with a baseline on every task and metric.
 
@@ -126,6 +139,7 @@ def compare(
         seed: of the resampling.
         outside: which of them are models that were trained elsewhere. They may lack whole
             benchmarks.
+        unasked: variant -> the benchmarks that it could not be asked (`unasked.py`), and lacks.
 
     Raises:
         SemtokError: there is no such baseline, or it was trained elsewhere, or they were scored on
@@ -142,35 +156,75 @@ def compare(
     names = [baseline, *(name for name in cases if name != baseline and name not in outside)]
     others = [name for name in cases if name in outside]
     tasks = {name: by_task(cases[name]) for name in (*names, *others)}
-    check_same_cases({name: tasks[name] for name in names})
+    first = _first_of_each(tasks, names, unasked or {})
     for name in others:
         asked = {task.benchmark for task in tasks[name]}
-        wanted = {task: each for task, each in tasks[baseline].items() if task.benchmark in asked}
+        wanted = {task: each for task, each in first.items() if task.benchmark in asked}
         check_same_cases({baseline: wanted, name: tasks[name]})
     rows: list[Row] = []
-    for task in tasks[baseline]:
+    for task, cases_of_task in first.items():
         # Variants first: what is drawn for them is the same with and without the others.
-        there = [*names, *(name for name in others if task in tasks[name])]
+        there = [name for name in (*names, *others) if task in tasks[name]]
         drawn = resample([tasks[name][task] for name in there], resamples, seed)
-        for metric in telling(tasks[baseline][task]):
+        for metric in telling(cases_of_task):
             found = dict(zip(there, (each[metric] for each in drawn), strict=True))
-            family = {name: found.pop(name) for name in names}
+            beside = found.get(baseline)
+            family = {name: found.pop(name) for name in names if name in found}
+            if beside is None:
+                rows += [
+                    _alone(task, metric, name, each, confidence)
+                    for name, each in (family | found).items()
+                ]
+                continue
             rows += rows_of(task, metric, family, confidence)
             for name, each in found.items():
-                rows.append(_outside(task, metric, name, each, family[baseline], confidence))
+                rows.append(_outside(task, metric, name, each, beside, confidence))
     seeds = {name: min(len(each.seeds) for each in tasks[name].values()) for name in names}
     return Comparison(
         baseline=baseline,
         seeds=seeds,
-        cases={task: len(each.case_ids) for task, each in tasks[baseline].items()},
-        bounds={task: guessing.bounds(each) for task, each in tasks[baseline].items()},
+        cases={task: len(each.case_ids) for task, each in first.items()},
+        bounds={task: guessing.bounds(each) for task, each in first.items()},
         rows=tuple(rows),
         resamples=resamples,
         confidence=confidence,
         protocol=protocol.VERSION,
         label=protocol.label(min(seeds.values())),
         outside=tuple(others),
+        unasked=_by_benchmark(names, unasked or {}),
     )
+
+
+def _first_of_each(
+    tasks: Mapping[str, Mapping[Task, Ranks]],
+    names: Sequence[str],
+    unasked: Mapping[str, Collection[str]],
+) -> dict[Task, Ranks]:
+    """The cases of every task, of the first variant that was asked; checks that all have the same.
+
+    Raises:
+        SemtokError: they have not.
+    """
+    found: dict[Task, Ranks] = {}
+    for benchmark in sorted({task.benchmark for name in names for task in tasks[name]}):
+        asked = {
+            name: {task: each for task, each in tasks[name].items() if task.benchmark == benchmark}
+            for name in names
+            if benchmark not in unasked.get(name, ())
+        }
+        check_same_cases(asked)
+        found |= next(iter(asked.values()))
+    return found
+
+
+def _by_benchmark(
+    names: Sequence[str], unasked: Mapping[str, Collection[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Benchmark -> the variants that it could not be asked of."""
+    benchmarks = sorted({each for name in names for each in unasked.get(name, ())})
+    return {
+        each: tuple(name for name in names if each in unasked.get(name, ())) for each in benchmarks
+    }
 
 
 def final_tasks(comparison: Comparison) -> list[Task]:
@@ -219,6 +273,11 @@ def rows_of(
             p_adjusted=adjusted,
             verdict=decide(points, adjusted, metric, confidence),
         )
+
+
+def _alone(task: Task, metric: str, name: str, found: Resampled, confidence: float) -> Row:
+    """The row of a variant, or outside model, where there is nothing to hold it against."""
+    return Row(*task, metric, name, found.interval(confidence), None, None, None, None, ALONE)
 
 
 def _outside(

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from semtok.bench import official
+from semtok.bench import official, token_maps
 from semtok.bench.benchmark import SplitData
+from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Model
 from semtok.bench.lost import drawn, gram_bias, hits, lost
 from semtok.bench.token_maps import Features, TokenMap
@@ -24,6 +25,7 @@ from semtok.parsing import parse
 #: As of `saliency`.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = True
+NEEDS_SENTENCES = False
 
 TASK = "lost"
 FOLDER = "corloc/Annotations"
@@ -36,6 +38,11 @@ class Settings:
 
     features: Features = "keys"
     bias: str = "centre"  # a rule of `gram_bias`
+
+
+def refusal(contestant: Contestant) -> str:
+    """It looks at where in the image each token of the last block is."""
+    return token_maps.refusal(contestant)
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:

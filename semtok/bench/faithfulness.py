@@ -21,9 +21,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from semtok.bench import classification, official, removal
+from semtok.bench import classification, official, removal, sending
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
+from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Model
 from semtok.events import Emit, Progress, ignore
 from semtok.models.encoder import VisualTokenEncoder
@@ -34,6 +35,7 @@ from semtok.tokens.shards import TokenShards
 #: A value is no choice among candidates, so that there is no chance to clear.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = True
+NEEDS_SENTENCES = False
 
 #: Images of a split that are asked, and captions that a model chooses from, at most.
 IMAGES, CAPTIONS = 500, 100
@@ -48,6 +50,13 @@ _MEASURES = {"comprehensiveness": False, "sufficiency": True}
 _GAIN = "_gain"
 
 _Number = TypeVar("_Number", bound=np.generic)
+
+
+def refusal(contestant: Contestant) -> str:
+    """It reads attention among all tokens, and takes some away."""
+    if contestant.gates:
+        return "its gates drop some of the tokens whose attention is read"
+    return "it needs all of its tokens" if sending.needs_all(contestant) else ""
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:

@@ -24,6 +24,7 @@ from semtok.events import Emit, ignore
 
 CLEARS_CHANCE = True
 NEEDS_TOKENS = False
+NEEDS_SENTENCES = True
 
 #: Captions of an image that are taken, of its own in the order of their ids.
 CAPTIONS = 5

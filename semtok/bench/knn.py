@@ -28,10 +28,18 @@ from semtok.bench.ranking import BLOCK, TIE
 from semtok.events import Emit, Progress, ignore
 from semtok.parsing import parse
 
-__all__ = ["CLEARS_CHANCE", "NEEDS_TOKENS", "case_ids", "questions", "score"]
+__all__ = [
+    "CLEARS_CHANCE",
+    "NEEDS_SENTENCES",
+    "NEEDS_TOKENS",
+    "case_ids",
+    "questions",
+    "score",
+]
 
 CLEARS_CHANCE = True
 NEEDS_TOKENS = False
+NEEDS_SENTENCES = False
 
 
 @dataclass(frozen=True)

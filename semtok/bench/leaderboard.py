@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import costs
+from semtok.bench import costs, unasked
 from semtok.bench.cases import CASES
 from semtok.bench.comparison import Comparison, Row, compare
 from semtok.bench.costs import Encoding
@@ -40,7 +40,7 @@ LEADERBOARD = TableSchema(
             ("relative_high", pa.float64()),
             ("p", pa.float64()),  # two-sided, of the points
             ("p_adjusted", pa.float64()),  # by Holm, among the variants of this task and metric
-            ("verdict", pa.string()),  # baseline, better, worse, undecided, outside
+            ("verdict", pa.string()),  # baseline, better, worse, undecided, outside, alone
             ("outside", pa.bool_()),  # trained elsewhere, not under the protocol
             ("chance", pa.float64()),  # the metric of one who guesses
             (
@@ -105,7 +105,8 @@ def build(
         SemtokError: scores are missing, or of different data.
     """
     cases = {name: read_table(folder / "cases.parquet", CASES) for name, folder in scores.items()}
-    comparison = compare(cases, baseline, resamples, confidence, outside=outside)
+    left_out = {name: unasked.read(folder) for name, folder in scores.items()}
+    comparison = compare(cases, baseline, resamples, confidence, outside=outside, unasked=left_out)
     return Leaderboard(
         comparison,
         {name: costs.read(scores[name]) for name in comparison.seeds},

@@ -26,10 +26,18 @@ from semtok.bench.folds import folds_of
 from semtok.bench.logistic import Linear
 from semtok.events import Emit, Progress, ignore
 
-__all__ = ["CLEARS_CHANCE", "NEEDS_TOKENS", "case_ids", "questions", "score"]
+__all__ = [
+    "CLEARS_CHANCE",
+    "NEEDS_SENTENCES",
+    "NEEDS_TOKENS",
+    "case_ids",
+    "questions",
+    "score",
+]
 
 CLEARS_CHANCE = True
 NEEDS_TOKENS = False
+NEEDS_SENTENCES = False
 
 #: Of the mean loss over unit vectors, the strongest first.
 PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)

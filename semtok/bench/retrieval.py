@@ -24,6 +24,7 @@ from semtok.tables import read_table
 
 CLEARS_CHANCE = True
 NEEDS_TOKENS = False
+NEEDS_SENTENCES = True
 
 #: What is added to the name of a task where every true candidate is a right answer.
 ANY_TRUE = "_any_true"

@@ -25,6 +25,7 @@ from semtok.tokens.shards import CORRUPTED
 #: A picture may be spoilt until nothing can be told.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = True
+NEEDS_SENTENCES = True
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:

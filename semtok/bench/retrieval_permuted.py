@@ -15,6 +15,7 @@ from semtok.events import Emit, ignore
 #: A model that lives by relations alone has nothing left.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = True
+NEEDS_SENTENCES = True
 
 case_ids = retrieval.case_ids
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from annotated_types import Interval
 
-from semtok.bench import official
+from semtok.bench import official, token_maps
 from semtok.bench.benchmark import SplitData
+from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Model
 from semtok.bench.overlap import Overlap, overlap
 from semtok.bench.token_cut import token_cut
@@ -28,6 +29,7 @@ from semtok.parsing import parse
 #: A model that was trained to match captions may know nothing of outlines.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = True
+NEEDS_SENTENCES = False
 
 FOLDER = "saliency/ground_truth_mask"
 _SOURCE = "masks as ECSSD has them, docs/saliency.md"
@@ -39,6 +41,11 @@ class Settings:
 
     features: Features = "keys"
     tau: Annotated[float, Interval(ge=-1, le=1)] = 0.2  # the cosine above which tokens are alike
+
+
+def refusal(contestant: Contestant) -> str:
+    """It looks at where in the image each token of the last block is."""
+    return token_maps.refusal(contestant)
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import benchmark, costs
+from semtok.bench import benchmark, contestant, costs, unasked
 from semtok.bench.benchmark import Benchmark, SplitData
 from semtok.bench.cases import CASES, Task
 from semtok.bench.embedding import Embedder, Model
 from semtok.data.index import Annotations
 from semtok.errors import SemtokError
-from semtok.events import Emit, ignore
+from semtok.events import Emit, Message, ignore
 from semtok.tables import write_table
 
 #: Columns of cases that every benchmark has; it leaves out what it has no use for of the others.
@@ -28,7 +28,9 @@ def score(
     emit: Emit = ignore,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pa.Table:
-    """Score all trainings of a variant; write `cases.parquet` and `costs.json`.
+    """Score all trainings of a variant; write `cases.parquet`, `costs.json` and `unasked.json`.
+
+    A benchmark that the variant cannot be asked is left out, and told.
 
     Args:
         checkpoint: the variant's artifact, with a folder `seed-S` for each training.
@@ -37,18 +39,25 @@ def score(
         annotations: what the index says of the images of these splits at least.
         benchmarks: names of modules of semtok/bench.
         staging: folder to write into.
-        emit: told of progress.
+        emit: told of progress, and of what is left out.
         settings: of benchmarks that have some, by name.
 
     Returns:
         The cases (`cases.CASES`).
 
     Raises:
-        SemtokError: there is no training or no such benchmark, or shards, captions and model do
-            not fit together.
+        SemtokError: there is no training or no such benchmark, or none that the variant can be
+            asked, or shards, captions and model do not fit together.
     """
-    found = {name: benchmark.find(name) for name in benchmarks}
     trainings = seed_folders(checkpoint)
+    left_out = refusals(checkpoint, benchmarks)
+    for name, reason in left_out.items():
+        emit(Message(f"{name}: not asked of {checkpoint.name}: {reason}"))
+    found = {name: benchmark.find(name) for name in benchmarks if name not in left_out}
+    if not found:
+        raise SemtokError(
+            f"bench.benchmarks: {checkpoint.name} can be asked none of them; add one that fits"
+        )
     parts = [CASES.columns.empty_table()]
     for seed, folder in trainings.items():
         model = Model(folder)
@@ -58,7 +67,18 @@ def score(
     table = pa.concat_tables(parts)
     write_table(staging / "cases.parquet", table, CASES)
     costs.write(staging, costs.of_trainings(list(trainings.values())))
+    unasked.write(staging, left_out)
     return table
+
+
+def refusals(checkpoint: Path, benchmarks: Sequence[str]) -> dict[str, str]:
+    """Which benchmarks the trainings of a variant cannot be asked, and why.
+
+    Raises:
+        SemtokError: there is no training, or no such benchmark.
+    """
+    first = next(iter(seed_folders(checkpoint).values()))
+    return benchmark.refusals(contestant.of_training(first), benchmarks)
 
 
 def ask(

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from semtok.bench.contestant import Contestant
 from semtok.bench.selections import Selection
 from semtok.models.adaptive import Sending, run
 from semtok.models.encoder import VisualTokenEncoder
@@ -13,6 +14,11 @@ from semtok.models.geometry import centres
 from semtok.models.image_text import ImageTextModel
 from semtok.models.kept import Kept
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
+
+
+def needs_all(contestant: Contestant) -> bool:
+    """Whether a variant works on all of its tokens alone: none can be taken away."""
+    return contestant.encoder != "tokens" or contestant.clusters
 
 
 def encode(model: ImageTextModel, batch: TokenBatch, selection: Selection, number: int) -> Tensor:
@@ -28,7 +34,7 @@ def encode(model: ImageTextModel, batch: TokenBatch, selection: Selection, numbe
         [B, P], unit length.
     """
     vision, gates = model.vision, model.config.vision.gates
-    assert isinstance(vision, VisualTokenEncoder), "params.yaml was checked for it"
+    assert isinstance(vision, VisualTokenEncoder), "others are not asked (budget.refusal)"
     block = gates.block if gates else vision.settings.depth // 2
     by_gates = gates is not None and selection.policy == "own"
     drop = None if by_gates else _drop(selection, batch, vision, 2 * number)

@@ -34,6 +34,7 @@ from semtok.tables import read_table
 #: To tell a picture from a rearrangement of it is hard: a sound model may do no better than guess.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = False
+NEEDS_SENTENCES = True
 
 #: Task -> number of candidates.
 CANDIDATES = {"caption": 2, "text": 4, "image": 4, "group": 6}

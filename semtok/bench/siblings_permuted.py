@@ -9,6 +9,7 @@ from semtok.events import Emit, ignore
 
 CLEARS_CHANCE = False
 NEEDS_TOKENS = True
+NEEDS_SENTENCES = True
 
 case_ids = siblings.case_ids
 

@@ -31,6 +31,7 @@ from semtok.events import Emit, ignore
 #: guess.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = False
+NEEDS_SENTENCES = True
 
 SUBSETS = (
     *("add_att", "add_obj"),

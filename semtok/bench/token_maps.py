@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semtok.bench.contestant import Contestant
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.models.patch_tokens import PatchTokens, last_block
 from semtok.tokens.rows import RegionRows, Rows, SuperpixelRows
@@ -15,6 +16,9 @@ from semtok.train.checkpoint import Checkpoint
 
 #: Of the last block's attention.
 Features = Literal["keys", "queries", "values"]
+
+#: Tokenizers whose tokens lie side by side in the image and cover it.
+_SIDE_BY_SIDE = ("grid", "grid_mask_map", "grid_relations", "superpixel")
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,15 @@ class TokenMap:
 
     features: Tensor
     owners: NDArray[np.int64]
+
+
+def refusal(contestant: Contestant) -> str:
+    """Why a variant has no token maps; empty where it has (`of_rows`)."""
+    if contestant.scheme not in _SIDE_BY_SIDE:
+        return f"tokens of the tokenizer {contestant.scheme} do not lie side by side in the image"
+    if contestant.encoder != "tokens":
+        return f"tokens do not reach the last block of the encoder {contestant.encoder} one by one"
+    return "its gates keep some tokens from the last block" if contestant.gates else ""
 
 
 def of_patches(tokens: PatchTokens, features: Features) -> TokenMap:

@@ -36,6 +36,7 @@ from semtok.events import Emit, ignore
 #: To tell left from right is hard: a sound model may do no better than guess.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = False
+NEEDS_SENTENCES = True
 
 FILE = "vsr/all_vsr_validated_data.jsonl"
 _SOURCE = "github.com/cambridgeltl/visual-spatial-reasoning, data/data_files/"

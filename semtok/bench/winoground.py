@@ -25,6 +25,7 @@ from semtok.events import Emit, ignore
 #: To tell a picture from a rearrangement of it is hard: a sound model may do no better than guess.
 CLEARS_CHANCE = False
 NEEDS_TOKENS = False
+NEEDS_SENTENCES = True
 
 TASKS = ("text", "image", "group")
 _SOURCE = "huggingface.co/datasets/facebook/winoground"

@@ -6,7 +6,7 @@ from itertools import pairwise
 import polars as pl
 
 from semtok.bench.cases import CASES, MEAN, MEAN_LOSS, MEDIAN_RANK, RANKED, RECALLS, Task
-from semtok.bench.comparison import OUTSIDE
+from semtok.bench.comparison import ALONE, OUTSIDE
 from semtok.bench.leaderboard import LEADERBOARD, NAME
 from semtok.bench.protocol import SEEDS_FOR_A_CLAIM
 from semtok.checks.kappas import KAPPAS, kappas
@@ -58,6 +58,8 @@ _TELLING = (
         (pl.col("metric") == next(iter(RECALLS))) | (pl.col("candidates") > max(RECALLS.values()))
     )
 )
+#: Where the baseline was asked it has rows, or is missed.
+_ALONE = pl.col("baseline_value").is_null()
 _BETTER = pl.when(pl.col("metric").is_in([MEDIAN_RANK, MEAN_LOSS])).then(-1).otherwise(1)
 _SIGN = (
     pl.when(pl.col("p_adjusted") > 1 - pl.col("confidence") + _ROUNDING)
@@ -98,16 +100,17 @@ _OF_A_ROW = (
     ),
     Rule(
         "wrong_points",
-        "points are the variant's value minus the baseline's, and null for the baseline",
-        pl.when(pl.col("variant") == pl.col("baseline"))
+        "points are the variant's value minus the baseline's, and null for the baseline, and where "
+        "it was not asked",
+        pl.when((pl.col("variant") == pl.col("baseline")) | _ALONE)
         .then(pl.col("points").is_not_null())
         .otherwise(_FINITE & _differs("points", pl.col("value") - pl.col("baseline_value"))),
     ),
     Rule(
         "wrong_p_values",
         "p-values are adjusted by Holm among the variants of a task and metric, null for baselines "
-        "and outside models",
-        pl.when((pl.col("variant") == pl.col("baseline")) | pl.col("outside"))
+        "and where they were not asked, and for outside models",
+        pl.when((pl.col("variant") == pl.col("baseline")) | _ALONE | pl.col("outside"))
         .then(pl.col("p").is_not_null() | pl.col("p_adjusted").is_not_null())
         .otherwise(
             pl.col("p").is_between(0, 1, closed="right").not_().fill_null(True)
@@ -121,6 +124,8 @@ _OF_A_ROW = (
         pl.col("verdict")
         != pl.when(pl.col("variant") == pl.col("baseline"))
         .then(pl.lit("baseline"))
+        .when(_ALONE)
+        .then(pl.lit(ALONE))
         .when(pl.col("outside"))
         .then(pl.lit(OUTSIDE))
         .otherwise(

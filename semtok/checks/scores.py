@@ -106,15 +106,16 @@ _OF_A_COST = (
 
 def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     """Count the faults of a variant's cases, and set each task's clearest recall against chance."""
-    from semtok.bench import costs  # torch, which settings alone do not need
+    from semtok.bench import costs, scoring  # torch, which settings alone do not need
     from semtok.tokens.shards import TokenShards
 
-    bench, trainings = subject.params["bench"], subject.input("checkpoint").glob("seed-*")
+    bench, checkpoint = subject.params["bench"], subject.input("checkpoint")
+    left_out = scoring.refusals(checkpoint, bench["benchmarks"])
     return judged(
         subject,
         {each: TokenShards(subject.input("token_shards", each)) for each in bench["splits"]},
-        sorted(int(each.name.removeprefix("seed-")) for each in trainings),
-        bench["benchmarks"],
+        [*scoring.seed_folders(checkpoint)],
+        [name for name in bench["benchmarks"] if name not in left_out],
         costs.read(subject.artifact),
     )
 

@@ -44,6 +44,7 @@ def notes(board: Leaderboard) -> list[str]:
         "better); MedR: median rank (lower is better)"
         f"{_means(found)}.",
         _verdicts(found),
+        *_unasked(found),
         *_outside(found),
     ]
     return [f"{found.label[0].upper()}{found.label[1:]}.", *lines] if found.label else lines
@@ -68,6 +69,13 @@ def _means(found: Comparison) -> str:
         MEAN_LOSS: "; mean loss: of the cases' values, in % (lower is better)",
     }
     return "".join(words[each] for each in words if each in told)
+
+
+def _unasked(found: Comparison) -> Iterator[str]:
+    """Who has no row, and what is missing beside those that stand alone."""
+    for benchmark, names in found.unasked.items():
+        alone = ": without it nobody has points or a verdict there" * (found.baseline in names)
+        yield f"{benchmark} could not be asked of {', '.join(names)}{alone}."
 
 
 def _outside(found: Comparison) -> Iterator[str]:

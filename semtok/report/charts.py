@@ -27,11 +27,11 @@ def draw(board: Leaderboard, params: Params, scores: Mapping[str, Path], folder:
             Outside models have none.
         folder: to write into.
     """
-    few = len(board.comparison.names) <= style.FEW
+    found = board.comparison
+    few = len(found.names) <= style.FEW
     if few:
         chart.draw(board, folder / CHART)
     else:
-        found = board.comparison
         groups = forest.groups(params, board.costs) | forest.outside(found.outside)
         forest.draw(found, headlines(found.cases), groups, folder / CHART)
     seed = params.train.seeds[0]
@@ -40,7 +40,8 @@ def draw(board: Leaderboard, params: Params, scores: Mapping[str, Path], folder:
         {name: read_table(path, HISTORY) for name, path in histories.items()}, folder / CURVES
     )
     if BUDGET in names(params):
-        cases = {name: read_table(scores[name] / "cases.parquet", CASES) for name in board.costs}
+        asked = [each for each in board.costs if each not in found.unasked.get("budget", ())]
+        cases = {name: read_table(scores[name] / "cases.parquet", CASES) for name in asked}
         budget_curves.draw(cases, board.costs, folder / BUDGET)
 
 

@@ -195,7 +195,8 @@ def ranks_of(contender: Contender, score: Score, split: str) -> Ranks:
     if task not in contender.tasks:
         raise SemtokError(
             f"{contender.name}: no scores of {' '.join(task)}; name them in params.yaml: bench and "
-            f"run scores@{contender.variant} and `semtok sync`, or take them out of promotion"
+            f"run scores@{contender.variant} and `semtok sync`, or, where it cannot be asked, take "
+            "them out of promotion"
         )
     ranks = contender.tasks[task]
     if score.metric not in cases.measured(ranks):

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from semtok.bench import costs, leaderboard, protocol
+from semtok.bench import costs, leaderboard, protocol, unasked
 from semtok.errors import SemtokError
 from semtok.tracking import registry, server
 from semtok.tracking.lineage import read_json
@@ -116,7 +116,8 @@ def _fetch(client: "MlflowClient", address: str, name: str, folder: Path) -> Reg
     tags = run.data.tags
     own = {registry.CASES, costs.NAME}
     history = leaderboard.history(Path(), int(tags.get(SEED, 0))).name
-    missing = (own | {history}) - {each.path for each in client.list_artifacts(run_id)}
+    there = {each.path for each in client.list_artifacts(run_id)}
+    missing = (own | {history}) - there
     if missing or DATA_HASH not in tags:
         variant = tags.get(VARIANT, "VARIANT")
         raise SemtokError(
@@ -129,7 +130,7 @@ def _fetch(client: "MlflowClient", address: str, name: str, folder: Path) -> Reg
             f"{protocol.VERSION}; score it again and run `semtok sync`"
         )
     folder.mkdir(parents=True)
-    for artifact in (*own, history):
+    for artifact in (*own, history, *({unasked.NAME} & there)):
         client.download_artifacts(run_id, artifact, str(folder))
     where = f"v{version.version}" if version else f"run {run_id[:8]}"
     return Registered(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from semtok.bench import cases, costs, leaderboard
+from semtok.bench import cases, costs, leaderboard, unasked
 from semtok.json_files import write_json
 from semtok.tables import read_table, write_table
 from semtok.tracking import registry, runs
@@ -111,6 +111,7 @@ def _write_artifacts(folder: Path, item: Published) -> None:
         write_table(folder / registry.CASES, table, cases.CASES)
         extraction = costs.read(item.scores).extraction
         costs.write(folder, replace(costs.of_trainings([item.folder]), extraction=extraction))
+        unasked.write(folder, unasked.read(item.scores))
         name = leaderboard.history(folder, item.training.seed)
         shutil.copyfile(item.folder / "history.parquet", name)
 

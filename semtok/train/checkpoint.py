@@ -119,6 +119,28 @@ def load(folder: Path, device: str = "cpu") -> Checkpoint:
     Raises:
         SemtokError: a file is missing, damaged or of another format; says which.
     """
+    path, config = _config(folder)
+    model = ImageTextModel(ModelConfig.from_json(config["model"], f"{path}: model"))
+    _load_weights(model, folder / "model.safetensors")
+    return Checkpoint(
+        model=model.to(device).eval(),
+        text_tokenizer=TextTokenizer.load(folder / "text_tokenizer.json"),
+        tokens=config["tokens"],
+        collate=parse(Collate, config["collate"], f"{path}: collate"),
+    )
+
+
+def shape(folder: Path) -> tuple[ModelConfig, Mapping[str, Any]]:
+    """What was trained, without its weights: the model's shape, and `Checkpoint.tokens`.
+
+    Raises:
+        SemtokError: as `load`.
+    """
+    path, config = _config(folder)
+    return ModelConfig.from_json(config["model"], f"{path}: model"), config["tokens"]
+
+
+def _config(folder: Path) -> tuple[Path, Mapping[str, Any]]:
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -129,14 +151,7 @@ def load(folder: Path, device: str = "cpu") -> Checkpoint:
         raise SemtokError(f"{path}: no checkpoint's config ({error}); train again") from None
     if found != FORMAT:
         raise SemtokError(f"{path}: format {found}, this semtok reads {FORMAT}; train again")
-    model = ImageTextModel(ModelConfig.from_json(config["model"], f"{path}: model"))
-    _load_weights(model, folder / "model.safetensors")
-    return Checkpoint(
-        model=model.to(device).eval(),
-        text_tokenizer=TextTokenizer.load(folder / "text_tokenizer.json"),
-        tokens=config["tokens"],
-        collate=parse(Collate, config["collate"], f"{path}: collate"),
-    )
+    return path, config
 
 
 def _load_weights(model: ImageTextModel, path: Path) -> None:

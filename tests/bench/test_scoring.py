@@ -157,7 +157,7 @@ def test_siblings_are_one_cluster(trained):
 class Learner:
     """A benchmark that remembers what it was given to learn from."""
 
-    CLEARS_CHANCE = NEEDS_TOKENS = False
+    CLEARS_CHANCE = NEEDS_TOKENS = NEEDS_SENTENCES = False
 
     def __init__(self):
         self.given = []

@@ -1,16 +1,22 @@
 """Every suite passes the tiny line, and names every fault that is planted in it."""
 
 import importlib
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 
+from semtok.bench import unasked
+from semtok.bench.cases import CASES
 from semtok.checks import subject
 from semtok.checks.judging import Judge
 from semtok.checks.verdict import CheckResult
+from semtok.json_files import read_json
+from semtok.tables import read_table, write_table
 from tests.checks import tiny_line
 from tests.checks.planted import (
     Fault,
@@ -86,6 +92,24 @@ def test_a_sound_artifact_passes(key: str, line: Path) -> None:
     results = judge(key, line / key, line)
     assert results
     assert [result for result in results if not result.passed] == []
+
+
+def test_what_a_variant_could_not_be_asked_is_not_missed(line: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "line"
+    shutil.copytree(line, whole)
+    scores = whole / "scores@semantic"
+    asked = read_json(scores / "provenance.json")
+    asked["params"]["bench"]["benchmarks"].append("saliency")  # of tokens side by side alone
+    (scores / "provenance.json").write_text(json.dumps(asked))
+    assert all(each.passed for each in judge("scores@semantic", scores, whole))
+    # The baseline was not asked.
+    baseline = whole / "scores@grid"
+    left = read_table(baseline / "cases.parquet", CASES)
+    left = left.filter(pc.not_equal(left["benchmark"], "faithfulness"))
+    write_table(baseline / "cases.parquet", left, CASES)
+    unasked.write(baseline, {"faithfulness": "its gates drop some"})
+    tiny_line.draw_leaderboard(whole)
+    assert all(each.passed for each in judge("leaderboard", whole / "leaderboard", whole))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)

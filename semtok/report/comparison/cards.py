@@ -100,7 +100,7 @@ def sides(
         _Answered(task, (first, other), differences(ranks[first][task], ranks[other][task], count))
         for task in tasks
         for other in others
-        if task in ranks[other]  # a model that was trained elsewhere is not asked everything
+        if task in ranks[first] and task in ranks[other]  # not everybody can be asked everything
     ]
     index = workspace.input("index")
     asked = [question.questions(each.task, index, each.case_ids()) for each in answered]
