@@ -84,6 +84,7 @@ class Context:
             self.source,
             self.emit,
             self.workspace.root,
+            self.params.workers,
         )
 
     def model(self, part: str) -> Path | None:

@@ -94,6 +94,13 @@ class DownloadSettings:
 
 
 @dataclass(frozen=True)
+class WorkersSettings:
+    """Who makes shards of masks and scene graphs; they are the same whatever stands here."""
+
+    count: Count = 1  # processes, each with its model in memory; 1: the stage's own
+
+
+@dataclass(frozen=True)
 class ExtractorSettings:
     """A named pair of backends, each a module of semtok/extract."""
 
@@ -324,6 +331,7 @@ class Params:
     promotion: PromotionSettings
     checks: Mapping[str, Mapping[str, Any]]
     download: DownloadSettings = field(default_factory=DownloadSettings)
+    workers: WorkersSettings = field(default_factory=WorkersSettings)
 
 
 def load(path: Path) -> Params:

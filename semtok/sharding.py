@@ -3,8 +3,8 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
-from semtok.events import Emit, Progress, ignore
-from semtok.params import DataSettings
+from semtok.events import Emit, ignore
+from semtok.params import DataSettings, WorkersSettings
 from semtok.tables import FINGERPRINT, REJECTED, read_metadata, read_table, write_table
 
-#: Builds one shard: writes the file (with the fingerprint in its metadata), returns its rejects.
-Build = Callable[[str, Path], pa.Table]
+#: Builds shards in any order: writes their files (with the fingerprint in the metadata), and yields
+#: the name of each with its rejects.
+Build = Callable[[Sequence[str]], Iterable[tuple[str, pa.Table]]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Partition:
         source: fingerprint of the stage's source.
         emit: told of progress.
         project: the project's folder, from which settings name files.
+        workers: who makes the shards.
     """
 
     root: Path
@@ -44,20 +46,14 @@ class Partition:
     source: str
     emit: Emit = ignore
     project: Path = Path()
+    workers: WorkersSettings = field(default_factory=WorkersSettings)
 
     def assign(self, suffix: str) -> dict[str, NDArray[np.int64]]:
         """The file name of every shard -> the positions of its images, ascending."""
         return assign(self.images["image_id"].to_pylist(), self.data.shards, suffix)
 
 
-def rebuild(
-    staging: Path,
-    published: Path,
-    wanted: Mapping[str, str],
-    build: Build,
-    emit: Emit = ignore,
-    what: str = "shards",
-) -> int:
+def rebuild(staging: Path, published: Path, wanted: Mapping[str, str], build: Build) -> int:
     """Fill a staging folder with shards, taking over those already published that are current.
 
     After any history of edits and kills the folder equals, byte for byte, one built from scratch.
@@ -67,28 +63,26 @@ def rebuild(
         published: the artifact as it stands, if it does.
         wanted: file name, in a folder or not -> fingerprint of the shard's inputs, settings and
             source.
-        build: called as `build(name, path)` for each shard that is missing or stale; returns the
-            rows of `rejected.parquet` (schema `REJECTED`) that belong to the shard.
-        what: the work's name in progress events.
+        build: called once with the names of the shards that are missing or stale, in order;
+            yields with each the rows of `rejected.parquet` (schema `REJECTED`) that belong to it.
 
     Returns:
         The number of shards that were built.
     """
     known = _published_rejects(published / "rejected.parquet")
-    rejected, built = [], 0
-    for done, (name, fingerprint) in enumerate(sorted(wanted.items())):
-        emit(Progress(what, done, len(wanted)))
+    rejected, stale = {}, []
+    for name, fingerprint in sorted(wanted.items()):
         if known is not None and read_metadata(published / name).get(FINGERPRINT) == fingerprint:
             _take_over(published / name, staging / name)
-            rejected.append(known.filter(pc.equal(known["shard"], name)))
+            rejected[name] = known.filter(pc.equal(known["shard"], name))
         else:
-            rejected.append(build(name, staging / name))
-            built += 1
-    emit(Progress(what, len(wanted), len(wanted)))
-    rows = pa.concat_tables([REJECTED.columns.empty_table(), *rejected], promote_options="default")
+            stale.append(name)
+    rejected |= build(stale)
+    tables = [REJECTED.columns.empty_table(), *(rejected[name] for name in sorted(wanted))]
+    rows = pa.concat_tables(tables, promote_options="default")
     order = [(name, "ascending") for name in REJECTED.columns.names]
     write_table(staging / "rejected.parquet", rows.sort_by(order), REJECTED)
-    return built
+    return len(stale)
 
 
 def shard_of(image_id: int, shards: int) -> int:

@@ -1,5 +1,6 @@
 """Shards: what is current is taken over, the rest is rebuilt, and images never move."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,8 +31,12 @@ class Line:
         staging.mkdir()
         self.asked = []
 
-        def build(name: str, path: Path) -> pa.Table:
-            self.asked.append(name)
+        def build(stale: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+            self.asked = [*stale]
+            # In any order.
+            return ((name, build_shard(name, staging / name)) for name in reversed(stale))
+
+        def build_shard(name: str, path: Path) -> pa.Table:
             metadata = {FINGERPRINT: f"f{values[name]}"}
             write_table(path, pa.table({"number": [values[name]]}), SCHEMA, metadata)
             row = {"shard": name, "image_id": values[name], "file": "f", "reason": "odd"}

@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -139,6 +139,17 @@ class Backend:
     reads_annotations: bool  # so it knows nothing of an image that nobody has annotated
     #: settings, project -> what a model that was trained elsewhere takes, for `cost.hand_down`
     cost: Callable[[Any, Path], Mapping[str, float]] | None = None
+
+    def job_of_a_worker(self, job: Job) -> Job:
+        """A job as workers are sent it, which are told of images shard by shard.
+
+        What reads annotations has to know all its images; what does not is as large as its model.
+        """
+        if self.reads_annotations:
+            return job
+        return replace(
+            job, files=job.files.schema.empty_table(), images=job.images.schema.empty_table()
+        )
 
 
 def find_backend(kind: str, name: str, settings: Mapping[str, Mapping[str, Any]]) -> Backend:

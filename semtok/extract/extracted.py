@@ -15,7 +15,7 @@ import pyarrow as pa
 from semtok.events import ignore
 from semtok.extract import masks, scene_graphs
 from semtok.extract.corruptions import CLEAN, Corruption
-from semtok.params import ExtractorSettings
+from semtok.params import ExtractorSettings, WorkersSettings
 from semtok.sharding import Partition
 from semtok.tables import TableSchema, read_table
 
@@ -81,4 +81,6 @@ def in_order(folder: Path, schema: TableSchema) -> pa.Table:
 
 
 def _apart(partition: Partition, folder: Path) -> Partition:
-    return replace(partition, staging=folder, published=folder / "none", emit=ignore)
+    """The same images elsewhere, in this process: what an image takes is measured here."""
+    alone = WorkersSettings()
+    return replace(partition, staging=folder, published=folder / "none", emit=ignore, workers=alone)

@@ -2,7 +2,8 @@
 
 import hashlib
 import marshal
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ import pyarrow.parquet as pq
 
 from semtok.data import rejects
 from semtok.data.rejects import Reject
-from semtok.events import Progress
 from semtok.extract import rle
-from semtok.extract.backends import FoundMasks, Job, MaskBackend, find_backend
+from semtok.extract.backends import Backend, FoundMasks, Job, MaskBackend, find_backend
 from semtok.extract.corruptions import CLEAN, Corruption
 from semtok.params import ExtractorSettings
 from semtok.sharding import Partition, rebuild, shard_of
 from semtok.tables import FINGERPRINT, REJECTED, TableSchema, read_table, write_table
+from semtok.workers import work
+from semtok.workers.crew import Make, Shard
 from semtok.workspace import fingerprint
 
 MASKS = TableSchema(
@@ -94,28 +96,50 @@ def build(
         )
         for name, positions in shards.items()
     }
-    done = 0
 
-    def build_shard(name: str, path: Path) -> pa.Table:
-        nonlocal done
-        group = images.take(shards[name])
-        tables = [MASKS.columns.empty_table()]
-        rejected = list(strays[name])
-        for batch in (group.slice(i, _BATCH) for i in range(0, group.num_rows, _BATCH)):
-            partition.emit(Progress("masks", done, images.num_rows))
-            found = opened.find(batch)
-            tables.append(arranged(found, batch))
-            rejected += found.rejected
-            done += batch.num_rows
-        write_table(path, pa.concat_tables(tables), MASKS, {FINGERPRINT: wanted[name]})
-        return rejects.table(rejected, name)
+    def build_shards(stale: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+        orders = [Shard(name, images.take(shards[name]), wanted[name]) for name in stale]
+        elsewhere = partial(_open, backend, backend.job_of_a_worker(job))
+        before = images.num_rows - sum(order.images.num_rows for order in orders)
+        made = work(
+            orders,
+            partition.staging,
+            _maker(opened),
+            elsewhere,
+            partition.workers,
+            partition.emit,
+            "masks",
+            before,
+        )
+        for name, rejected in made:
+            yield name, pa.concat_tables([rejects.table(strays[name], name), rejected])
 
-    built = rebuild(partition.staging, partition.published, wanted, build_shard)
-    partition.emit(Progress("masks", images.num_rows, images.num_rows))
+    built = rebuild(partition.staging, partition.published, wanted, build_shards)
     kept = sum(pq.read_metadata(partition.staging / name).num_rows for name in names)
     rejected = read_table(partition.staging / "rejected.parquet", REJECTED)
     rejects.enforce(rejected, kept, data.rejected_share, "masks", root)
     return built
+
+
+def _open(backend: Backend, job: Job) -> Make:
+    return _maker(backend.open(job))
+
+
+def _maker(opened: MaskBackend) -> Make:
+    """What makes a shard of what a backend finds."""
+
+    def make(shard: Shard, path: Path, tell: Callable[[int], None]) -> pa.Table:
+        tables, rejected = [MASKS.columns.empty_table()], list[Reject]()
+        for first in range(0, shard.images.num_rows, _BATCH):
+            batch = shard.images.slice(first, _BATCH)
+            found = opened.find(batch)
+            tables.append(arranged(found, batch))
+            rejected += found.rejected
+            tell(batch.num_rows)
+        write_table(path, pa.concat_tables(tables), MASKS, {FINGERPRINT: shard.fingerprint})
+        return rejects.table(rejected, shard.name)
+
+    return make
 
 
 def cost(extractor: ExtractorSettings, project: Path) -> dict[str, Mapping[str, float]]:

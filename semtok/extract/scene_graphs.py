@@ -1,6 +1,8 @@
 """The stage `scene_graphs`: the relations that a backend finds among masks, in shards."""
 
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,13 +12,14 @@ import pyarrow.parquet as pq
 from semtok.data import rejects
 from semtok.data.rejects import DUPLICATE, Reject
 from semtok.errors import SemtokError
-from semtok.events import Progress
-from semtok.extract.backends import FoundRelations, Job, SceneGraphBackend, find_backend
+from semtok.extract.backends import Backend, FoundRelations, Job, SceneGraphBackend, find_backend
 from semtok.extract.corruptions import CLEAN, Corruption
 from semtok.extract.masks import MASKS
 from semtok.params import ExtractorSettings
 from semtok.sharding import Partition, rebuild
 from semtok.tables import FINGERPRINT, REJECTED, TableSchema, read_table, write_table
+from semtok.workers import work
+from semtok.workers.crew import Make, Shard
 from semtok.workspace import digest, fingerprint
 
 SCENE_GRAPHS = TableSchema(
@@ -82,26 +85,44 @@ def build(
         )
         for name, positions in shards.items()
     }
-    done = 0
 
-    def build_shard(name: str, path: Path) -> pa.Table:
-        nonlocal done
-        partition.emit(Progress("scene graphs", done, images.num_rows))
-        found = opened.find(images.take(shards[name]), read_table(masks / name, MASKS))
-        relations, repeated = distinct(found)
-        relations = relations.append_column(
-            "source", pa.repeat(extractor.scene_graphs, relations.num_rows)
+    def build_shards(stale: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+        orders = [Shard(name, images.take(shards[name]), wanted[name]) for name in stale]
+        reads = masks, extractor.scene_graphs
+        return work(
+            orders,
+            partition.staging,
+            _maker(opened, *reads),
+            partial(_open, backend, backend.job_of_a_worker(job), *reads),
+            partition.workers,
+            partition.emit,
+            "scene graphs",
+            images.num_rows - sum(order.images.num_rows for order in orders),
         )
-        write_table(path, relations, SCENE_GRAPHS, {FINGERPRINT: wanted[name]})
-        done += len(shards[name])
-        return rejects.table([*found.rejected, *repeated], name)
 
-    built = rebuild(partition.staging, partition.published, wanted, build_shard)
-    partition.emit(Progress("scene graphs", images.num_rows, images.num_rows))
+    built = rebuild(partition.staging, partition.published, wanted, build_shards)
     kept = sum(pq.read_metadata(partition.staging / name).num_rows for name in shards)
     rejected = read_table(partition.staging / "rejected.parquet", REJECTED)
     rejects.enforce(rejected, kept, data.rejected_share, "relations", root)
     return built
+
+
+def _open(backend: Backend, job: Job, masks: Path, source: str) -> Make:
+    return _maker(backend.open(job), masks, source)
+
+
+def _maker(opened: SceneGraphBackend, masks: Path, source: str) -> Make:
+    """What makes a shard of what a backend of the name `source` finds."""
+
+    def make(shard: Shard, path: Path, tell: Callable[[int], None]) -> pa.Table:
+        found = opened.find(shard.images, read_table(masks / shard.name, MASKS))
+        relations, repeated = distinct(found)
+        relations = relations.append_column("source", pa.repeat(source, relations.num_rows))
+        write_table(path, relations, SCENE_GRAPHS, {FINGERPRINT: shard.fingerprint})
+        tell(shard.images.num_rows)
+        return rejects.table([*found.rejected, *repeated], shard.name)
+
+    return make
 
 
 def distinct(found: FoundRelations) -> tuple[pa.Table, list[Reject]]:

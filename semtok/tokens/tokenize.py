@@ -15,7 +15,7 @@ extracted stays: it was found in the picture as it is.
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -143,7 +143,10 @@ def build(
         shards.write(path, schema, rows, names, tokens, wanted[name])
         return rejects.table(rejected, name)
 
-    built = rebuild(partition.staging, published, wanted, build_shard)
+    def build_shards(stale: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+        return ((name, build_shard(name, partition.staging / name)) for name in stale)
+
+    built = rebuild(partition.staging, published, wanted, build_shards)
     partition.emit(Progress("tokens", total, total))
     rejected = read_table(partition.staging / "rejected.parquet", REJECTED)
     kept = images.num_rows - rejected.num_rows

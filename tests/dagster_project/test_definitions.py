@@ -164,6 +164,7 @@ EXEMPT = {
     "semtok.workspace": "where artifacts lie, not what is in them",
     "semtok.tracking": "effects outside the workspace",
     "semtok.checks": "judges artifacts and makes none",
+    "semtok.workers": "who makes shards, and not what is in them",
     "semtok.machine": "measures the machine, not the model",
     "semtok.report": "pictures and previews for people; the leaderboard's, its result, are listed",
 }

@@ -13,7 +13,7 @@ from semtok.data import files, indexing
 from semtok.data.index import split_images
 from semtok.events import Emit, ignore
 from semtok.extract import masks, scene_graphs
-from semtok.params import DataSettings, ExtractorSettings
+from semtok.params import DataSettings, ExtractorSettings, WorkersSettings
 from semtok.sharding import Partition
 from semtok.tables import REJECTED, read_table
 from semtok.workspace import publish
@@ -34,6 +34,7 @@ class Extraction:
     )
     source: str = "source"
     indexed: tuple[pa.Table, Path] | None = None  # of a root that no test changes
+    workers: WorkersSettings = field(default_factory=WorkersSettings)
 
     def index(self) -> tuple[pa.Table, Path]:
         """List the files and build the index."""
@@ -52,7 +53,7 @@ class Extraction:
         images = split_images(index, split)
         target = self.folder / name
         with publish(target, self.folder / "state") as staging:
-            partition = Partition(self.root, images, self.data, staging, target, self.source, emit)
+            partition = self._partition(images, staging, target, emit)
             return masks.build(partition, listed, self.extractor)
 
     def scene_graphs(
@@ -67,8 +68,20 @@ class Extraction:
         images = split_images(index, split)
         target = self.folder / name
         with publish(target, self.folder / "state") as staging:
-            partition = Partition(self.root, images, self.data, staging, target, self.source, emit)
+            partition = self._partition(images, staging, target, emit)
             return scene_graphs.build(partition, listed, self.folder / masks, self.extractor)
+
+    def _partition(self, images: pa.Table, staging: Path, target: Path, emit: Emit) -> Partition:
+        return Partition(
+            self.root,
+            images,
+            self.data,
+            staging,
+            target,
+            self.source,
+            emit,
+            workers=self.workers,
+        )
 
     def rows(self, name: str = "masks") -> list[dict]:
         """All rows of an artifact, shard by shard."""
