@@ -81,12 +81,13 @@ def _masks(context: Context) -> Summary:
     elsewhere = masks.cost(extractor, partition.project)
     cost.hand_down({"masks": model}, context.staging, elsewhere)
     if elsewhere:
-        annotated_categories.hand_down(context.root, context.staging)
+        kept = context.workspace.state("annotated_categories")
+        annotated_categories.hand_down(context.root, context.files(), context.staging, kept)
     return extraction.draw(partition, context.staging, scene_graphs=None)
 
 
 def _scene_graphs(context: Context) -> Summary:
-    from semtok.extract import cost, scene_graphs
+    from semtok.extract import annotated_predicates, cost, scene_graphs
     from semtok.report import extraction
 
     partition, masks = context.images(), context.input("masks", context.partition)
@@ -94,6 +95,7 @@ def _scene_graphs(context: Context) -> Summary:
     model = context.model("scene_graphs")
     scene_graphs.build(partition, context.files(), masks, extractor, model)
     cost.hand_down({"scene_graphs": model}, context.staging)
+    annotated_predicates.hand_down(model, context.staging)
     return extraction.draw(partition, masks, context.staging)
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from semtok.bench import costs
 from semtok.data.index import split_images
+from semtok.extract import annotated_predicates
 from semtok.extract.average_precision import average_precision
 from semtok.extract.corruptions import KINDS
 from semtok.extract.extraction_scores import EXTRACTION_SCORES, METRICS, NAME
@@ -96,6 +97,12 @@ def test_relations_have_scores_and_are_capped(line):
     images = found["image_id"].to_pylist()
     assert images
     assert max(images.count(image_id) for image_id in set(images)) <= 16
+
+
+def test_what_their_model_has_learned_from_lies_beside_them(line):
+    learned = (line.input("relation_model", "study") / annotated_predicates.NAME).read_bytes()
+    beside = line.input("scene_graphs", "predicted-val") / annotated_predicates.NAME
+    assert beside.read_bytes() == learned
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from semtok.checks import runs
-from semtok.checks.category_drift import category_drift
+from semtok.checks.drift import category_drift
 from semtok.checks.rejected import REJECTED_RULE, count_rejected
 from semtok.checks.repeated_masks import SAME, repeated
 from semtok.checks.rules import Rule, Suite, add, among, at_most, beside, count, none, share

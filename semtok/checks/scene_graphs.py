@@ -1,9 +1,11 @@
-"""The gate of `scene_graphs`: the ends, predicates and scores of relations."""
+"""The gate of `scene_graphs`: the ends, predicates and scores of relations; for what a model found,
+also whether it says what it has learned from."""
 
 from dataclasses import dataclass
 
 import polars as pl
 
+from semtok.checks.drift import predicate_drift
 from semtok.checks.rejected import REJECTED_RULE, count_rejected
 from semtok.checks.rules import Rule, Suite, at_least, at_most, beside, count, none, share
 from semtok.checks.subject import Subject
@@ -19,6 +21,7 @@ class Settings:
 
     share_without_relations: float = 0.5  # of the images with two masks or more (0..1)
     distinct_predicates: int = 2  # at least
+    predicate_drift: float = 0.5  # of a model, from the relations it has learned from (0..1)
 
 
 _OF_A_RELATION = (
@@ -71,6 +74,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
         "predicates": pl.DataFrame(
             {"distinct_predicates": [len(predicates)], "names": [predicates.to_list()]}
         ),
+        "drift": predicate_drift(subject.artifact, relations["predicate"]),
     }
 
 
@@ -87,5 +91,12 @@ def suite(settings: Settings) -> Suite:
         ],
         "predicates": [
             at_least("distinct_predicates", settings.distinct_predicates, "predicates tell apart")
+        ],
+        "drift": [
+            at_most(
+                "predicate_drift",
+                settings.predicate_drift,
+                "a model says each predicate about as often as the annotations it learned from",
+            )
         ],
     }

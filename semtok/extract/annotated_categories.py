@@ -1,10 +1,15 @@
 """What the training annotations of a data set name, to hold against what a model names."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from semtok.data import coco
 from semtok.json_files import write_json
+from semtok.workspace import fingerprint
 
 NAME = "annotated_categories.json"
 
@@ -14,27 +19,37 @@ UNNAMED = "region"
 _KINDS = ("panoptic", "instances")
 
 
-def hand_down(root: Path, staging: Path) -> None:
+def hand_down(root: Path, files: pa.Table, staging: Path, state: Path) -> None:
     """Write how many masks of each category are annotated in the training folders.
 
     Nothing is written where nothing is annotated. Panoptic annotations, which name things and
-    stuff, go before those of instances; crowds do not count.
+    stuff, go before those of instances; crowds do not count. The annotations, half a gigabyte of
+    COCO's, are read once: their counts are kept by their hash.
 
     Args:
         root: the data root.
+        files: schema `FILES`, those of the root.
         staging: the folder to write to.
+        state: a folder for the counts.
 
     Raises:
         SemtokError: an annotation file is damaged.
     """
     for kind in _KINDS:
-        paths = sorted((root / "annotations").glob(f"{kind}_train*.json"))
-        if paths:
+        ours = files.filter(pc.match_like(files["path"], f"annotations/{kind}_train%.json"))
+        if not ours.num_rows:
+            continue
+        kept = state / f"{fingerprint(kind, *ours['sha256'].to_pylist())}.json"
+        if not kept.exists():
             total: Counter[str] = Counter()
-            for path in paths:
-                total += _count(path)
-            write_json(staging / NAME, dict(sorted(total.items())))
-            return
+            for name in ours["path"].to_pylist():
+                total += _count(root / name)
+            state.mkdir(parents=True, exist_ok=True)
+            partial = kept.with_suffix(".partial")
+            write_json(partial, total)
+            partial.replace(kept)
+        shutil.copyfile(kept, staging / NAME)
+        return
 
 
 def _count(path: Path) -> Counter[str]:

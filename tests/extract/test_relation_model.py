@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from semtok.errors import SemtokError
+from semtok.extract import annotated_predicates
 from semtok.extract.backends import Job, find_backend
 from semtok.extract.crossfit import folds_of
 from semtok.extract.extracted import extracted
@@ -20,6 +22,7 @@ from semtok.extract.learned import LEARNED, TRAINED_ON
 from semtok.extract.relation_model import new_network, stage
 from semtok.extract.relation_model.pairs import Masks, every_pair, geometry, look
 from semtok.extract.relation_model.training import train
+from semtok.json_files import read_json
 from semtok.params import ExtractorSettings, RelationModelSettings
 from semtok.tables import read_table
 from tests.extract.little_scenes import ANNOTATED
@@ -154,6 +157,8 @@ def test_the_stage_says_how_good_and_how_dear_it_is(little_scenes, tmp_path):
     assert cost["parameters"] == sum(each.numel() for each in new_network(config).parameters())
     assert cost["labels"]["relations"] == little_scenes.annotated()[1].num_rows
     assert cost["flops_per_image"] > 0
+    learned = read_json(tmp_path / "artifact" / annotated_predicates.NAME)
+    assert learned == Counter(little_scenes.annotated()[1]["predicate"].to_pylist())
 
 
 def rectangles(*boxes: tuple[int, int, int, int]) -> Masks:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from semtok.extract import trained
+from semtok.extract import annotated_predicates, trained
 from semtok.extract.extracted import extracted
 from semtok.extract.relation_model import Settings, new_network
 from semtok.extract.relation_model.network import CHANNELS, GEOMETRY
@@ -32,7 +32,7 @@ def build(
     extractor: ExtractorSettings,
     settings: RelationModelSettings,
 ) -> tuple[pa.Table, pa.Table]:
-    """Fill a staging folder with a trained model, its `quality.json` and its `cost.json`.
+    """Fill a staging folder with a trained model, what it learned from, how well and how dearly.
 
     Args:
         partition: the training images, and the staging folder.
@@ -51,6 +51,7 @@ def build(
     staging = partition.staging
     masks, relations = extracted(partition, files, extractor)
     train(partition.root, partition.images, masks, relations, settings, staging, partition.emit)
+    annotated_predicates.write(relations, staging)
 
     val = replace(val, images=val.images.slice(0, _JUDGED))
     started = time.perf_counter()

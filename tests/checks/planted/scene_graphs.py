@@ -1,5 +1,7 @@
+import json
 from pathlib import Path
 
+from semtok.extract.annotated_predicates import NAME
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from tests.checks.planted import Fault, editing, rejecting, repeating, setting
 
@@ -16,6 +18,11 @@ def _one_predicate(folder: Path) -> None:
 def _other_image_first(folder: Path) -> None:
     row = {"image_id": 2, "subject": 1, "predicate": "on", "object": 0, "score": 1, "source": "psg"}
     editing(*_FIRST, lambda rows: [row, *rows])(folder)
+
+
+def _learned_otherwise(folder: Path) -> None:
+    """Of a predicate that the model never says."""
+    (folder / NAME).write_text(json.dumps({"under": 9, "on": 1}))
 
 
 FAULTS = [
@@ -41,5 +48,6 @@ FAULTS = [
         "1 of 2, first image_id=2",
     ),
     Fault(_KEY, "distinct_predicates", _one_predicate, "names=['on']"),
+    Fault(_KEY, "predicate_drift", _learned_otherwise, "under: 0.000 of the relations, 0.900 of"),
     rejecting(_KEY),
 ]
