@@ -1,11 +1,12 @@
 """`benchmarks/gpu.py` where there is no GPU: it says so, and what it measures runs on the CPU."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
-from benchmarks import gpu
+from benchmarks import gpu, gpu_numerics
 from semtok.params import EncoderSettings
 
 
@@ -23,5 +24,13 @@ def test_what_it_measures_runs_on_a_cpu() -> None:
     found = {each.name: each for each in gpu.measure(torch.device("cpu"), tiny, compiled=False)}
     assert {"gpu: training step, as written", "gpu: attention with bias, SDPA"} <= set(found)
     checks = [each for name, each in found.items() if "numerics" in name]
-    assert len(checks) == 4
+    assert len(checks) == 2 * len(("dense", "clusters", "additive bias")) + len(("superpixels",))
     assert all(each.met for each in checks)
+    # There is a bias to compute, and superpixels that differ would not pass.
+    batch, vision = gpu_numerics.semantic(4)
+    assert len(batch.edges[batch.edges[..., 0] >= 0]) and vision.relation_bias
+    superpixels = found["gpu: numerics, superpixels"]
+    assert replace(superpixels, ours=1.0).met is False
+    # Where timm is not installed the row says so.
+    (beside,) = [each for name, each in found.items() if "timm" in name]
+    assert (beside.ratio is None) == (beside.note == "timm is not installed")
