@@ -104,6 +104,10 @@ _SCORING = (
     *_TABLES,
 )
 
+#: Models that were trained elsewhere, for extractors and tokenizers: one folder for all, as DVC can
+#: depend neither on no folder nor on one that another block of the settings names.
+_FROZEN = ("frozen",)
+
 _DATA_ROOT = (
     "semtok/data/class_folders.py",
     "semtok/data/files.py",
@@ -158,6 +162,7 @@ _STAGES = (
         inputs=inputs.of_masks,
         settings=lambda partition: ["data", f"extractors.{_owner(partition)}", "checks.masks"],
         source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
+        watches=_FROZEN,
         modules=lambda params, partition: [
             "semtok.extract.masks",
             _backend(params, _owner(partition), "masks"),
@@ -210,6 +215,7 @@ _STAGES = (
             "checks.extraction_scores",
         ],
         source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
+        watches=_FROZEN,
         modules=lambda params, partition: [
             "semtok.extract.extraction_scores",
             *(_backend(params, _owner(partition), kind) for kind in ("masks", "scene_graphs")),
@@ -227,6 +233,7 @@ _STAGES = (
             "checks.token_shards",
         ],
         source=("semtok/data", "semtok/extract", "semtok/tokens", _JSON, *_TABLES),
+        watches=_FROZEN,
         modules=lambda params, partition: [
             "semtok.tokens.tokenize",
             f"semtok.tokens.{params.tokenizers[_owner(partition)].get('scheme')}",

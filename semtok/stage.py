@@ -22,6 +22,7 @@ class Stage:
         source: files and folders whose code its result may depend on: what DVC watches.
         modules: those that do the work of a partition; of `source`, its result depends on them
             and on what they import.
+        watches: folders of what is no code and of which it may read something.
         persist: whether DVC keeps the last output while the stage runs.
     """
 
@@ -32,4 +33,5 @@ class Stage:
     settings: Callable[[str | None], list[str]]
     source: tuple[str, ...]
     modules: Callable[[Params, str | None], list[str]]
+    watches: tuple[str, ...] = ()
     persist: bool = False

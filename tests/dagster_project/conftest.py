@@ -39,7 +39,7 @@ class Toy:
         command = f"cmd: {sys.executable} -P toy_stage.py"
         (root / "dvc.yaml").write_text(stages.replace("cmd: semtok run", command))
         for stage in pipeline.stages().values():
-            for source in ("semtok/data/scenes", *stage.source):
+            for source in ("semtok/data/scenes", *stage.source, *stage.watches):
                 path = root / source
                 path = path if path.suffix else path / "source.py"
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,7 @@ def check_dvc(key: Key, found: Any, params: settings.Params) -> None:
     given = {"images": [params.data.source]}
     if name == "outside_scores":
         given[name] = [params.models[str(partition)].folder]
-    assert source == {*stage.source, *given.get(name, [])}
+    assert source == {*stage.source, *stage.watches, *given.get(name, [])}
     (watched,) = [dep for dep in found.deps if isinstance(dep, ParamsDependency)]
     assert watched.def_path == "params.yaml"
     assert watched.params == stage.settings(partition)
