@@ -41,6 +41,7 @@ _LABELS = {
     "checkpoint": ("models", "team:models", {"dvc", "pytorch"}),
     "scores": ("results", "team:evaluation", {"dvc", "pytorch", "parquet"}),
     "outside_scores": ("results", "team:evaluation", {"dvc", "pytorch", "parquet"}),
+    "remote_scores": ("results", "team:evaluation", {"dvc", "pytorch", "parquet"}),
     "transmission": ("results", "team:evaluation", {"dvc", "pytorch", "parquet"}),
     "leaderboard": ("results", "team:evaluation", {"dvc", "parquet"}),
 }

@@ -17,6 +17,8 @@ from pydantic import Field
 from dagster_project import dvc
 from dagster_project.line import BeingWrittenError, Line
 from dagster_project.outside import Event, report
+from semtok import pipeline
+from semtok.workspace import stage_key
 
 
 class Variant(Config):
@@ -53,7 +55,10 @@ def line_jobs(line: Line) -> list[JobDefinition]:
     def score_and_rank(context: OpExecutionContext):  # type: ignore[no-untyped-def]
         trained = [partition for stage, partition in line.versions() if stage == "checkpoint"]
         scores = [f"scores@{variant}" for variant in trained]
-        scores += [f"outside_scores@{model}" for model in line.params.models]
+        scores += [
+            stage_key(*pipeline.scores_of(line.params, model))
+            for model in line.params.outside_models
+        ]
         yield from _repro(context, line, ["--single-item", *scores, "leaderboard"])
 
     @job(name="line", description="Brings the whole line up to date.")

@@ -54,7 +54,7 @@ def compare(
         SemtokError: one is unknown or not scored, the first is no variant, or scores are of
             different data, cases or protocols.
     """
-    known = [*params.variants, *params.models]
+    known = [*params.variants, *params.outside_models]
     addresses = [name for name in names if registered.is_address(name)]
     for name in names:
         if name not in (*known, *addresses):
@@ -77,7 +77,7 @@ def compare(
             next(iter(scores)) if names else bench.baseline,
             bench.bootstrap,
             bench.confidence,
-            [name for name in params.models if name in scores],
+            [name for name in params.outside_models if name in scores],
         )
         if page:
             from semtok.report.comparison import page as pages

@@ -33,6 +33,7 @@ def _names(params: Params) -> Faults:
         "tokenizers",
         "variants",
         "models",
+        "remote_models",
         "transmission",
     ):
         for name in getattr(params, section):
@@ -173,9 +174,14 @@ def _transmission(params: Params) -> Faults:
 
 
 def _contestants(params: Params) -> Faults:
-    for name in params.models:
-        if name in params.variants:
-            yield f"models.{name}", "a variant has that name; their scores lie side by side"
+    for section, others in (
+        ("models", params.variants),
+        ("remote_models", {**params.variants, **params.models}),
+    ):
+        for name in getattr(params, section):
+            if name in others:
+                what = "variant" if name in params.variants else "folder in models"
+                yield f"{section}.{name}", f"a {what} has that name; their scores lie side by side"
     if params.bench.baseline not in params.variants:
         yield "bench.baseline", f"{params.bench.baseline!r} is no variant"
 

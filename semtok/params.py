@@ -271,6 +271,14 @@ class OutsideModelSettings:
 
 
 @dataclass(frozen=True)
+class RemoteModelSettings:
+    """A model that was trained elsewhere and is there still: its address says which weights."""
+
+    hub: Annotated[str, MinLen(1)]  # its id on the Hugging Face hub: OWNER/NAME
+    revision: str = ""  # the commit there; without it the stage says which it is today, and stops
+
+
+@dataclass(frozen=True)
 class TransmissionSettings:
     """Patches that are sent over a channel: who ranks them, and how the links are trained."""
 
@@ -326,12 +334,18 @@ class Params:
     train: TrainSettings
     variants: Mapping[str, VariantSettings]
     models: Mapping[str, OutsideModelSettings]
+    remote_models: Mapping[str, RemoteModelSettings]
     transmission: Mapping[str, TransmissionSettings]
     bench: BenchSettings
     promotion: PromotionSettings
     checks: Mapping[str, Mapping[str, Any]]
     download: DownloadSettings = field(default_factory=DownloadSettings)
     workers: WorkersSettings = field(default_factory=WorkersSettings)
+
+    @property
+    def outside_models(self) -> list[str]:
+        """The names of all models that were trained elsewhere."""
+        return [*self.models, *self.remote_models]
 
 
 def load(path: Path) -> Params:

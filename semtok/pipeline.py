@@ -10,6 +10,9 @@ from semtok.errors import SemtokError
 from semtok.params import ANNOTATED, FETCHED, Params
 from semtok.stage import Key, Stage
 
+#: Those that score models which were trained elsewhere.
+OUTSIDE_SCORES = ("outside_scores", "remote_scores")
+
 
 def stages() -> dict[str, Stage]:
     """All stages, in the order of the line."""
@@ -59,6 +62,8 @@ def upstream(params: Params, *wanted: Key) -> list[Key]:
 
 def scores_of(params: Params, name: str) -> Key:
     """What scores a variant, or a model that was trained elsewhere, by its name."""
+    if name in params.remote_models:
+        return "remote_scores", name
     return "outside_scores" if name in params.models else "scores", name
 
 
@@ -281,6 +286,25 @@ _STAGES = (
         source=(*_DATA_ROOT, *_SCORING),
         modules=lambda params, partition: [
             "semtok.bench.outside_scoring",
+            "semtok.bench.outside_folders",
+            *(f"semtok.bench.{name}" for name in params.bench.benchmarks),
+        ],
+    ),
+    Stage(
+        name="remote_scores",
+        about="What a model that was trained elsewhere, and is there still, scores, case by case.",
+        partitions=lambda params: list(params.remote_models),
+        inputs=inputs.of_indexed_images,
+        settings=lambda partition: [
+            "data",
+            "bench",
+            f"remote_models.{partition}",
+            "checks.remote_scores",
+        ],
+        source=(*_DATA_ROOT, *_SCORING),
+        modules=lambda params, partition: [
+            "semtok.bench.outside_scoring",
+            "semtok.bench.outside_hub",
             *(f"semtok.bench.{name}" for name in params.bench.benchmarks),
         ],
     ),
@@ -298,7 +322,7 @@ _STAGES = (
         about="All variants side by side, by the protocol.",
         partitions=_unpartitioned,
         inputs=lambda params, partition: [
-            scores_of(params, name) for name in (*params.variants, *params.models)
+            scores_of(params, name) for name in (*params.variants, *params.outside_models)
         ],
         settings=lambda partition: [
             "bench",
@@ -308,6 +332,7 @@ _STAGES = (
             "token_shards",
             "variants",
             "models",
+            "remote_models",
             "checks.leaderboard",
         ],
         source=("semtok/bench", "semtok/report", "semtok/train/history.py", _JSON, *_TABLES),

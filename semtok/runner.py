@@ -92,7 +92,7 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
     # Kept until here, so that a red gate costs no training, and no embedding.
     if stage.name == "checkpoint":
         shutil.rmtree(workspace.state("resume", workspace.data, str(partition)), ignore_errors=True)
-    if stage.name == "outside_scores":
+    if stage.name in pipeline.OUTSIDE_SCORES:
         shutil.rmtree(workspace.state("kept", stage.name, str(partition)), ignore_errors=True)
     if metrics := _metrics(stage.name, target):
         _publish_metrics(workspace, stage.name, str(partition), metrics)
@@ -178,7 +178,7 @@ def _exists(module: str) -> bool:
 
 def _metrics(stage: str, artifact: Path) -> Mapping[str, Any] | None:
     """What DVC is to compare between commits, of the stages that have such numbers."""
-    if stage in ("scores", "outside_scores"):
+    if stage in ("scores", *pipeline.OUTSIDE_SCORES):
         from semtok.bench import cases
 
         return cases.metrics(read_table(artifact / "cases.parquet", cases.CASES))

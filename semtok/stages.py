@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semtok import pipeline
 from semtok.context import Context
@@ -13,7 +13,10 @@ from semtok.json_files import read_json
 from semtok.params import ANNOTATED, FETCHED, TrainSettings
 from semtok.report.summary import Summary, preview
 from semtok.tables import read_table, write_table
-from semtok.workspace import digest, fingerprint
+from semtok.workspace import fingerprint
+
+if TYPE_CHECKING:
+    from semtok.bench.outside import Source
 
 
 def _images(context: Context) -> Summary:
@@ -272,15 +275,28 @@ def _background(
 
 
 def _outside_scores(context: Context) -> Summary:
+    from semtok.bench import outside_folders
+
+    folder = context.workspace.root / context.params.models[context.partition].folder
+    return _ask_outside(context, outside_folders.of_folder(folder))
+
+
+def _remote_scores(context: Context) -> Summary:
+    from semtok.bench import outside_hub
+
+    model = context.params.remote_models[context.partition]
+    return _ask_outside(context, outside_hub.of_hub(model.hub, model.revision, context.emit))
+
+
+def _ask_outside(context: Context, source: "Source") -> Summary:
     from semtok.bench import benchmark, cases, editions, kept_vectors, outside_scoring
     from semtok.bench.image_files import ImageFiles
     from semtok.data import index
 
     params, indexed = context.params, context.input("index")
     editions.hold(indexed, params.bench.checksums)
-    folder = context.workspace.root / params.models[context.partition].folder
-    decisive = [context.provenance, kept_vectors.libraries()]
-    inputs = fingerprint(json.dumps(decisive, sort_keys=True), digest(folder))
+    decisive = [context.provenance, kept_vectors.libraries(), source.origin]
+    inputs = fingerprint(json.dumps(decisive, sort_keys=True))
     # A run that was killed, or whose gate was red, goes on, if it is of the very same inputs; else
     # what it left is of no use.
     kept = context.workspace.state("kept", context.stage, context.partition)
@@ -289,7 +305,7 @@ def _outside_scores(context: Context) -> Summary:
             shutil.rmtree(other)
     splits = (benchmark.TRAIN, *params.bench.splits)
     table = outside_scoring.score(
-        folder,
+        source,
         {split: ImageFiles(context.root, indexed, split) for split in splits},
         index.annotations(indexed),
         params.bench.benchmarks,
@@ -327,14 +343,14 @@ def _leaderboard(context: Context) -> Summary:
     from semtok.report import leaderboard as text
 
     params = context.params
-    names = (*params.variants, *params.models)
+    names = (*params.variants, *params.outside_models)
     scores = {name: context.input(*pipeline.scores_of(params, name)) for name in names}
     board = leaderboard.build(
         scores,
         params.bench.baseline,
         params.bench.bootstrap,
         params.bench.confidence,
-        params.models,
+        params.outside_models,
     )
     leaderboard.write(board, context.staging)
     text.write(board, context.staging / "leaderboard.md")
@@ -356,6 +372,7 @@ WORK: dict[str, Callable[[Context], Summary]] = {
     "checkpoint": _checkpoint,
     "scores": _scores,
     "outside_scores": _outside_scores,
+    "remote_scores": _remote_scores,
     "transmission": _transmission,
     "leaderboard": _leaderboard,
 }

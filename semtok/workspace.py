@@ -13,7 +13,7 @@ from semtok.errors import SemtokError
 VERDICT = "verdict.json"
 
 _EXTRACTION = ("masks", "scene_graphs")
-_SCORES = {"outside_scores": "scores"}
+_SCORES = {"outside_scores": "scores", "remote_scores": "scores"}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A model that was trained elsewhere goes through the line and stands in the table."""
 
 import hashlib
+import json
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,8 @@ from semtok.errors import SemtokError
 from semtok.tables import read_table
 from semtok.workspace import Workspace
 from tests import small_line
-from tests.bench import tiny_clip
+from tests.bench import tiny_clip, tiny_hub
+from tests.bench.tiny_hub import COMMIT, HUB_ID
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +28,7 @@ OF_TOKENS = ["siblings_permuted", "retrieval_corrupted"]
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """One variant and two models, one of them beside the project; the leaderboard of all three."""
+    """One variant and three models, one beside the project, one of a hub; and the leaderboard."""
     base = tmp_path_factory.mktemp("outside")
     document = small_line.shrunk(small_line.own())
     document["variants"] = {"vit": document["variants"]["vit"]}
@@ -36,20 +38,26 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         "clip": {"folder": "models/clip"},
         "siglip": {"folder": str(tiny_clip.siglip(base / "siglip"))},
     }
-    # Random weights guess.
-    document["checks"]["outside_scores"] = {"chance_level": 1.0}
+    document["remote_models"] = {"hub": {"hub": HUB_ID, "revision": COMMIT}}
+    for stage in ("outside_scores", "remote_scores"):
+        document["checks"][stage] = {"chance_level": 1.0}  # random weights guess
     root = base / "line"
     workspace = small_line.build(root, document)
     tiny_clip.clip(root / "models/clip")
     for name in document["models"]:
         runner.run(f"outside_scores@{name}", root, scratch=False)  # with its gate
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tiny_hub.served(root / "models/clip", base / "cache", patch),
+    ):
+        runner.run("remote_scores@hub", root, scratch=False)
     runner.run("leaderboard", root, scratch=False)
     return workspace
 
 
 def test_it_stands_beside_the_variants(line: Workspace) -> None:
     rows = pl.DataFrame(read_table(line.input("leaderboard") / NAME, LEADERBOARD))
-    assert rows["variant"].unique(maintain_order=True).to_list() == ["vit", "clip", "siglip"]
+    assert rows["variant"].unique(maintain_order=True).to_list() == ["vit", "clip", "siglip", "hub"]
     benchmarks = {
         outside: set(rows.filter(pl.col("outside") == outside)["benchmark"])
         for outside in (True, False)
@@ -58,11 +66,20 @@ def test_it_stands_beside_the_variants(line: Workspace) -> None:
     assert benchmarks[False] == benchmarks[True] | set(OF_TOKENS)
     assert set(rows.filter(pl.col("outside"))["verdict"]) == {"outside"}
     text = (line.input("leaderboard") / "leaderboard.md").read_text()
-    assert "not under the protocol: clip, siglip." in text
+    assert "not under the protocol: clip, siglip, hub." in text
     assert (line.root / "metrics/scenes/clip.json").exists()
     assert not (line.root / ".semtok/kept/outside_scores/clip").exists(), "of use to nobody now"
     folders = {path.name for path in line.input("scores", "vit").parent.iterdir()}
-    assert folders == {"vit", "clip", "siglip"}
+    assert folders == {"vit", "clip", "siglip", "hub"}
+
+
+def test_a_model_of_the_hub_scores_as_its_folder_does(line: Workspace) -> None:
+    hub, folder = line.input("remote_scores", "hub"), line.input("outside_scores", "clip")
+    for name in ("cases.parquet", "costs.json"):
+        assert (hub / name).read_bytes() == (folder / name).read_bytes()
+    assert json.loads((hub / "model.json").read_text())["revision"] == COMMIT
+    assert (line.root / "metrics/scenes/hub.json").exists()
+    assert not (line.root / ".semtok/kept/remote_scores/hub").exists()
 
 
 def test_a_red_gate_costs_no_embedding(line: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +128,7 @@ def test_another_file_than_the_one_that_is_stated_is_refused(line: Workspace) ->
 def test_compare_takes_it_by_name_and_not_as_the_baseline(
     line: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for asked, compared in ((["vit", "siglip"],) * 2, ([], ["vit", "clip", "siglip"])):
+    for asked, compared in ((["vit", "siglip"],) * 2, ([], ["vit", "clip", "siglip", "hub"])):
         assert commands.compare(line.root, asked).board.comparison.names == compared
     monkeypatch.chdir(line.root)
     done = CliRunner().invoke(app, ["compare", "vit", "clip"])
@@ -119,5 +136,7 @@ def test_compare_takes_it_by_name_and_not_as_the_baseline(
     assert "outside" in done.output
     with pytest.raises(SemtokError, match="clip: was trained elsewhere"):
         commands.compare(line.root, ["clip", "vit"])
-    with pytest.raises(SemtokError, match="no such variant or model; there are vit, clip, siglip"):
+    with pytest.raises(
+        SemtokError, match="no such variant or model; there are vit, clip, siglip, hub"
+    ):
         commands.compare(line.root, ["vit", "blip"])

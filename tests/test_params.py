@@ -466,6 +466,17 @@ def test_the_projects_own_settings_are_right():
             lambda p: p["models"].update(vit={"folder": "models/vit"}),
             "models.vit: a variant has that name",
         ),
+        (
+            lambda p: (
+                p["models"].update(own={"folder": "models/own"}),
+                p["remote_models"].update(own={"hub": "some/clip"}),
+            ),
+            "remote_models.own: a folder in models has that name",
+        ),
+        (
+            lambda p: p["remote_models"].update(vit={"hub": "some/clip"}),
+            "remote_models.vit: a variant has that name",
+        ),
         (lambda p: p["models"].update({"a-b": {"folder": "a"}}), "models.a-b: use letters"),
         (
             lambda p: p["models"].update(mine={"folder": ""}),

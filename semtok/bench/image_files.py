@@ -1,10 +1,15 @@
 """The images of a split as files, for models that read whole images and no tokens."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from semtok.data import index
+from semtok.errors import SemtokError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class ImageFiles:
@@ -32,3 +37,18 @@ class ImageFiles:
     def __len__(self) -> int:
         """The number of images."""
         return len(self.image_ids)
+
+
+def opened(path: Path) -> "Image.Image":
+    """An image file as stored, in RGB.
+
+    Raises:
+        SemtokError: it cannot be read.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError as error:
+        raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None

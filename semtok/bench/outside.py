@@ -5,11 +5,10 @@ tokenizer cuts captions at the length that the model was built for. Vectors are 
 length here, as these models do themselves before they compare.
 """
 
-import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -21,18 +20,13 @@ from semtok.bench.image_files import ImageFiles
 from semtok.bench.kept_vectors import KeptVectors
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
-from semtok.workspace import digest, fingerprint
-
-if TYPE_CHECKING:
-    from PIL import Image
+from semtok.workspace import fingerprint
 
 #: Images or captions encoded at once. Of image files one at a time is held at its full size.
 IMAGES, CAPTIONS = 64, 256
 
 #: Captions whose vectors are remembered: benchmarks repeat them. 256 MB at 1,024 numbers each.
 REMEMBERED = 65_536
-
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class Reader(Protocol):
@@ -43,16 +37,12 @@ class Reader(Protocol):
         """Where the model is."""
         ...
 
-    def pixels(self, image: "Image.Image") -> Tensor:
-        """What the model sees of an RGB image of any size: [1, 3, H, W], on the CPU."""
-        ...
-
-    def embed_pixels(self, pixels: Tensor) -> Tensor:
-        """Vectors of images [n, 3, H, W], of any length: [n, P], on the model's device."""
+    def embed_files(self, paths: Sequence[Path]) -> Tensor:
+        """Vectors of n image files, of any length: [n, P], on the model's device."""
         ...
 
     def embed_captions(self, captions: Sequence[str]) -> Tensor:
-        """Vectors of captions, as `embed_pixels`."""
+        """Vectors of captions, as `embed_files`."""
         ...
 
     def costs(self) -> Encoding:
@@ -64,27 +54,41 @@ class Reader(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a model comes from.
+
+    Attributes:
+        name: of the model in messages and errors.
+        origin: what tells its very weights from all others.
+        read: brings it here, if need be, and opens it. Raises a `SemtokError` where its library is
+            not installed, a file is missing or damaged, or it is a model of another kind.
+    """
+
+    name: str
+    origin: Mapping[str, str]
+    read: Callable[[], Reader]
+
+
 class OutsideModel:
     """One model, on a GPU where there is one."""
 
     #: It reads captions, as all of its kinds.
     classes: tuple[str, ...] = ()
 
-    def __init__(self, folder: Path, kept: Path | None = None) -> None:
-        """Read a model with its image processor and tokenizer.
+    def __init__(self, source: Source, kept: Path | None = None) -> None:
+        """Read a model with what prepares images and captions for it.
 
         Args:
-            folder: of transformers (`outside_transformers`) or open_clip (`outside_open_clip`);
-                names the model in errors.
+            source: of the model.
             kept: where vectors are kept, of this model and the same image files alone, so that a
                 run that was killed goes on. None: nowhere.
 
         Raises:
-            SemtokError: its library is not installed, a file is missing or damaged, or it is a
-                model of another kind.
+            SemtokError: as of `Source.read`.
         """
-        self.folder = folder
-        self._model = _reader(folder)
+        self.name, self._origin = source.name, source.origin
+        self._model = source.read()
         self._kept = KeptVectors(kept)
         self._width: int | None = None
         self._images = Remembered()
@@ -114,8 +118,7 @@ class OutsideModel:
             paths = images.paths[start : start + IMAGES]
 
             def encode(paths: Sequence[str] = paths, folder: Path = images.folder) -> Tensor:
-                pixels = torch.cat([self._model.pixels(_opened(folder / each)) for each in paths])
-                return self._model.embed_pixels(pixels)
+                return self._model.embed_files([folder / each for each in paths])
 
             parts.append(self._vectors("images", paths, encode))
         emit(Progress("embedding images", len(images), len(images)))
@@ -143,7 +146,7 @@ class OutsideModel:
 
     def facts(self) -> dict[str, Any]:
         """Which model it is, for `model.json`: what was read, down to the bytes."""
-        return {**self._model.facts(), "digest": digest(self.folder)}
+        return {**self._model.facts(), **self._origin}
 
     def _vectors(self, what: str, inputs: Sequence[str], encode: Callable[[], Tensor]) -> Tensor:
         """Unit vectors of a batch, encoded unless they are kept."""
@@ -155,7 +158,7 @@ class OutsideModel:
         found = self._kept.get(fingerprint(what, *inputs), compute).to(self._model.device)
         if self._width not in (None, found.shape[1]):
             raise SemtokError(
-                f"{self.folder}: embeds {what} in {found.shape[1]} numbers, the other side in "
+                f"{self.name}: embeds {what} in {found.shape[1]} numbers, the other side in "
                 f"{self._width}; they cannot be compared"
             )
         self._width = found.shape[1]
@@ -165,47 +168,7 @@ class OutsideModel:
         lengths = vectors.norm(dim=1)
         if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
             raise SemtokError(
-                f"{self.folder}: embeds {what} in vectors that are not finite or 0; "
+                f"{self.name}: embeds {what} in vectors that are not finite or 0; "
                 "its weights are damaged or its training diverged"
             )
         return F.normalize(vectors.float(), dim=1)
-
-
-def _reader(folder: Path) -> Reader:
-    """The model of a folder; where it is there for both libraries, by transformers."""
-    config, other = folder / "config.json", folder / "open_clip_config.json"
-    if config.is_file() and not (other.is_file() and _is_of_timm(config)):
-        from semtok.bench.outside_transformers import TransformersModel
-
-        return TransformersModel(folder)
-    if other.is_file():
-        from semtok.bench.outside_open_clip import OpenClipModel
-
-        return OpenClipModel(folder)
-    source = "hf download ID --local-dir FOLDER"
-    hub_id = "/".join(folder.parts[-2:])
-    if not folder.exists() and _HUB_ID.fullmatch(hub_id):
-        source = f"hf download {hub_id} --local-dir {hub_id}"
-    raise SemtokError(
-        f"{folder}: holds no model of transformers (config.json) or open_clip "
-        f"(open_clip_config.json); name a folder that has one, or fetch one: {source}"
-    )
-
-
-def _is_of_timm(config: Path) -> bool:
-    """Whether a `config.json` names no kind of model of transformers, as timm's do not."""
-    try:
-        return "model_type" not in json.loads(config.read_bytes())
-    except (TypeError, ValueError):
-        return False
-
-
-def _opened(path: Path) -> "Image.Image":
-    """An image file as stored, in RGB."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except OSError as error:
-        raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None

@@ -10,6 +10,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from semtok.bench.costs import Encoding, Parameters
+from semtok.bench.image_files import opened
+from semtok.bench.outside_offline import check_text_tower, offline
 from semtok.errors import SemtokError
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ _EMBEDDINGS = (
 )
 
 #: Weights that open_clip prefers to any other file.
-_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
 
 _PICKLED = (".bin", ".pth", ".pt")
 
@@ -44,29 +46,32 @@ class OpenClipModel:
                 none of open_clip's own.
 
         Raises:
-            SemtokError: open_clip is not installed, a file is missing or damaged, or the vision
-                side is no transformer of patches.
+            SemtokError: open_clip is not installed, a file is missing or damaged, what its text
+                tower is built by was not fetched, or the vision side is no transformer of patches.
         """
         self.folder = folder
-        if not any((folder / name).is_file() for name in _WEIGHTS):
+        if not any((folder / name).is_file() for name in WEIGHTS):
             if not any(folder.glob("*.safetensors")):
                 raise SemtokError(f"{folder}: holds no safetensors; others are not unpickled")
             if pickled := sorted(each.name for each in folder.iterdir() if each.suffix in _PICKLED):
                 raise SemtokError(
                     f"{folder}: open_clip may read {pickled[0]}, which is not unpickled; "
-                    f"remove it, or name the safetensors {_WEIGHTS[0]}"
+                    f"remove it, or name the safetensors {WEIGHTS[0]}"
                 )
         try:
+            import huggingface_hub  # noqa: F401
             import open_clip
         except ImportError:
             raise SemtokError(
                 f"{folder}: scoring it needs open_clip, which needs torchvision; pip install "
                 "open_clip_torch, or take the model out of params.yaml"
             ) from None
+        check_text_tower(folder)
         place = f"local-dir:{folder.resolve()}"
         try:
-            model, self._transform = open_clip.create_model_from_pretrained(place)
-            self._tokenize = open_clip.get_tokenizer(place)
+            with offline():
+                model, self._transform = open_clip.create_model_from_pretrained(place)
+                self._tokenize = open_clip.get_tokenizer(place)
         except Exception as error:  # of many kinds, as many libraries read the files
             reason = str(error).strip().partition("\n")[0]
             raise SemtokError(f"{folder}: holds no model of open_clip ({reason})") from None
@@ -79,13 +84,17 @@ class OpenClipModel:
         found: torch.device = self._model.logit_scale.device
         return found
 
+    def embed_files(self, paths: Sequence[Path]) -> Tensor:
+        """One image is held at its full size at a time."""
+        return self.embed_pixels(torch.cat([self.pixels(opened(each)) for each in paths]))
+
     def pixels(self, image: "Image.Image") -> Tensor:
-        """By the model's own transform."""
+        """What the model sees of an RGB image, by its own transform: [1, 3, H, W], on the CPU."""
         found: Tensor = self._transform(image)[None]
         return found
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:
-        """Its image features."""
+        """Its image features, of [n, 3, H, W]."""
         found: Tensor = self._model.encode_image(pixels.to(self.device))
         return found
 

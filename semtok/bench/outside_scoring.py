@@ -10,7 +10,7 @@ import pyarrow as pa
 from semtok.bench import benchmark, costs
 from semtok.bench.cases import CASES
 from semtok.bench.image_files import ImageFiles
-from semtok.bench.outside import OutsideModel
+from semtok.bench.outside import OutsideModel, Source
 from semtok.bench.scoring import ask
 from semtok.data.index import Annotations
 from semtok.errors import SemtokError
@@ -22,7 +22,7 @@ SEED = 0
 
 
 def score(
-    folder: Path,
+    source: Source,
     images: Mapping[str, ImageFiles],
     annotations: Annotations,
     benchmarks: Sequence[str],
@@ -34,7 +34,7 @@ def score(
     """Score a model; write `cases.parquet`, `costs.json` and `model.json` (which model it was).
 
     Args:
-        folder: of the model (`outside.OutsideModel`).
+        source: of the model.
         images: split -> its images; those of train are learned from, where a benchmark does that,
             and never scored.
         annotations: what the index says of them.
@@ -55,12 +55,12 @@ def score(
     asked = {name: benchmark.find(name) for name in askable(benchmarks)}
     for name in benchmarks:
         if name not in asked:
-            emit(Message(f"{name}: not asked, it reads tokens, which {folder.name} does not"))
+            emit(Message(f"{name}: not asked, it reads tokens, which {source.name} does not"))
     if not asked:
-        raise SemtokError(f"{folder}: bench.benchmarks has none that needs no tokens; add one")
-    model = OutsideModel(folder, kept)
+        raise SemtokError(f"{source.name}: bench.benchmarks has none that needs no tokens; add one")
+    model = OutsideModel(source, kept)
     facts = model.facts()
-    emit(Message(f"{folder}: {facts['model']}; its vectors are brought to unit length"))
+    emit(Message(f"{source.name}: {facts['model']}; its vectors are brought to unit length"))
     parts = [CASES.columns.empty_table()]
     for data in benchmark.splits_data(images, annotations, settings):
         parts += ask(model, data, asked, SEED, emit)

@@ -10,6 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from semtok.bench.costs import Encoding, Parameters
+from semtok.bench.image_files import opened
 from semtok.errors import SemtokError
 
 if TYPE_CHECKING:
@@ -61,8 +62,12 @@ class TransformersModel:
         found: torch.device = self._model.device
         return found
 
+    def embed_files(self, paths: Sequence[Path]) -> Tensor:
+        """One image is held at its full size at a time."""
+        return self.embed_pixels(torch.cat([self.pixels(opened(each)) for each in paths]))
+
     def pixels(self, image: "Image.Image") -> Tensor:
-        """By the model's own image processor."""
+        """What the model sees of an RGB image, by its own processor: [1, 3, H, W], on the CPU."""
         found: Tensor = self._processor(images=image, return_tensors="pt")["pixel_values"]
         side = self._model.config.vision_config.image_size
         if found.shape[-2:] != (side, side):
@@ -74,7 +79,7 @@ class TransformersModel:
         return found
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:
-        """Its image features."""
+        """Its image features, of [n, 3, H, W]."""
         return _vectors(self._model.get_image_features(pixel_values=pixels.to(self.device)))
 
     def embed_captions(self, captions: Sequence[str]) -> Tensor:

@@ -163,7 +163,7 @@ _OF_A_ROW = (
     ),
     Rule(
         "wrong_kinds",
-        "those of `models` are outside models, without seeds, and no others are",
+        "those of `models` and `remote_models`, no others, are outside models, without seeds",
         (pl.col("outside") != pl.col("is_model"))
         | (pl.col("seeds").is_null() != pl.col("is_model")),
     ),
@@ -190,10 +190,12 @@ _OF_A_FILE = (Rule("missing_files", "table, text and chart are there", pl.col("b
 
 def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     """Count the faults of the table, against the cases that it was drawn from."""
-    baseline, models = subject.params["bench"]["baseline"], list(subject.params["models"])
+    params = subject.params
+    baseline, models = params["bench"]["baseline"], [*params["models"], *params["remote_models"]]
     rows = pl.DataFrame(read_table(subject.artifact / NAME, LEADERBOARD))
-    scored = [*(("scores", each) for each in subject.params["variants"])]
-    scored += [("outside_scores", each) for each in models]
+    scored = [*(("scores", each) for each in params["variants"])]
+    scored += [("outside_scores", each) for each in params["models"]]
+    scored += [("remote_scores", each) for each in params["remote_models"]]
     recomputed = pl.concat([_measure(subject, *each) for each in scored])
     baselines = rows.filter(variant=baseline).unique([*_TASK, "metric"])
     baselines = baselines.select(*_TASK, "metric", baseline_value="value")

@@ -17,6 +17,7 @@ from transformers import (
 
 from semtok.bench import outside
 from semtok.bench.outside import OutsideModel
+from semtok.bench.outside_folders import of_folder
 from semtok.errors import SemtokError
 from semtok.models.transformer import block_flops
 from tests.bench import tiny_clip
@@ -41,7 +42,7 @@ def files(image_files, tmp_path):
 def test_similarities_are_those_of_the_model_itself(folder, files, monkeypatch):
     monkeypatch.setattr(outside, "IMAGES", 2)
     monkeypatch.setattr(outside, "CAPTIONS", 2)
-    model = OutsideModel(folder)
+    model = OutsideModel(of_folder(folder))
     found = model.embed_texts(CAPTIONS) @ model.embed_images(files).T
     whole = AutoModel.from_pretrained(folder).eval()
     clip = whole.config.model_type == "clip"
@@ -63,7 +64,7 @@ def test_similarities_are_those_of_the_model_itself(folder, files, monkeypatch):
 
 def test_vectors_have_unit_length_and_captions_are_embedded_once(folder, files, monkeypatch):
     monkeypatch.setattr(outside, "REMEMBERED", 3)
-    model = OutsideModel(folder)
+    model = OutsideModel(of_folder(folder))
     for vectors in (model.embed_images(files), model.embed_texts(CAPTIONS)):
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)))
     before = model.embed_texts(CAPTIONS)
@@ -79,7 +80,7 @@ def test_vectors_have_unit_length_and_captions_are_embedded_once(folder, files, 
 
 
 def test_costs_are_counted(folder):
-    model, costs = AutoModel.from_pretrained(folder), OutsideModel(folder).costs()
+    model, costs = AutoModel.from_pretrained(folder), OutsideModel(of_folder(folder)).costs()
     assert sum(vars(costs.parameters).values()) == model.num_parameters()
     assert costs.parameters.text == sum(
         each.numel() for name, each in model.named_parameters() if name.startswith("text_")
@@ -96,10 +97,10 @@ def test_costs_are_counted(folder):
 
 
 def test_facts_name_the_bytes(folder, tmp_path):
-    facts = OutsideModel(folder).facts()
+    facts = OutsideModel(of_folder(folder)).facts()
     assert facts["text_context"] == CONTEXT
     other = tiny_clip.clip(tmp_path / "other", seed=1)
-    assert OutsideModel(other).facts()["digest"] != facts["digest"]
+    assert OutsideModel(of_folder(other)).facts()["digest"] != facts["digest"]
 
 
 def _edited(folder, change):
@@ -112,7 +113,10 @@ def _edited(folder, change):
 @pytest.mark.parametrize(
     ("spoil", "fault"),
     [
-        (lambda f: (f / "config.json").unlink(), "holds no model of transformers .* hf download"),
+        (
+            lambda f: (f / "config.json").unlink(),
+            "holds no model of transformers .* in remote_models: .hub: ID",
+        ),
         (lambda f: (f / "config.json").write_text("{"), "holds no model of transformers"),
         (lambda f: CLIPTextModel.from_pretrained(f).save_pretrained(f), "is a clip_text_model mod"),
         (lambda f: (f / "model.safetensors").write_bytes(b"cut"), "holds no safetensors that fit"),
@@ -143,7 +147,7 @@ def test_what_cannot_be_scored_is_refused_by_name(tmp_path, files, spoil, fault)
     folder = tiny_clip.clip(tmp_path / "mine")
     spoil(folder)
     with pytest.raises(SemtokError, match=f"mine: {fault}"):
-        model = OutsideModel(folder)
+        model = OutsideModel(of_folder(folder))
         model.embed_images(files)
         model.embed_texts(CAPTIONS)
 
@@ -153,7 +157,7 @@ def test_weights_are_not_unpickled(tmp_path):
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     with pytest.raises(SemtokError, match="mine: holds no safetensors"):
-        OutsideModel(folder)
+        OutsideModel(of_folder(folder))
 
 
 def test_a_text_tokenizer_of_another_model(tmp_path):
@@ -162,11 +166,11 @@ def test_a_text_tokenizer_of_another_model(tmp_path):
     words.add_tokens(["more"])
     words.save_pretrained(folder)
     with pytest.raises(SemtokError, match=r"mine: its text tokenizer has .* entries, the model"):
-        OutsideModel(folder)
+        OutsideModel(of_folder(folder))
 
 
 def test_sides_of_different_width(tmp_path, files):
-    model = OutsideModel(tiny_clip.siglip(tmp_path / "mine", text_width=WIDTH + 4))
+    model = OutsideModel(of_folder(tiny_clip.siglip(tmp_path / "mine", text_width=WIDTH + 4)))
     model.embed_images(files)
     with pytest.raises(SemtokError, match="embeds captions in 20 numbers, the other side in 16"):
         model.embed_texts(CAPTIONS)
@@ -176,17 +180,11 @@ def test_an_unreadable_image_is_named(tmp_path, files):
     path = files.folder / files.paths[3]
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(SemtokError, match=r"000004\.png: unreadable image"):
-        OutsideModel(tiny_clip.clip(tmp_path / "mine")).embed_images(files)
-
-
-def test_an_id_of_the_hub_is_no_folder_and_says_how_to_make_it_one(tmp_path):
-    command = r"hf download openai/clip-vit-base --local-dir openai/clip-vit-base$"
-    with pytest.raises(SemtokError, match=rf"holds no model of .*; name a folder .*: {command}"):
-        OutsideModel(tmp_path / "openai/clip-vit-base")
+        OutsideModel(of_folder(tiny_clip.clip(tmp_path / "mine"))).embed_images(files)
 
 
 def test_without_transformers_it_says_what_to_install(tmp_path, monkeypatch):
     folder = tiny_clip.clip(tmp_path / "mine")
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(SemtokError, match=r"mine: scoring it needs .*pip install semtok\[clip\]"):
-        OutsideModel(folder)
+        OutsideModel(of_folder(folder))

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from semtok.bench.outside import OutsideModel
+from semtok.bench.outside_folders import of_folder
 from semtok.errors import SemtokError
 from semtok.models.transformer import block_flops
 from tests.bench import tiny_clip, tiny_open_clip
@@ -30,7 +31,7 @@ def test_similarities_are_those_of_the_model_itself(folder, image_files, tmp_pat
     import open_clip
 
     files = image_files(tmp_path / "root", tiny_clip.pictures(tmp_path / "root"))
-    model = OutsideModel(folder)
+    model = OutsideModel(of_folder(folder))
     found = model.embed_texts(CAPTIONS) @ model.embed_images(files).T
     place = f"local-dir:{folder}"
     whole, _, transform = open_clip.create_model_and_transforms(place)
@@ -46,7 +47,10 @@ def test_similarities_are_those_of_the_model_itself(folder, image_files, tmp_pat
 def test_costs_are_counted(folder):
     import open_clip
 
-    model, costs = open_clip.create_model(f"local-dir:{folder}"), OutsideModel(folder).costs()
+    model, costs = (
+        open_clip.create_model(f"local-dir:{folder}"),
+        OutsideModel(of_folder(folder)).costs(),
+    )
     assert sum(vars(costs.parameters).values()) == sum(each.numel() for each in model.parameters())
     vision = sum(each.numel() for each in model.visual.parameters())
     assert costs.parameters.blocks + costs.parameters.embeddings == vision
@@ -65,7 +69,7 @@ def test_a_damaged_model_is_refused_by_name(folder, tmp_path):
     (other / "open_clip_config.json").write_text("{")
     (other / "open_clip_model.safetensors").write_bytes(b"cut")
     with pytest.raises(SemtokError, match="mine: holds no model of open_clip"):
-        OutsideModel(other)
+        OutsideModel(of_folder(other))
 
 
 def test_weights_are_not_unpickled(tmp_path):
@@ -74,7 +78,7 @@ def test_weights_are_not_unpickled(tmp_path):
     (folder / "open_clip_config.json").write_text("{}")
     torch.save({}, folder / "open_clip_pytorch_model.bin")
     with pytest.raises(SemtokError, match="mine: holds no safetensors; others are not unpickled"):
-        OutsideModel(folder)
+        OutsideModel(of_folder(folder))
 
 
 def test_weights_that_open_clip_may_prefer_are_refused(tmp_path):
@@ -84,7 +88,7 @@ def test_weights_that_open_clip_may_prefer_are_refused(tmp_path):
         (folder / name).write_bytes(b"{}")
     told = r"mine: open_clip may read open_clip_pytorch_model\.bin, which is not unpickled"
     with pytest.raises(SemtokError, match=told):
-        OutsideModel(folder)
+        OutsideModel(of_folder(folder))
 
 
 @pytest.mark.parametrize(("config", "library"), [("{}", "open_clip"), ('{"model_type": 1}', "tr")])
@@ -97,14 +101,14 @@ def test_a_config_of_timm_is_none_of_transformers(tmp_path, monkeypatch, config,
     for name in ("open_clip", "transformers"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(SemtokError, match=f"mine: scoring it needs {library}"):
-        OutsideModel(folder)
+        OutsideModel(of_folder(folder))
 
 
 @needs_open_clip
 def test_a_vision_side_without_patches_is_refused_before_it_is_asked(tmp_path):
     folder = tiny_open_clip.save(tmp_path / "mine", layers=[1, 1, 1, 1])
     with pytest.raises(SemtokError, match="mine: its vision side is no transformer of patches"):
-        OutsideModel(folder)
+        OutsideModel(of_folder(folder))
 
 
 def test_without_open_clip_it_says_what_to_install(tmp_path, monkeypatch):
@@ -114,4 +118,4 @@ def test_without_open_clip_it_says_what_to_install(tmp_path, monkeypatch):
         (folder / name).write_bytes(b"{}")
     monkeypatch.setitem(sys.modules, "open_clip", None)
     with pytest.raises(SemtokError, match="mine: scoring it needs open_clip, which needs torchv"):
-        OutsideModel(folder)
+        OutsideModel(of_folder(folder))

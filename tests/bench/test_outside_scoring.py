@@ -9,6 +9,7 @@ from semtok.bench import costs, outside, retrieval
 from semtok.bench.benchmark import split_data
 from semtok.bench.cases import CASES
 from semtok.bench.outside import OutsideModel
+from semtok.bench.outside_folders import of_folder
 from semtok.bench.outside_scoring import score
 from semtok.bench.outside_transformers import TransformersModel
 from semtok.data.index import CAPTIONS, SIBLINGS, TRUTH, Annotations
@@ -27,28 +28,34 @@ def asked(image_files, tmp_path):
     rows = [(n, 1 + n // 2, f"a cat and {n} mats") for n in range(24)]
     captions = pa.table([*map(list, zip(*rows, strict=True))], CAPTIONS.columns)
     empty = (schema.columns.empty_table() for schema in (TRUTH, SIBLINGS))
-    return tiny_clip.clip(tmp_path / "mine"), {"test": files}, Annotations(captions, *empty)
+    return (
+        of_folder(tiny_clip.clip(tmp_path / "mine")),
+        {"test": files},
+        Annotations(captions, *empty),
+    )
 
 
 def test_it_is_put_to_the_same_cases_as_variants(asked, tmp_path):
-    folder, images, annotations = asked
+    source, images, annotations = asked
     told = []
     benchmarks = ["retrieval", "retrieval_permuted", "siblings", "retrieval_corrupted"]
-    found = score(folder, images, annotations, benchmarks, tmp_path / "out", emit=told.append)
+    found = score(source, images, annotations, benchmarks, tmp_path / "out", emit=told.append)
     data = split_data("test", images["test"], annotations)
-    wanted = retrieval.score(OutsideModel(folder), data)
+    wanted = retrieval.score(OutsideModel(source), data)
     assert found.select(wanted.column_names).to_pylist() == wanted.to_pylist()
     assert set(found["benchmark"].to_pylist()) == {"retrieval"}
     assert set(found["seed"].to_pylist()) == {0}
     assert read_table(tmp_path / "out/cases.parquet", CASES).equals(found)
     said = [each.text for each in told if isinstance(each, Message)]
     assert said[:2] == [
-        f"{name}: not asked, it reads tokens, which mine does not"
+        f"{name}: not asked, it reads tokens, which {source.name} does not"
         for name in ("retrieval_permuted", "retrieval_corrupted")
     ]
     assert "CLIPModel; its vectors are brought to unit length" in said[2]
     assert costs.read_outside(tmp_path / "out").tokens_per_image == 16
-    assert json.loads((tmp_path / "out/model.json").read_text())["digest"] == digest(folder)
+    assert (
+        json.loads((tmp_path / "out/model.json").read_text())["digest"] == source.origin["digest"]
+    )
 
 
 def test_the_same_model_gives_the_same_bytes(asked, tmp_path):

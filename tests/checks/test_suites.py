@@ -29,6 +29,7 @@ from tests.checks.planted import (
     masks,
     outside_scores,
     relation_model,
+    remote_scores,
     scene_graphs,
     scores,
     token_shards,
@@ -47,6 +48,7 @@ STAGES = (
     "checkpoint",
     "scores",
     "outside_scores",
+    "remote_scores",
     "transmission",
     "leaderboard",
 )
@@ -64,6 +66,7 @@ FAULTS = [
         checkpoint,
         scores,
         outside_scores,
+        remote_scores,
         transmission,
         leaderboard,
     )

@@ -24,7 +24,7 @@ from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
 from semtok.extract.corruptions import KINDS
 from semtok.extract.crossfit import folds_of
 from semtok.extract.extraction_scores import EXTRACTION_SCORES, METRICS, corruptions
-from semtok.extract.learned import LEARNED, TRAINED_ON
+from semtok.extract.learning import LEARNED, TRAINED_ON
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.models.encoder import VisionConfig
@@ -85,8 +85,9 @@ INPUTS = {
     "scores@semantic": ["index", "checkpoint@semantic", "token_shards@grid-val"],
     "scores@grid": ["index", "checkpoint@grid", "token_shards@grid-val"],
     "outside_scores@own": ["images", "index"],
+    "remote_scores@hub": ["images", "index"],
     "transmission@grid": ["index", "checkpoint@grid", "token_shards@grid-test"],
-    "leaderboard": ["scores@grid", "scores@semantic", "outside_scores@own"],
+    "leaderboard": ["scores@grid", "scores@semantic", "outside_scores@own", "remote_scores@hub"],
 }
 _DATA = {
     "data": {
@@ -131,8 +132,9 @@ def build(root: Path) -> None:
         _checkpoint(root / f"checkpoint@{variant}")
         _scores(root / f"scores@{variant}", misses)
         _costs(root / f"scores@{variant}", trained=True)
-    _scores(root / "outside_scores@own", 20, seeds=(0,))
-    _costs(root / "outside_scores@own", trained=False)
+    for outside in ("outside_scores@own", "remote_scores@hub"):
+        _scores(root / outside, 20, seeds=(0,))
+        _costs(root / outside, trained=False)
     _transmission(root / "transmission@grid")
     _leaderboard(root)
 
@@ -543,7 +545,8 @@ def _valued_cases(level: int) -> list[Row]:
 
 def _leaderboard(root: Path) -> None:
     folder = root / "leaderboard"
-    _provenance(folder, **_BENCH, variants={"grid": {}, "semantic": {}}, models={"own": {}})
+    outside = {"models": {"own": {}}, "remote_models": {"hub": {}}}
+    _provenance(folder, **_BENCH, variants={"grid": {}, "semantic": {}}, **outside)
     draw_leaderboard(root)
     (folder / "leaderboard.md").write_text("table")
     (folder / "chart.png").write_bytes(b"png")
@@ -553,7 +556,8 @@ def draw_leaderboard(root: Path) -> None:
     """Write its table anew, from the scores that are there."""
     scores = {variant: root / f"scores@{variant}" for variant in ("grid", "semantic")}
     scores["own"] = root / "outside_scores@own"
-    board = leaderboard.build(scores, "grid", 200, 0.95, ["own"])
+    scores["hub"] = root / "remote_scores@hub"
+    board = leaderboard.build(scores, "grid", 200, 0.95, ["own", "hub"])
     leaderboard.write(board, root / "leaderboard")
 
 

@@ -67,7 +67,7 @@ def check_dvc(key: Key, found: Any, params: settings.Params) -> None:
     outs = {out.def_path: out.persist for out in found.outs if not out.metric}
     assert outs == {workspace.relative(*key).as_posix(): stage.persist}
     metrics = [out.def_path for out in found.outs if out.metric]
-    scored = name in ("scores", "outside_scores", "extraction_scores", "transmission")
+    scored = name in ("scores", *pipeline.OUTSIDE_SCORES, "extraction_scores", "transmission")
     file = f"transmission/{partition}" if name == "transmission" else partition
     assert metrics == ([f"metrics/{params.data.name}/{file}.json"] if scored else [])
 
@@ -94,6 +94,7 @@ def of_the_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study.write(root, "small")
     document = yaml.safe_load((root / "params.yaml").read_text())
     document["models"] = {"own": {"folder": "models/own"}}
+    document["remote_models"] = {"clip": {"hub": "openai/clip", "revision": "0" * 40}}
     document["transmission"] = {"sent": {"variant": "vit", "tokenizer": "grid", "steps": 1}}
     (root / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     return root
@@ -118,8 +119,9 @@ def test_dvc_and_dagster_say_what_the_pipeline_says_of_the_study(of_the_study: P
     assert parents(defs, ("transmission", "sent"), "checkpoint") == {"vit"}
     assert parents(defs, ("transmission", "sent"), "token_shards") == {"grid-train", "grid-test"}
     graph = defs.resolve_asset_graph()
-    assert graph.get(AssetKey("outside_scores")).partitions_def.get_partition_keys() == ["own"]
-    assert AssetKey("outside_scores") in graph.get(AssetKey("leaderboard")).parent_keys
+    for name, model in (("outside_scores", "own"), ("remote_scores", "clip")):
+        assert graph.get(AssetKey(name)).partitions_def.get_partition_keys() == [model]
+        assert AssetKey(name) in graph.get(AssetKey("leaderboard")).parent_keys
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: stage_key(*key))

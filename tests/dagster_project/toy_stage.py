@@ -60,7 +60,7 @@ def main(name: str) -> None:
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         staging.rename(target)
-        if stage.name in ("scores", "outside_scores"):
+        if stage.name in ("scores", *pipeline.OUTSIDE_SCORES):
             metrics = Path("metrics", settings.data.name, f"{partition}.json")
             metrics.parent.mkdir(parents=True, exist_ok=True)
             metrics.write_text(json.dumps({"recall": 0.5}))

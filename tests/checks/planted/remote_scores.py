@@ -1,0 +1,3 @@
+from tests.checks.planted import scores
+
+FAULTS = scores.faults("remote_scores@hub", seed=0)
