@@ -9,7 +9,7 @@ from semtok.checks.subject import Subject
 from semtok.data.index import split_images
 from semtok.errors import SemtokError
 from semtok.extract.crossfit import folds_of
-from semtok.extract.learning import LEARNED, TRAINED_ON
+from semtok.extract.learned import LEARNED, TRAINED_ON
 from semtok.json_files import read_json
 from semtok.tables import read_table
 

@@ -5,6 +5,7 @@ with one line on stdout; it ends with its stdin, so it never outlives the stage.
 """
 
 import dataclasses
+import gc
 import importlib
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from semtok.checks import subject
+from semtok.checks.postponed import postpone
 from semtok.errors import SemtokError
 
 
@@ -21,14 +23,25 @@ def main() -> None:
     # Libraries print; the answers keep stdout for themselves.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    from semtok.checks.judging import Judge
-
-    judge = Judge()
-    stage = importlib.import_module(f"semtok.checks.{sys.argv[1]}")
-    _warm_up(judge)
+    stage, judge = _get_ready(sys.argv[1])
     for line in sys.stdin:
         answers.write(json.dumps(_answer(stage, judge, json.loads(line))) + "\n")
         answers.flush()
+
+
+def _get_ready(name: str) -> tuple[Any, Any]:
+    """The suite of a stage, and what judges by it."""
+    # Great Expectations imports both for expectations that no suite has: a third of its import.
+    postpone("altair", "scipy.stats")
+    gc.disable()  # nothing of a library is garbage, and looking for it takes a tenth
+    from semtok.checks.judging import Judge
+
+    stage = importlib.import_module(f"semtok.checks.{name}")
+    judge = Judge()
+    _warm_up(judge)
+    gc.freeze()
+    gc.enable()
+    return stage, judge
 
 
 def _warm_up(judge: Any) -> None:

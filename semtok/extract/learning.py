@@ -17,25 +17,13 @@ from torch import Tensor, nn
 from semtok.errors import SemtokError
 from semtok.events import Emit, Metrics, Progress
 from semtok.extract.crossfit import folds_of
+from semtok.extract.learned import LEARNED, TRAINED_ON
 from semtok.extract.trained import FORMAT, device
 from semtok.json_files import write_json
 from semtok.params import LearningSettings
-from semtok.tables import TableSchema, write_table
+from semtok.tables import write_table
 
 Batch = TypeVar("Batch")
-
-#: The images that a fold's network was trained on, as its batches named them.
-TRAINED_ON = TableSchema(
-    "trained_on", 1, pa.schema([("fold", pa.int64()), ("image_id", pa.int64())])
-)
-#: What was measured at which step (counted from 1).
-LEARNED = TableSchema(
-    "learned",
-    1,
-    pa.schema(
-        [("fold", pa.int64()), ("step", pa.int64()), ("name", pa.string()), ("value", pa.float64())]
-    ),
-)
 
 _WARMUP, _CLIP, _WEIGHT_DECAY = 0.1, 5.0, 0.05  # share of the steps; norm of the gradient
 _REPORTS = 20  # of one training

@@ -76,6 +76,15 @@ def test_the_worker_says_nothing_but_its_answer_and_ends_with_its_input(line: Pa
     assert done.stderr == ""
 
 
+@pytest.mark.slow
+def test_a_worker_that_is_ready_has_not_loaded_what_no_suite_needs() -> None:
+    code = (
+        "import sys; from semtok.checks import worker; worker._get_ready('images'); "
+        "sys.exit('altair.vegalite' in sys.modules or 'scipy.optimize' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_wrong_settings_are_told_before_any_work() -> None:
     with pytest.raises(SemtokError, match=r"checks.masks: shares: unknown key"):
         Gate("masks", {"shares": 0.1})

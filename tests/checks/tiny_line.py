@@ -24,7 +24,7 @@ from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
 from semtok.extract.corruptions import KINDS
 from semtok.extract.crossfit import folds_of
 from semtok.extract.extraction_scores import EXTRACTION_SCORES, METRICS, corruptions
-from semtok.extract.learning import LEARNED, TRAINED_ON
+from semtok.extract.learned import LEARNED, TRAINED_ON
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.models.encoder import VisionConfig

@@ -22,7 +22,7 @@ from semtok.extract.detector.prediction import regions
 from semtok.extract.detector.samples import Samples
 from semtok.extract.detector.training import train
 from semtok.extract.extracted import extracted_masks
-from semtok.extract.learning import LEARNED, TRAINED_ON
+from semtok.extract.learned import LEARNED, TRAINED_ON
 from semtok.extract.trained import size
 from semtok.params import DetectorSettings, ExtractorSettings
 from semtok.tables import read_table

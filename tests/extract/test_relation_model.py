@@ -18,7 +18,7 @@ from semtok.extract import annotated_predicates
 from semtok.extract.backends import Job, find_backend
 from semtok.extract.crossfit import folds_of
 from semtok.extract.extracted import extracted
-from semtok.extract.learning import LEARNED, TRAINED_ON
+from semtok.extract.learned import LEARNED, TRAINED_ON
 from semtok.extract.relation_model import new_network, stage
 from semtok.extract.relation_model.pairs import Masks, every_pair, geometry, look
 from semtok.extract.relation_model.training import train

@@ -7,7 +7,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from semtok.extract.crossfit import folds_of
-from semtok.extract.learning import LEARNED, TRAINED_ON
+from semtok.extract.learned import LEARNED, TRAINED_ON
 from tests.checks.planted import Fault, editing
 from tests.checks.tiny_line import TEST, Row
 
