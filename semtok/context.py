@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from semtok.errors import SemtokError
 from semtok.events import Emit
-from semtok.params import Params
+from semtok.params import FETCHED, Params
 from semtok.sharding import Partition
 from semtok.tables import read_table
 from semtok.workspace import Workspace
@@ -55,10 +56,21 @@ class Context:
         """The folder of an upstream artifact."""
         return self.workspace.input(stage, partition)
 
+    def _check_root(self) -> None:
+        if not self.root.is_dir():
+            fetched = self.params.data.source == FETCHED
+            remedy = "semtok data fetch brings it back" if fetched else "put it back"
+            raise SemtokError(f"{self.root}: gone since the stage images listed it; {remedy}")
+
     def files(self) -> "pa.Table":
-        """The files of the data root, by hash."""
+        """The files of the data root, by hash.
+
+        Raises:
+            SemtokError: it is gone.
+        """
         from semtok.data import files
 
+        self._check_root()
         return read_table(self.input("images") / "files.parquet", files.FILES)
 
     def captions(self) -> "pa.Table":
@@ -72,9 +84,13 @@ class Context:
 
         Args:
             split: that of the partition `NAME-SPLIT` where it is not given.
+
+        Raises:
+            SemtokError: the data root is gone.
         """
         from semtok.data import index
 
+        self._check_root()
         return Partition(
             self.root,
             index.split_images(self.input("index"), split or self.partition.rpartition("-")[2]),

@@ -33,7 +33,7 @@ def _images(context: Context) -> Summary:
 
 
 def _index(context: Context) -> Summary:
-    from semtok.data import index, indexing
+    from semtok.data import index, indexing, leakage
 
     indexing.build(
         context.root, context.files(), context.params.data, context.staging, context.emit
@@ -43,10 +43,13 @@ def _index(context: Context) -> Summary:
         for split in context.params.data.splits
     }
     captions = read_table(context.staging / "captions.parquet", index.CAPTIONS)
-    return Summary(
-        {**{name: table.num_rows for name, table in images.items()}, "captions": captions.num_rows},
-        preview(captions),
-    )
+    shared = {
+        f"{each.source}'s images in {split}": getattr(each, split)
+        for each in leakage.overlaps(context.root)
+        for split in ("train", "test")
+    }
+    counts = {name: table.num_rows for name, table in images.items()}
+    return Summary({**counts, "captions": captions.num_rows, **shared}, preview(captions))
 
 
 def _detector(context: Context) -> Summary:

@@ -13,7 +13,7 @@ from semtok.json_files import read_json
 def category_drift(artifact: Path, found: pl.Series) -> pl.DataFrame:
     """`category_drift`: the distance of categories from the annotated ones, 0 to 1.
 
-    It is 0 of a model that tells regions apart and names none.
+    It is 0 of a model that tells masks apart and names none.
 
     Args:
         artifact: masks, beside them the counts of the annotations where a model names its masks.

@@ -13,7 +13,7 @@ from semtok.workspace import fingerprint
 
 NAME = "annotated_categories.json"
 
-#: The category of every mask of a model that tells regions apart and names none.
+#: The category of every mask of a model that tells masks apart and names none.
 UNNAMED = "region"
 
 _KINDS = ("panoptic", "instances")

@@ -32,7 +32,7 @@ class Job:
         images: schema `IMAGES`, the images of the split.
         settings: the backend's own `Settings`.
         model: the artifact of the model that the backend runs; None where there is none.
-        corruption: of the pictures that a model is shown; annotations know of none.
+        corruption: of the images that a model is shown; annotations know of none.
         project: the project's folder, from which settings name files.
     """
 

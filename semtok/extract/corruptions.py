@@ -1,4 +1,4 @@
-"""Corrupted pictures, in the manner of ImageNet-C (Hendrycks and Dietterich 2019).
+"""Corrupted images, in the manner of ImageNet-C (Hendrycks and Dietterich 2019).
 
 Corrupted are decoded pixels: those that every tokenizer starts from, and those that the extractors'
 own networks are given. Severity 0 leaves them as they are, 5 spoils them most. What is random
@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 
 UInt8 = NDArray[np.uint8]
 
-#: By severity, 1 to 5. The first three are ImageNet-C's, whose pictures have 224 pixels a side.
+#: By severity, 1 to 5. The first three are ImageNet-C's, whose images have 224 pixels a side.
 _QUALITY = (25, 18, 15, 10, 7)  # of libjpeg, 1 to 100
 _SIGMA = (1 / 224, 2 / 224, 3 / 224, 4 / 224, 6 / 224)  # of the blur, in sides
 _NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)  # standard deviation, as a share of white
-_AREA = (0.05, 0.1, 0.2, 0.3, 0.4)  # of the rectangle, as a share of the picture's
+_AREA = (0.05, 0.1, 0.2, 0.3, 0.4)  # of the rectangle, as a share of the image's
 _CAST = (0.1, 0.2, 0.3, 0.45, 0.6)  # largest logarithm of a colour's gain
 
 _GREY = 128
 
 
 class Corruption(NamedTuple):
-    """One way to spoil pictures, and how much: 0 (not at all) to 5."""
+    """One way to spoil images, and how much: 0 (not at all) to 5."""
 
     kind: str
     severity: int
@@ -40,12 +40,12 @@ class Corruption(NamedTuple):
         return f"{self.kind}-{self.severity}"
 
 
-#: A picture as it is.
+#: An image as it is.
 CLEAN = Corruption("clean", 0)
 
 
 def corrupt(pixels: UInt8, image_id: int, corruption: Corruption) -> UInt8:
-    """Corrupt a picture: the same bytes for the same pixels, image id and corruption.
+    """Corrupt an image: the same bytes for the same pixels, image id and corruption.
 
     Args:
         pixels: [H, W, C] uint8, RGB first; what channels there are behind them stay.
@@ -90,7 +90,7 @@ def _noise(image: UInt8, level: int, drawn: random.Random) -> UInt8:
 def _occlusion(image: UInt8, level: int, drawn: random.Random) -> UInt8:
     """A grey rectangle somewhere inside; that of a lesser severity lies in it."""
     across, down = drawn.random(), drawn.random()
-    shape = 2 ** drawn.uniform(-1, 1)  # width by height, each in sides of the picture
+    shape = 2 ** drawn.uniform(-1, 1)  # width by height, each in sides of the image
     (left, right), (top, bottom) = (
         (round(place * (size - share * size)), round(place * (size - share * size) + share * size))
         for place, size, share in (

@@ -54,7 +54,7 @@ def extracted(
         partition, files, extractor: as `extracted_masks`.
         model: that scene graphs are made with, if there is one.
         masks_model: that masks are made with, if there is one.
-        corruption: of the pictures that both are shown.
+        corruption: of the images that both are shown.
 
     Returns:
         Schemas `MASKS` and `SCENE_GRAPHS`, ordered by image_id.

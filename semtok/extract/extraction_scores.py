@@ -1,7 +1,7 @@
-"""The stage `extraction_scores`: what models find in clean and in corrupted pictures, judged.
+"""The stage `extraction_scores`: what models find in clean and in corrupted images, judged.
 
-The networks are shown each picture of a split as it is, and once more for each kind and severity of
-corruption; what they find there is held against the annotations of the clean picture, which hold
+The networks are shown each image of a split as it is, and once more for each kind and severity of
+corruption; what they find there is held against the annotations of the clean image, which hold
 whatever was done to its pixels.
 """
 
@@ -55,7 +55,7 @@ def build(
 ) -> pa.Table:
     """Judge an extractor on one split; write `scores.parquet`.
 
-    A mask that is set aside, whatever the share of them, and a picture that cannot be read are
+    A mask that is set aside, whatever the share of them, and an image that cannot be read are
     nothing found.
 
     Args:
@@ -64,17 +64,17 @@ def build(
         extractor: whose masks and relations are judged, by its own settings.
         models: that its masks and its scene graphs are made with, where there are any.
         truth: the artifacts `masks` and `scene_graphs` of the same images, annotated.
-        severities: 0..5; of each kind of corruption. 0 is the clean picture, which is always shown.
+        severities: 0..5; of each kind of corruption. 0 is the clean image, which is always shown.
 
     Returns:
-        Schema `EXTRACTION_SCORES`: the clean pictures first, then by kind and severity.
+        Schema `EXTRACTION_SCORES`: the clean images first, then by kind and severity.
 
     Raises:
         SemtokError: a model or an artifact cannot be read.
     """
     wanted_masks, wanted_relations = in_order(truth[0], MASKS), in_order(truth[1], SCENE_GRAPHS)
     masks_model, model = models
-    # What a network draws amiss in a spoilt picture is its failure, and no fault of the data set.
+    # What a network draws amiss in a spoilt image is its failure, and no fault of the data set.
     partition = replace(partition, data=replace(partition.data, rejected_share=1.0))
     rows = []
     asked = corruptions(severities)
@@ -96,7 +96,7 @@ def build(
 
 
 def corruptions(severities: Sequence[int]) -> list[Corruption]:
-    """The clean picture, then each kind in each severity but 0."""
+    """The clean image, then each kind in each severity but 0."""
     strengths = sorted(each for each in severities if each)
     return [CLEAN, *(Corruption(kind, each) for kind in KINDS for each in strengths)]
 

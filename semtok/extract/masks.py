@@ -66,7 +66,7 @@ def build(
     Args:
         files: schema `FILES`, those of the data root.
         model: the artifact of the model that the backend runs, if it runs one.
-        corruption: of the pictures that it is shown.
+        corruption: of the images that it is shown.
 
     Returns:
         The number of shards that were built.

@@ -1,7 +1,7 @@
 """Masks by models that were trained elsewhere: what these have in common.
 
-Pictures are brought into the form that a model reads one by one and looked at in batches of one
-shape, so that none is padded because of its company, and a batch says what its pictures say alone.
+Images are brought into the form that a model reads one by one and looked at in batches of one
+shape, so that none is padded because of its company, and a batch says what its images say alone.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ from semtok.extract.backends import FoundMask, FoundMasks, Job
 from semtok.extract.corruptions import corrupt
 from semtok.extract.photos import read_image
 
-#: Height and width of the picture that FLOPs are counted on: COCO's commonest.
+#: Height and width of the image that FLOPs are counted on: COCO's commonest.
 _COUNTED_ON = (480, 640)
 
-#: Pictures that wait for others of their shape, unless a batch is larger: bounds the memory.
+#: Images that wait for others of their shape, unless a batch is larger: bounds the memory.
 _WAITING = 64
 
 UInt8 = NDArray[np.uint8]
@@ -55,11 +55,11 @@ class Segmenter(Protocol):
     network: nn.Module
     identity: bytes
 
-    def prepare(self, picture: UInt8) -> Tensor:
+    def prepare(self, image: UInt8) -> Tensor:
         """An image as the network reads it: [H, W, 3] RGB -> [3, h, w] float32."""
 
     def segment(self, pixels: Tensor, sizes: Sequence[tuple[int, int]]) -> list[list[Seen]]:
-        """The regions of some images, in any order.
+        """The masks of some images, in any order.
 
         Args:
             pixels: [B, 3, h, w], prepared.
@@ -122,7 +122,7 @@ class Predicted:
     def find(self, images: pa.Table) -> FoundMasks:
         """The masks of these images; images that cannot be read are set aside."""
         found, runs = FoundMasks(), list[rle.Int]()
-        waiting: dict[tuple[int, ...], list[_Picture]] = {}
+        waiting: dict[tuple[int, ...], list[_Prepared]] = {}
         most = max(_WAITING, self._batch_size)
         for row in images.to_pylist():
             try:
@@ -131,27 +131,27 @@ class Predicted:
                 found.rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
                 continue
             pixels = self._model.prepare(corrupt(image, row["image_id"], self._corruption))
-            picture = _Picture(row, (image.shape[0], image.shape[1]), pixels)
-            waiting.setdefault(tuple(pixels.shape), []).append(picture)
+            prepared = _Prepared(row, (image.shape[0], image.shape[1]), pixels)
+            waiting.setdefault(tuple(pixels.shape), []).append(prepared)
             fullest = max(waiting, key=lambda shape: len(waiting[shape]))
             held = sum(map(len, waiting.values()))
             if len(waiting[fullest]) == self._batch_size or held == most:
                 runs += self._look(waiting.pop(fullest), found)
-        for pictures in waiting.values():
-            runs += self._look(pictures, found)
+        for batch in waiting.values():
+            runs += self._look(batch, found)
         found.runs = rle.Runs.of(runs)
         return found
 
-    def _look(self, pictures: "list[_Picture]", found: FoundMasks) -> list[rle.Int]:
+    def _look(self, batch: "list[_Prepared]", found: FoundMasks) -> list[rle.Int]:
         """Add the masks of a batch; return their runs."""
-        pixels = torch.stack([each.pixels for each in pictures]).to(trained.device())
+        pixels = torch.stack([each.pixels for each in batch]).to(trained.device())
         with torch.inference_mode():
-            answers = self._model.segment(pixels, [each.size for each in pictures])
+            answers = self._model.segment(pixels, [each.size for each in batch])
         runs: list[rle.Int] = []
-        for picture, seen in zip(pictures, answers, strict=True):
-            row = picture.row
+        for image, seen in zip(batch, answers, strict=True):
+            row = image.row
             # A mask of one run is empty.
-            kept = distinct([each for each in seen if len(each.runs) > 1], picture.size, self._same)
+            kept = distinct([each for each in seen if len(each.runs) > 1], image.size, self._same)
             for rank, each in enumerate(kept[: self._masks]):
                 score = min(max(each.score, 0.0), 1.0)
                 named = each.category_id, each.category, score
@@ -160,7 +160,7 @@ class Predicted:
         return runs
 
 
-class _Picture(NamedTuple):
+class _Prepared(NamedTuple):
     """An image that waits for others of its shape."""
 
     row: Mapping[str, Any]  # schema `IMAGES`

@@ -1,4 +1,4 @@
-"""Masks from SAM 2 of transformers, asked about every point of a grid: regions without a category.
+"""Masks from SAM 2 of transformers, asked about every point of a grid: masks without a category.
 
 Its automatic mask generator (Ravi et al. 2024, arXiv 2408.00714; Kirillov et al. 2023, arXiv
 2304.02643) without crops. Of masks that repeat one another those go that share pixels (IoU of
@@ -28,7 +28,7 @@ _SETTING = "params.yaml: extractors: settings.sam2.model"
 #: As its config.json names it: for images, or with the memory for videos, which images need not.
 _KINDS = ("sam2", "sam2_video")
 
-#: It tells regions apart and does not name them.
+#: It tells masks apart and does not name them.
 _CATEGORY_ID = 1
 
 #: Points that the network is asked about at once.
@@ -95,9 +95,9 @@ class Sam2:
         self._grid = torch.from_numpy(grid).float()  # [P, 1, 2] x, y, 0 to 1
         self._settings, self._folder = settings, folder
 
-    def prepare(self, picture: UInt8) -> Tensor:
+    def prepare(self, image: UInt8) -> Tensor:
         """See `predicted.Segmenter`."""
-        found = self._processor([picture], return_tensors="pt", input_data_format="channels_last")
+        found = self._processor([image], return_tensors="pt", input_data_format="channels_last")
         pixels: Tensor = found["pixel_values"][0].float()
         return pixels
 
@@ -120,7 +120,7 @@ class Sam2:
 
         Args:
             maps: what the encoder made of it.
-            points: [P, 1, 2] x, y in pixels of the prepared picture.
+            points: [P, 1, 2] x, y in pixels of the prepared image.
             size: height and width of the image.
         """
         labels = torch.ones(1, *points.shape[:2], dtype=torch.int64, device=points.device)

@@ -55,7 +55,7 @@ def build(
         files: schema `FILES`, those of the data root.
         masks: the artifact of `masks` of the same partition.
         model: the artifact of the model that the backend runs, if it runs one.
-        corruption: of the pictures that it is shown.
+        corruption: of the images that it is shown.
 
     Returns:
         The number of shards that were built.

@@ -1,6 +1,6 @@
 """Masks from segmenters of transformers: Mask2Former, MaskFormer, OneFormer and DETR-panoptic.
 
-The library's own classes prepare the pictures (in Pillow's version, whether torchvision is there or
+The library's own classes prepare the images (in Pillow's version, whether torchvision is there or
 not), run, and turn what the network says into masks.
 """
 
@@ -94,15 +94,15 @@ class SegmentationModel:
         self._names: dict[int, str] = config.id2label
         self._settings, self._folder = settings, folder
 
-    def prepare(self, picture: UInt8) -> Tensor:
+    def prepare(self, image: UInt8) -> Tensor:
         """See `predicted.Segmenter`."""
         told = [[self._settings.task]] if self._kind == _ONEFORMER else []
         found = self._processor(
-            [picture], *told, return_tensors="pt", input_data_format="channels_last"
+            [image], *told, return_tensors="pt", input_data_format="channels_last"
         )
         if not bool(found["pixel_mask"].all()):
             raise SemtokError(
-                f"{_SETTING}: {self._folder}: its image processor pads pictures (pad_size), which "
+                f"{_SETTING}: {self._folder}: its image processor pads images (pad_size), which "
                 "its post-processing does not undo; take that out of preprocessor_config.json"
             )
         pixels: Tensor = found["pixel_values"][0].float()

@@ -1,6 +1,7 @@
-"""How the pictures that a model looks at are put together."""
+"""How the images that a model looks at are put together."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from tests.extract.conftest import Extraction
 
 
 class Counts:
-    """A segmenter that finds nothing and notes how many pictures it is shown at once."""
+    """A segmenter that finds nothing and notes how many images it is shown at once."""
 
     network = nn.Identity()
     identity = b""
@@ -23,7 +24,7 @@ class Counts:
     def __init__(self) -> None:
         self.shown: list[int] = []
 
-    def prepare(self, picture: np.ndarray) -> Tensor:
+    def prepare(self, image: np.ndarray) -> Tensor:
         return torch.zeros(3, 2, 2)
 
     def segment(self, pixels: Tensor, sizes: Sequence[tuple[int, int]]) -> list[list[Seen]]:
@@ -34,12 +35,13 @@ class Counts:
 @pytest.mark.parametrize("waiting", [1, 64])
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
 def test_batches_are_as_large_as_asked_for(tiny: Extraction, monkeypatch, waiting, batch_size):
-    """However few pictures may wait for others."""
+    """However few images may wait for others."""
     monkeypatch.setattr(predicted, "_WAITING", waiting)
     listed, index = tiny.index()
     images = split_images(index, "train")
     whole, rest = divmod(images.num_rows, batch_size)
     model = Counts()
-    Predicted(Job(tiny.root, listed, images, None), model, batch_size, 1, 1.0).find(images)
+    settings = SimpleNamespace(batch_size=batch_size, masks=1, same=1.0)
+    Predicted(Job(tiny.root, listed, images, settings), model).find(images)
     assert images.num_rows >= batch_size
     assert model.shown == [batch_size] * whole + [rest] * (rest > 0)

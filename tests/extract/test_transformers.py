@@ -179,7 +179,7 @@ def test_an_image_that_cannot_be_read_is_set_aside(tiny, models):
         (lambda f: (f / "model.safetensors").unlink(), "holds no safetensors that fit"),
         (lambda f: (f / "preprocessor_config.json").unlink(), "holds no image processor"),
         (lambda f: other_kind(f), "is a clip model; those of mask2former, .* can be read"),
-        (lambda f: padded(f), "its image processor pads pictures"),
+        (lambda f: padded(f), "its image processor pads images"),
         (lambda f: damaged(f), "its answers are not finite"),
     ],
 )

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
@@ -31,6 +32,9 @@ TOKEN = "HF_TOKEN"
 
 _STATE = ".fetched"
 
+#: How whole files begin and end; of lines of JSON each is an object.
+_WHOLE = {".json": ((b"{", b"}"), (b"[", b"]")), ".jsonl": ((b"{", b"}"),)}
+
 
 def fetch(
     root: Path,
@@ -44,7 +48,7 @@ def fetch(
     Args:
         root: of the data; made where it is missing.
         wanted: `SOURCE` or `SOURCE/PART` each.
-        mirror: address that has the files below it, as HOST/PATH; empty: their own addresses.
+        mirror: address that has the files below it (`mirrored`); empty: their own addresses.
         emit: told of bytes.
         patience: as of `download`.
 
@@ -98,13 +102,23 @@ def verify_plain(path: Path, file: File) -> None:
         SemtokError: it has another size or checksum, or is to be JSON and is not.
     """
     verify(path, file.bytes, file.checksum)
-    if path.suffix == ".json" and not file.checksum:
+    if path.suffix in _WHOLE and not file.checksum:
         with path.open("rb") as stream:
             start = stream.read(64).lstrip()[:1]
             stream.seek(max(0, path.stat().st_size - 64))
             end = stream.read().rstrip()[-1:]
-        if (start, end) not in ((b"{", b"}"), (b"[", b"]")):
+        if (start, end) not in _WHOLE[path.suffix]:
             raise SemtokError(f"{path}: no complete JSON")
+
+
+def mirrored(mirror: str, file: File) -> str:
+    """Where a mirror has a file: HOST/PATH, and where queries tell files apart HOST/PATH/NAME.
+
+    What a query names is for its host to know; a mirror has folders and files.
+    """
+    found = urlsplit(file.address)
+    name = f"/{file.name}" if found.query else ""
+    return f"{mirror.rstrip('/')}/{found.netloc}{found.path}{name}"
 
 
 def by_hand(root: Path, source: str, file: File) -> str:
@@ -224,7 +238,7 @@ def _wanted(file: File, mirror: str, by_people: str) -> Wanted:
     if file.access == "browser":
         raise SemtokError(by_people)
     if mirror:
-        address = f"{mirror.rstrip('/')}/{address.partition('://')[2]}"
+        address = mirrored(mirror, file)
     elif file.access == "token":  # a mirror is somebody else's, and has no use for it
         token = os.environ.get(TOKEN, "").strip()  # files that hold one end in a newline
         if not token:

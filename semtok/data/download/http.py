@@ -11,6 +11,7 @@ from rich.filesize import decimal
 from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util import Retry
 
+from semtok.data.download.session import Session, Token
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, Progress
 
@@ -57,7 +58,7 @@ def download(wanted: Wanted, target: Path, emit: Emit, patience: Retry = PATIENC
     """
     partial = _Partial(target, wanted)
     best, left = partial.size, patience
-    with _Session() as session:
+    with Session() as session:
         while not partial.is_whole:
             response = None
             try:
@@ -84,29 +85,6 @@ def download(wanted: Wanted, target: Path, emit: Emit, patience: Retry = PATIENC
                 if response is not None:
                     response.close()
     partial.publish(target)
-
-
-class _Session(requests.Session):
-    """Heeds the environment's proxies, and no ~/.netrc, which would replace the token."""
-
-    def rebuild_auth(
-        self, prepared_request: requests.PreparedRequest, response: requests.Response
-    ) -> None:
-        """Take the token along to its own host alone."""
-        if self.should_strip_auth(str(response.request.url), str(prepared_request.url)):
-            prepared_request.headers.pop("Authorization", None)
-
-
-class _Token(requests.auth.AuthBase):
-    """Shows a token, if there is one; requests that have this ask no ~/.netrc."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 class _AgainError(Exception):
@@ -237,7 +215,7 @@ def _ask(session: requests.Session, wanted: Wanted, partial: _Partial) -> reques
     response = session.get(
         wanted.address,
         headers=headers,
-        auth=_Token(wanted.token),
+        auth=Token(wanted.token),
         stream=True,
         timeout=_TIMEOUT,
     )

@@ -1,6 +1,6 @@
 """Masks from detectron2: any model of its zoo, or a config file of one's own, with a weights file.
 
-Pictures go through its own augmentations and the model's own batched call, a list of inputs.
+Images go through its own augmentations and the model's own batched call, a list of inputs.
 """
 
 import hashlib
@@ -86,9 +86,9 @@ class Detectron2:
         content.update(f"{detectron2.__version__} {stated}".encode())
         self.identity = content.digest()
 
-    def prepare(self, picture: UInt8) -> Tensor:
+    def prepare(self, image: UInt8) -> Tensor:
         """See `predicted.Segmenter`."""
-        pixels = np.ascontiguousarray(picture[..., ::-1] if self._is_bgr else picture)
+        pixels = np.ascontiguousarray(image[..., ::-1] if self._is_bgr else image)
         pixels = self._augmentation.get_transform(pixels).apply_image(pixels)
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32))
 

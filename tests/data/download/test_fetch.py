@@ -204,12 +204,15 @@ def test_a_process_that_is_killed_goes_on_where_it_was(host, source, tmp_path, w
         assert all("Range" in asked.headers for asked in host.asked)
 
 
-def test_a_mirror_has_the_files_below_host_and_path(host, source, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [("zips/train.zip", "zips/train.zip"), ("download?id=1", "download/train.zip")],
+)
+def test_a_mirror_has_the_files_below_host_and_path(host, source, tmp_path, address, place) -> None:
+    """No query is asked of it: a folder of files, as `python -m http.server` serves, knows none."""
     pictures = zipped(PICTURES)
-    file = File(
-        "http://data.example/zips/train.zip?id=1", archive="train.zip", holds={"train/*": 6}
-    )
-    host.serve("/all/data.example/zips/train.zip?id=1", pictures)
+    file = File(f"http://data.example/{address}", archive="train.zip", holds={"train/*": 6})
+    host.serve(f"/all/data.example/{place}", pictures)
     get(tmp_path / "root", source("tiny", file), mirror=f"{host.address}/all/")
     assert seen(tmp_path / "root") == PICTURES
 
@@ -343,9 +346,15 @@ def test_what_lies_in_the_way_is_named_and_nothing_is_moved(host, source, tmp_pa
     assert [asked.path for asked in host.asked].count("/train.zip") == 1
 
 
-@pytest.mark.parametrize("content", [b"<html>Please log in</html>", b'{"images": [', b""])
-def test_what_is_no_json_is_not_taken_for_it(host, source, tmp_path, content: bytes) -> None:
-    name = source("tiny", File(host.serve("/a.json", content), "a.json"))
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        *(("a.json", each) for each in (b"<html>Please log in</html>", b'{"images": [', b"")),
+        *(("a.jsonl", each) for each in (b"<html>Log in</html>", b'{"id": 1}\n{"id":', b"[]", b"")),
+    ],
+)
+def test_what_is_no_json_is_not_taken_for_it(host, source, tmp_path, file, content) -> None:
+    name = source("tiny", File(host.serve(f"/{file}", content), file))
     with pytest.raises(SemtokError, match="no complete JSON"):
         get(tmp_path / "root", name)
     assert tree(tmp_path / "root").keys() == {".fetched/lock"}

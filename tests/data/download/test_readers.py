@@ -9,12 +9,12 @@ import json
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from semtok.data import class_folders, coco, coco_listing, salient, visual_genome, voc
 from semtok.data.download import catalogue
+from semtok.data.download.fetch import mirrored
 from tests.conftest import write_tiny_coco
 from tests.data.download.loopback import Host
 from tests.data.download.test_fetch import get, zipped
@@ -39,9 +39,7 @@ def fetched(host: Host, source: Callable[..., str], tmp_path: Path) -> Fetched:
             holds = {pattern: min(1, least) for pattern, least in file.holds.items()}
             theirs.append(dataclasses.replace(file, bytes=None, checksum="", holds=holds))
             if file.part == part:
-                address = urlsplit(file.address)
-                query = f"?{address.query}" if address.query else ""
-                host.serve(f"/{address.netloc}{address.path}{query}", files[file.name])
+                host.serve(mirrored("", file), files[file.name])
         mine = source(f"small_{name}", *theirs)
         get(tmp_path / "root", f"{mine}/{part}" if part else mine, mirror=host.address)
         return tmp_path / "root"
@@ -191,7 +189,10 @@ def test_salient(fetched: Fetched, name: str, place: str, folders: Mapping[str, 
 def test_files_of_benchmarks_come_where_the_line_finds_them(
     fetched: Fetched, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = {file.name: b"[]" for file in catalogue.find(name).files}
+    files = {
+        file.name: b"{}" if file.name.endswith(".jsonl") else b"[]"
+        for file in catalogue.find(name).files
+    }
     root = fetched(name, files)
     listed = [path for path in coco.list_files(root) if coco.is_of_a_benchmark(path, root)]
     paths = {file.path for file in catalogue.find(name).files if not file.part}
