@@ -182,6 +182,14 @@ def _contestants(params: Params) -> Faults:
             if name in others:
                 what = "variant" if name in params.variants else "folder in models"
                 yield f"{section}.{name}", f"a {what} has that name; their scores lie side by side"
+    for name, model in params.remote_models.items():
+        where, address = f"remote_models.{name}", model.registered
+        if bool(model.hub) == bool(address):
+            yield where, "must have either hub or registered"
+        if address and not address.startswith("models:/"):
+            yield f"{where}.registered", f"must begin with models:/, as models:/{address}"
+        if address and model.revision:
+            yield f"{where}.revision", "is of a model of the hub; a version needs none"
     if params.bench.baseline not in params.variants:
         yield "bench.baseline", f"{params.bench.baseline!r} is no variant"
 

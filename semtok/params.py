@@ -274,8 +274,9 @@ class OutsideModelSettings:
 class RemoteModelSettings:
     """A model that was trained elsewhere and is there still: its address says which weights."""
 
-    hub: Annotated[str, MinLen(1)]  # its id on the Hugging Face hub: OWNER/NAME
+    hub: str = ""  # its id on the Hugging Face hub: OWNER/NAME
     revision: str = ""  # the commit there; without it the stage says which it is today, and stops
+    registered: str = ""  # or a version in MLflow: models:/NAME/VERSION, models:/NAME@ALIAS
 
 
 @dataclass(frozen=True)

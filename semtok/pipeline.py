@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from semtok import inputs
 from semtok.errors import SemtokError
-from semtok.params import ANNOTATED, FETCHED, Params
+from semtok.params import ANNOTATED, FETCHED, Params, RemoteModelSettings
 from semtok.stage import Key, Stage
 
 #: Those that score models which were trained elsewhere.
@@ -118,6 +118,21 @@ _DATA_ROOT = (
     "semtok/data/files.py",
     "semtok/data/halves.py",
     "semtok/data/listing.py",
+)
+
+#: A registered version finds masks in image files, and makes tokens of them, itself.
+_SCORING_FILES = (
+    "semtok/bench",
+    "semtok/data",
+    "semtok/extract",
+    "semtok/tokens",
+    "semtok/models",
+    "semtok/train",
+    "semtok/given.py",
+    "semtok/predict.py",
+    "semtok/version_reader.py",
+    _JSON,
+    *_TABLES,
 )
 
 _STAGES = (
@@ -301,10 +316,10 @@ _STAGES = (
             f"remote_models.{partition}",
             "checks.remote_scores",
         ],
-        source=(*_DATA_ROOT, *_SCORING),
+        source=_SCORING_FILES,
         modules=lambda params, partition: [
             "semtok.bench.outside_scoring",
-            "semtok.bench.outside_hub",
+            _reader(params.remote_models[str(partition)]),
             *(f"semtok.bench.{name}" for name in params.bench.benchmarks),
         ],
     ),
@@ -356,6 +371,11 @@ def _sources(params: Params) -> list[str]:
 def _owner(partition: str | None) -> str:
     """The extractor or tokenizer of `NAME-SPLIT`."""
     return str(partition).rpartition("-")[0]
+
+
+def _reader(model: RemoteModelSettings) -> str:
+    """The module that opens a model by its address."""
+    return "semtok.version_reader" if model.registered else "semtok.bench.outside_hub"
 
 
 def _backend(params: Params, extractor: str, kind: str) -> str:

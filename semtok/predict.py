@@ -133,9 +133,22 @@ class Predictor:
         return self._checkpoint.text_tokenizer.classes
 
     @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return torch.device(self._device)
+
+    @property
     def logit_scale(self) -> float:
         """The factor on cosine similarities that it was trained with."""
         return self._checkpoint.model.logit_scale.item()
+
+    def facts(self) -> dict[str, Any]:
+        """Which kind of model it is: its class, and what cuts images and captions."""
+        return {
+            "model": type(self._checkpoint.model).__name__,
+            "tokens": self._checkpoint.tokens["scheme"],
+            "text_tokenizer": type(self._checkpoint.text_tokenizer).__name__,
+        }
 
     @property
     def needs_masks(self) -> bool:

@@ -286,8 +286,11 @@ def _outside_scores(context: Context) -> Summary:
 
 def _remote_scores(context: Context) -> Summary:
     from semtok.bench import outside_hub
+    from semtok.tracking import version_source
 
     model = context.params.remote_models[context.partition]
+    if model.registered:
+        return _ask_outside(context, version_source.of_version(model.registered, context.emit))
     return _ask_outside(context, outside_hub.of_hub(model.hub, model.revision, context.emit))
 
 

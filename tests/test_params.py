@@ -474,6 +474,20 @@ def test_the_projects_own_settings_are_right():
             "remote_models.own: a folder in models has that name",
         ),
         (
+            lambda p: p["remote_models"].update(own={}),
+            "remote_models.own: must have either hub or registered",
+        ),
+        (
+            lambda p: p["remote_models"].update(own={"registered": "semtok-scenes/3"}),
+            "remote_models.own.registered: must begin with models:/, as models:/semtok-scenes/3",
+        ),
+        (
+            lambda p: p["remote_models"].update(
+                own={"registered": "models:/semtok-scenes/3", "revision": "main"}
+            ),
+            "remote_models.own.revision: is of a model of the hub",
+        ),
+        (
             lambda p: p["remote_models"].update(vit={"hub": "some/clip"}),
             "remote_models.vit: a variant has that name",
         ),

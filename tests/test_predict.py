@@ -31,6 +31,7 @@ from semtok.tokens.pixels import decode
 from semtok.tokens.rows import pack
 from semtok.train import checkpoint
 from semtok.train.train import train
+from semtok.version_reader import VersionReader
 
 HEIGHT, WIDTH, SIZE = 24, 32, 16
 RELATIONS = [(0, "on", 1), (1, "never seen in training", 0)]
@@ -404,3 +405,15 @@ def test_a_faulty_file_of_masks_is_named(tmp_path, content):
 def test_a_missing_file_of_masks_is_named(tmp_path):
     with pytest.raises(SemtokError, match=r"found.json: unreadable"):
         read_found(tmp_path / "found.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("classes", "models:/own/3: is a classifier and reads no captions"),
+        ("semantic", "models:/own/3: reads masks and takes no extractor along"),
+    ],
+)
+def test_what_benchmarks_cannot_ask_of_a_version_is_refused_by_name(models, name, fault):
+    with pytest.raises(SemtokError, match=fault):
+        VersionReader("models:/own/3", models[name], None)

@@ -12,7 +12,9 @@ from torch import Tensor
 #: Packages that decide a model's vectors: its library, and what reads and resizes images.
 _LIBRARIES = [
     "open_clip_torch",
+    "opencv-python-headless",
     "pillow",
+    "simplejpeg",
     "timm",
     "tokenizers",
     "torch",

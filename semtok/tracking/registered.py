@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-_RUNS, _MODELS = "runs:/", "models:/"
+_RUNS, MODELS = "runs:/", "models:/"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def is_address(name: str) -> bool:
 def is_version(name: str) -> bool:
     """Whether a name is that of a version: its number, alias or address, and no artifact's key."""
     aliases = (registry.CHAMPION, registry.CHALLENGER)
-    addresses = ("@", _RUNS, _MODELS, registry.model_name(""))
+    addresses = ("@", _RUNS, MODELS, registry.model_name(""))
     return name.isdecimal() or name in aliases or name.startswith(addresses)
 
 
@@ -107,6 +107,31 @@ def fetch(names: Sequence[str], folder: Path, address: str | None = None) -> dic
         }
 
 
+def version_of(client: "MlflowClient", address: str, name: str) -> "ModelVersion":
+    """A version by its address.
+
+    Args:
+        address: of the server, for errors.
+        name: `NAME/VERSION` or `NAME@ALIAS`, either with `models:/` before it.
+
+    Raises:
+        SemtokError: there is none, or that is no address of a version.
+    """
+    plain = name.removeprefix(MODELS)
+    hint = "`semtok promote` sets it" if "@" in plain else "`semtok sync` lists what there is"
+    fault = f"{address}: there is no {plain}; {hint}"
+    if "@" in plain:
+        model, _, alias = plain.rpartition("@")
+        return _known(lambda: client.get_model_version_by_alias(model, alias), fault)
+    model, _, number = plain.rpartition("/")
+    if not number.isdecimal():
+        raise SemtokError(
+            f"{name}: no address of a training; write NAME/VERSION, NAME@ALIAS or runs:/ID, e.g. "
+            "semtok-scenes/3"
+        )
+    return _known(lambda: client.get_model_version(model, number), fault)
+
+
 def _fetch(client: "MlflowClient", address: str, name: str, folder: Path) -> Registered:
     version, run = _found(client, address, name)
     run_id = run.info.run_id
@@ -148,25 +173,9 @@ def _fetch(client: "MlflowClient", address: str, name: str, folder: Path) -> Reg
 
 def _found(client: "MlflowClient", address: str, name: str) -> "tuple[ModelVersion | None, Run]":
     """The version of an address, None where it names a run, and its run."""
-    version = None if name.startswith(_RUNS) else _version(client, address, name)
+    version = None if name.startswith(_RUNS) else version_of(client, address, name)
     run_id = str(version.run_id) if version else name.removeprefix(_RUNS)
     return version, _known(lambda: client.get_run(run_id), f"{address}: there is no run {run_id}")
-
-
-def _version(client: "MlflowClient", address: str, name: str) -> "ModelVersion":
-    plain = name.removeprefix(_MODELS)
-    hint = "`semtok promote` sets it" if "@" in plain else "`semtok sync` lists what there is"
-    fault = f"{address}: there is no {plain}; {hint}"
-    if "@" in plain:
-        model, _, alias = plain.rpartition("@")
-        return _known(lambda: client.get_model_version_by_alias(model, alias), fault)
-    model, _, number = plain.rpartition("/")
-    if not number.isdecimal():
-        raise SemtokError(
-            f"{name}: no address of a training; write NAME/VERSION, NAME@ALIAS or runs:/ID, e.g. "
-            "semtok-scenes/3"
-        )
-    return _known(lambda: client.get_model_version(model, number), fault)
 
 
 def _known(get: Callable[[], Found], fault: str) -> Found:

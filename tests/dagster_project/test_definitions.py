@@ -94,7 +94,10 @@ def of_the_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study.write(root, "small")
     document = yaml.safe_load((root / "params.yaml").read_text())
     document["models"] = {"own": {"folder": "models/own"}}
-    document["remote_models"] = {"clip": {"hub": "openai/clip", "revision": "0" * 40}}
+    document["remote_models"] = {
+        "clip": {"hub": "openai/clip", "revision": "0" * 40},
+        "champion": {"registered": "models:/semtok-scenes@champion"},
+    }
     document["transmission"] = {"sent": {"variant": "vit", "tokenizer": "grid", "steps": 1}}
     (root / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     return root
@@ -119,8 +122,8 @@ def test_dvc_and_dagster_say_what_the_pipeline_says_of_the_study(of_the_study: P
     assert parents(defs, ("transmission", "sent"), "checkpoint") == {"vit"}
     assert parents(defs, ("transmission", "sent"), "token_shards") == {"grid-train", "grid-test"}
     graph = defs.resolve_asset_graph()
-    for name, model in (("outside_scores", "own"), ("remote_scores", "clip")):
-        assert graph.get(AssetKey(name)).partitions_def.get_partition_keys() == [model]
+    for name, own in (("outside_scores", ["own"]), ("remote_scores", ["clip", "champion"])):
+        assert graph.get(AssetKey(name)).partitions_def.get_partition_keys() == own
         assert AssetKey(name) in graph.get(AssetKey("leaderboard")).parent_keys
 
 

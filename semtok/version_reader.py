@@ -1,0 +1,71 @@
+"""A registered version as benchmarks use a model from elsewhere: of image files, by itself.
+
+Masks and relations are what its own extractor finds in each file, tokens what its own tokenizer
+makes of them: nothing of the data set's extraction or token shards.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from semtok.bench import costs
+from semtok.bench.costs import Encoding
+from semtok.errors import SemtokError
+from semtok.extract.raw import RawExtractor
+from semtok.predict import Predictor
+
+
+class VersionReader:
+    """As `semtok.bench.outside.Reader`."""
+
+    def __init__(self, name: str, checkpoint: Path, extractor: Path | None) -> None:
+        """Read a checkpoint and what finds masks for it.
+
+        Args:
+            name: of the version, for errors.
+            checkpoint: `seed-S` of a checkpoint artifact.
+            extractor: as `semtok.extract.raw.pack` wrote it; None: it takes none along.
+
+        Raises:
+            SemtokError: a file is damaged or of another format, it is a classifier, or it reads
+                masks and has nothing to find them with.
+        """
+        unpacked = RawExtractor.unpack(extractor) if extractor else None
+        self._predictor = Predictor(checkpoint, unpacked)
+        if self._predictor.classes:
+            raise SemtokError(
+                f"{name}: is a classifier and reads no captions; name a version that does"
+            )
+        if self._predictor.needs_masks and unpacked is None:
+            raise SemtokError(
+                f"{name}: reads masks and takes no extractor along: they were annotated, or found "
+                "by a model of others; name a version of patches, or whose extractor travels"
+            )
+        counted = costs.of_trainings([checkpoint])
+        self._costs = Encoding(
+            counted.parameters, counted.tokens_per_image, counted.flops_per_image
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """As of `Reader`, as all that follows."""
+        return self._predictor.device
+
+    def embed_files(self, paths: Sequence[Path]) -> Tensor:
+        """Its image embeddings."""
+        return torch.from_numpy(self._predictor.embed_images(list(paths)))
+
+    def embed_captions(self, captions: Sequence[str]) -> Tensor:
+        """Its caption embeddings."""
+        return torch.from_numpy(self._predictor.embed_texts(captions))
+
+    def costs(self) -> Encoding:
+        """As counted in its training, on the images of that; without the extractor."""
+        return self._costs
+
+    def facts(self) -> dict[str, Any]:
+        """What was read."""
+        return self._predictor.facts()

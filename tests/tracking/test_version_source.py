@@ -1,0 +1,135 @@
+"""Registered versions put to the benchmarks as models from elsewhere are."""
+
+import json
+import uuid
+
+import pytest
+import torch
+import yaml
+
+from semtok.bench.cases import CASES
+from semtok.bench.leaderboard import LEADERBOARD, NAME
+from semtok.errors import SemtokError
+from semtok.events import Message, ignore
+from semtok.tables import read_table
+from semtok.tracking import server
+from semtok.tracking.sync import sync
+from semtok.tracking.training import CHECKPOINT
+from semtok.tracking.version_source import of_version
+from semtok.workspace import Workspace
+from tests import small_line
+
+pytestmark = pytest.mark.slow
+
+#: Variant -> its version as a model of the table.
+MODELS = {"vit": "patches", "semantic": "regions"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, mlflow_server):
+    """Trainings on patches and on superpixels, registered, and scored a second time from there."""
+    root, data = tmp_path_factory.mktemp("versions") / "project", f"data{uuid.uuid4().hex[:8]}"
+    document = small_line.shrunk(small_line.own())
+    document["data"]["name"] = data
+    document["train"]["seeds"] = [0]
+    document["bench"] |= {"benchmarks": ["retrieval"], "splits": ["val"]}
+    # Its name is the one that the token shards read.
+    document["extractors"]["annotated"] = {
+        "masks": "superpixels",
+        "scene_graphs": "geometry",
+        "settings": {"superpixels": {"regions": 6}},
+    }
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # nobody: it trains untracked
+        workspace = small_line.build(root, document)
+        patch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+        done = sync(workspace, address=mlflow_server)
+        numbers = {name: done.versions[f"{name} seed 0"] for name in MODELS}
+        client = server.client(mlflow_server)
+        client.set_registered_model_alias(done.model, "best", numbers["semantic"])
+        document["remote_models"] = {
+            "patches": {"registered": f"models:/{done.model}/{numbers['vit']}"},
+            "regions": {"registered": f"models:/{done.model}@best"},
+        }
+        (root / "params.yaml").write_text(yaml.safe_dump(document))
+        for name in MODELS.values():
+            small_line.run(root, "remote_scores", name)
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        small_line.run(root, "leaderboard", None)
+    torch.set_num_threads(threads)
+    return workspace, done.model, numbers
+
+
+def cases(workspace: Workspace, stage: str, name: str) -> list[dict]:
+    return read_table(workspace.input(stage, name) / "cases.parquet", CASES).to_pylist()
+
+
+@pytest.mark.parametrize("variant", MODELS)
+def test_a_version_scores_as_its_training_does(project, variant):
+    workspace, model, numbers = project
+    found = cases(workspace, "remote_scores", MODELS[variant])
+    assert found == cases(workspace, "scores", variant)
+    assert len({each["rank"] for each in found}) > 5, "or ties would agree with anything"
+    path = workspace.input("remote_scores", MODELS[variant]) / "model.json"
+    registered = json.loads(path.read_text())["registered"]
+    assert registered == f"models:/{model}/{numbers[variant]}", "an alias is resolved"
+    kept = workspace.state("kept", "remote_scores", MODELS[variant])
+    assert not kept.exists()
+
+
+def test_it_stands_on_the_leaderboard_as_an_outside_model(project):
+    workspace, *_ = project
+    rows = read_table(workspace.input("leaderboard") / NAME, LEADERBOARD).to_pylist()
+    of = {(each["variant"], each["split"], each["task"], each["metric"]): each for each in rows}
+    for (name, *key), row in of.items():
+        if name in MODELS:
+            outside = of[MODELS[name], *key]
+            assert (outside["outside"], outside["verdict"]) == (True, "outside")
+            for value in ("value", "tokens_per_image", "flops_per_image", "parameters_text"):
+                assert outside[value] == pytest.approx(row[value])
+
+
+def test_an_alias_is_told(project, mlflow_server):
+    _, model, numbers = project
+    told = []
+    source = of_version(f"models:/{model}@best", told.append, mlflow_server)
+    plain = f"models:/{model}/{numbers['semantic']}"
+    assert told == [Message(f"models:/{model}@best is {plain} now")]
+    assert source.name == f"{plain} (semantic seed 0)"
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("models:/{model}/999", r"there is no {model}/999; `semtok sync` lists what there is"),
+        ("models:/{model}@worst", r"there is no {model}@worst; `semtok promote` sets it"),
+        ("models:/{model}", "no address of a training; write NAME/VERSION"),
+    ],
+)
+def test_what_mlflow_does_not_have_is_refused(project, mlflow_server, name, fault):
+    _, model, _ = project
+    with pytest.raises(SemtokError, match=fault.format(model=model)):
+        of_version(name.format(model=model), ignore, mlflow_server)
+
+
+def test_without_a_server_it_says_how_to_start_one(project):
+    with pytest.raises(SemtokError, match="no MLflow server answers there; start it with `make up"):
+        of_version(f"models:/{project[1]}/1", ignore, "http://127.0.0.1:9")
+
+
+def test_other_files_than_those_that_were_registered_are_refused(project, mlflow_server):
+    _, model, numbers = project
+    client, number = server.client(mlflow_server), numbers["vit"]
+    tag = client.get_model_version(model, number).tags[CHECKPOINT]
+    try:
+        client.set_model_version_tag(model, number, CHECKPOINT, "0" * 32)
+        source = of_version(f"models:/{model}/{number}", ignore, mlflow_server)
+        with pytest.raises(SemtokError, match="its files in MLflow are not those that were regist"):
+            source.read()
+        client.delete_model_version_tag(model, number, CHECKPOINT)
+        with pytest.raises(SemtokError, match="has no tag checkpoint_hash"):
+            of_version(f"models:/{model}/{number}", ignore, mlflow_server)
+    finally:
+        client.set_model_version_tag(model, number, CHECKPOINT, tag)
