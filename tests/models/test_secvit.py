@@ -99,6 +99,22 @@ def test_attention_is_the_published_one(clusters) -> None:
         np.testing.assert_allclose(found[image], expected, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("clusters", [1, 2])
+def test_gradients_of_the_attention(clusters) -> None:
+    """Through rotations, clusters and the convolution of values."""
+    torch.manual_seed(4)
+    layer = ClusteredAttention(8, 2, clusters).double()
+    x = torch.randn(1, 2, 3, 8, dtype=torch.float64, requires_grad=True)
+    names = [name for name, _ in layer.named_parameters()]
+    turns = rotations(2, 3, 4, x)
+
+    def mix(x, *given):
+        state = dict(zip(names, given, strict=True))
+        return torch.func.functional_call(layer, state, (x, turns))
+
+    assert torch.autograd.gradcheck(mix, (x, *layer.parameters()), fast_mode=True)
+
+
 def test_a_rotated_product_depends_on_the_offset_alone() -> None:
     random = torch.Generator().manual_seed(1)
     q, k = torch.randn(2, 8, dtype=torch.float64, generator=random)
