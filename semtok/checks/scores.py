@@ -144,6 +144,9 @@ def judged(
     paid |= {f"parameters_{role}": number for role, number in paid.pop("parameters").items()}
     extraction = paid.pop("extraction", None) or {}
     paid |= {f"extraction_{name}": each for name, each in extraction.items()}
+    # Within a budget gates may leave no token, and what is left still costs something.
+    spent = paid.pop("spending", None) or ()
+    paid |= {f"flops_per_image_at_{each['budget']:g}": each["flops"] for each in spent}
     # A variant may have no bias tables, but nothing works without the others.
     paid.pop("parameters_bias")
     paid = {name: each for name, each in paid.items() if each is not None}  # nobody measured it

@@ -501,7 +501,9 @@ def _costs(folder: Path, trained: bool) -> None:
     parameters = costs.Parameters(blocks=blocks, embeddings=100, bias=0, text=500, scale=1)
     cost = costs.Encoding(parameters, 12.5, 1e6)
     if trained:
-        cost = costs.Costs(parameters, 12.5, 1e6, training_seconds=60.0, learning_rate=1e-3)
+        # Of gates that shut: nothing is left within a budget, which still costs something.
+        spent = (costs.Spending(0.5, 0.0, 0.0, 2e5), costs.Spending(1.0, 0.4, 0.5, 6e5))
+        cost = costs.Costs(parameters, 12.5, 1e6, 60.0, 1e-3, spending=spent)
     costs.write(folder, cost)
 
 

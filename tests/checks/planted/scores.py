@@ -44,7 +44,7 @@ def _value(**others: object) -> Callable[[Path], None]:
     return setting(*_CASES, -1, **others)
 
 
-def _cost(name: str, value: float) -> Callable[[Path], None]:
+def _cost(name: str, value: object) -> Callable[[Path], None]:
     def plant(folder: Path) -> None:
         path = folder / "costs.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
@@ -120,5 +120,11 @@ FAULTS = [
     *faults("scores@semantic", seed=1),
     Fault(
         "scores@semantic", "missing_costs", _cost("training_seconds", 0), "cost=training_seconds"
+    ),
+    Fault(
+        "scores@semantic",
+        "missing_costs",
+        _cost("spending", [{"budget": 0.5, "weight": 0.0, "share": 0.0, "flops": 0.0}]),
+        "cost=flops_per_image_at_0.5",
     ),
 ]
