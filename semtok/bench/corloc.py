@@ -1,7 +1,8 @@
 """Discovery of one object of each image, by LOST on the tokens that a model reads.
 
 A case is an image with boxes, `corloc/Annotations/NAME.xml` of the data root, in the format of VOC.
-Right is a box with an IoU of 0.5 or more with any true one; the mean is CorLoc.
+Right is a box with an IoU of 0.5 or more with any true one; the mean is CorLoc. The floor is a task
+of its own, `whole`, the same for all models: each image as a whole for its box.
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ CLEARS_CHANCE = False
 NEEDS_TOKENS = True
 NEEDS_SENTENCES = False
 
-TASK = "lost"
+TASK, FLOOR = "lost", "whole"
 FOLDER = "corloc/Annotations"
 _SOURCE = "boxes as VOC has them, docs/saliency.md"
 
@@ -47,7 +48,7 @@ def refusal(contestant: Contestant) -> str:
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     """A case an image of the split that has boxes."""
-    return {TASK: np.array(sorted(_annotations(data)), np.int64)}
+    return dict.fromkeys((TASK, FLOOR), np.array(sorted(_annotations(data)), np.int64))
 
 
 def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
@@ -67,21 +68,26 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
     chosen = set(drawn(len(ids)))
     some = [tokens.features for place, tokens in enumerate(maps()) if place in chosen]
     bias = gram_bias(some, settings.bias) if some else 0.0
-    right = []
+    right: dict[str, list[bool]] = {TASK: [], FLOOR: []}
     for image_id, tokens in zip(ids.tolist(), maps(), strict=True):
         _, (width, height), boxes = voc.parse(annotations[image_id])
         rows, columns = tokens.owners.shape
         box = lost(tokens.features, tokens.owners, bias)
         wide, high = width / columns, height / rows
-        right.append(hits((box[0] * wide, box[1] * high, box[2] * wide, box[3] * high), boxes))
-    return pa.table(
-        {
-            "task": pa.repeat(TASK, len(ids)),
-            "case_id": ids,
-            "cluster_id": data.clusters(ids),
-            "value": 100 * np.array(right, np.float64),
-            "loss": pa.repeat(False, len(ids)),
-        }
+        found = (box[0] * wide, box[1] * high, box[2] * wide, box[3] * high)
+        right[TASK].append(hits(found, boxes))
+        right[FLOOR].append(hits((0, 0, width, height), boxes))
+    return pa.concat_tables(
+        pa.table(
+            {
+                "task": pa.repeat(task, len(ids)),
+                "case_id": ids,
+                "cluster_id": data.clusters(ids),
+                "value": 100 * np.array(of_task, np.float64),
+                "loss": pa.repeat(False, len(ids)),
+            }
+        )
+        for task, of_task in right.items()
     )
 
 

@@ -2,8 +2,14 @@
 
 A case is an image with a mask, `saliency/ground_truth_mask/NAME.png` of the data root, in ECSSD's
 format: what is not black is salient. The tasks are the F-measure (beta^2 = 0.3), the IoU and the
-accuracy of the mask that `token_cut` finds, in percent (`overlap.py`). Masks are of the image's own
-size, and cells of the token map are stretched over it.
+accuracy of the mask that `token_cut` finds, in percent (`overlap.py`), and `max_f`, the F-measure
+of the pixels where its eigenvector is above a threshold: the one of all at which the mean over the
+split's images is the largest, so that this mean is max F as papers print it. Masks are of the
+image's own size, and cells of the token map are stretched over it.
+
+Floors are tasks of their own, the same for all models: of the whole image as the answer (`_whole`),
+and of a box in its centre, half as wide and half as high (`_centre`). The whole image has one
+F-measure at every threshold, so that `f_whole` is the floor of `max_f` too.
 """
 
 from dataclasses import dataclass
@@ -19,10 +25,9 @@ from semtok.bench import official, token_maps
 from semtok.bench.benchmark import SplitData
 from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Model
-from semtok.bench.overlap import Overlap, overlap
-from semtok.bench.token_cut import token_cut
+from semtok.bench.overlap import Overlap, f_curve, overlap
+from semtok.bench.segmentation import cut
 from semtok.bench.token_maps import Features
-from semtok.bench.token_regions import paint
 from semtok.events import Emit, ignore
 from semtok.parsing import parse
 
@@ -32,6 +37,12 @@ NEEDS_TOKENS = True
 NEEDS_SENTENCES = False
 
 FOLDER = "saliency/ground_truth_mask"
+MAX_F = "max_f"
+_TASKS = (
+    *Overlap._fields,
+    MAX_F,
+    *(f"{measure}_{answer}" for answer in ("whole", "centre") for measure in Overlap._fields),
+)
 _SOURCE = "masks as ECSSD has them, docs/saliency.md"
 
 
@@ -51,7 +62,7 @@ def refusal(contestant: Contestant) -> str:
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     """A case an image of the split that has a mask."""
     ids = np.array(sorted(_masks(data)), np.int64)
-    return dict.fromkeys(Overlap._fields, ids)
+    return dict.fromkeys(_TASKS, ids)
 
 
 def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
@@ -62,26 +73,46 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
         Settings, data.settings.get("saliency", {}), "params.yaml: bench.settings.saliency"
     )
     masks, sizes = _masks(data), official.sizes(data)
-    found: dict[int, Overlap] = {}
+    found: dict[int, dict[str, float]] = {}
+    curves: dict[int, npt.NDArray[np.float64]] = {}
     maps = model.token_maps(data.images, settings.features, emit)
     for image_id, tokens in zip(data.images.image_ids.tolist(), maps, strict=True):
         if image_id in masks:
             truth = read_mask(masks[image_id], sizes[image_id])
-            mask = token_cut(tokens.features, tokens.owners, settings.tau).mask
-            found[image_id] = overlap(paint(mask, tokens.owners, *truth.shape), truth)
+            mask, heat = cut(tokens, settings.tau, truth.shape)
+            found[image_id] = overlap(mask, truth)._asdict() | _floors(truth)
+            curves[image_id] = f_curve(heat, truth)
     ids = np.array(sorted(found), np.int64)
+    if len(ids):
+        # One threshold for all images, at which their mean is the largest.
+        best = int(np.mean([curves[each] for each in ids.tolist()], axis=0).argmax())
+        for each, curve in curves.items():
+            found[each][MAX_F] = float(curve[best])
     return pa.concat_tables(
         pa.table(
             {
                 "task": pa.repeat(task, len(ids)),
                 "case_id": ids,
                 "cluster_id": data.clusters(ids),
-                "value": [100 * getattr(found[each], task) for each in ids.tolist()],
+                "value": [100 * found[each][task] for each in ids.tolist()],
                 "loss": pa.repeat(False, len(ids)),
             }
         )
-        for task in Overlap._fields
+        for task in _TASKS
     )
+
+
+def _floors(truth: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """What answers score that look at no image, of which [H, W] is true."""
+    height, width = truth.shape
+    centre = np.zeros_like(truth)
+    centre[height // 4 : height - height // 4, width // 4 : width - width // 4] = True
+    answers = {"whole": np.ones_like(truth), "centre": centre}
+    return {
+        f"{measure}_{name}": value
+        for name, answer in answers.items()
+        for measure, value in overlap(answer, truth)._asdict().items()
+    }
 
 
 def _masks(data: SplitData) -> dict[int, Path]:

@@ -7,13 +7,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.metrics import (
+    accuracy_score,
+    fbeta_score,
+    jaccard_score,
+    precision_recall_curve,
+)
 
 from semtok.bench import corloc, saliency
 from semtok.bench.benchmark import split_data
 from semtok.bench.cases import metrics
 from semtok.bench.embedding import Model
 from semtok.bench.lost import gram_bias, hits, lost
-from semtok.bench.overlap import overlap
+from semtok.bench.overlap import Overlap, overlap
 from semtok.bench.scoring import score
 from semtok.bench.token_cut import token_cut
 from semtok.bench.token_maps import TokenMap
@@ -74,6 +80,20 @@ class Drawn:
             yield TokenMap(ends[side.ravel()], np.arange(side.size).reshape(side.shape))
 
 
+def noisy(image_id: int) -> TokenMap:
+    """A token a pixel, of random features that lean to one side where the object is."""
+    features = np.random.default_rng(image_id).normal(size=(64, 3))
+    features[:, 0] += truth_of(image_id).ravel()
+    return TokenMap(torch.from_numpy(features), np.arange(64).reshape(8, 8))
+
+
+class Noisy:
+    """A model of such tokens."""
+
+    def token_maps(self, images, features, emit):
+        return map(noisy, images.image_ids.tolist())
+
+
 def values(table) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for row in table.sort_by([("task", "ascending"), ("case_id", "ascending")]).to_pylist():
@@ -84,20 +104,82 @@ def values(table) -> dict[str, list[float]]:
 def test_a_perfect_model_has_everything_and_a_constant_one_the_floor(trained, known, asked) -> None:
     data = split_data("test", TokenShards(trained.shards["test"]), known)
     perfect, constant = Drawn(truth_of), Drawn(lambda image_id: np.zeros((2, 2), bool))
-    for found in values(saliency.score(perfect, data)).values():
-        assert found == pytest.approx([100] * len(asked))
-    assert values(corloc.score(perfect, data)) == {"lost": [100] * len(asked)}
+    best, floor = (values(saliency.score(each, data)) for each in (perfect, constant))
+    for task in ("f", "iou", "accuracy", "max_f"):
+        assert best[task] == pytest.approx([100] * len(asked))
+    assert values(corloc.score(perfect, data))["lost"] == [100] * len(asked)
     shares = [100 * truth_of(each).mean() for each in asked]
-    floor = values(saliency.score(constant, data))
     assert floor["iou"] == floor["accuracy"] == pytest.approx(shares)
+    assert floor["max_f"] == pytest.approx(floor["f"])
+    # Floors are of no model.
+    for task in ("f", "iou", "accuracy"):
+        assert floor[task] == best[f"{task}_whole"] == floor[f"{task}_whole"]
+        assert best[f"{task}_centre"] == floor[f"{task}_centre"]
     # Without a bias all products are positive: the whole image, which no object half fills.
     unbiased = replace(data, settings={"corloc": {"bias": "none"}})
-    assert values(corloc.score(constant, unbiased)) == {"lost": [0] * len(asked)}
-    ids = {"f", "iou", "accuracy"}
-    assert {task: each.tolist() for task, each in saliency.case_ids(data).items()} == dict.fromkeys(
-        ids, asked
-    )
-    assert {task: each.tolist() for task, each in corloc.case_ids(data).items()} == {"lost": asked}
+    nothing = {"lost": [0] * len(asked), "whole": [0] * len(asked)}
+    assert values(corloc.score(constant, unbiased)) == nothing
+    floors = {f"{task}_{name}" for task in Overlap._fields for name in ("whole", "centre")}
+    ids = {task: each.tolist() for task, each in saliency.case_ids(data).items()}
+    assert ids == dict.fromkeys({*Overlap._fields, "max_f", *floors}, asked)
+    assert {*best} == {*ids}
+    ids = {task: each.tolist() for task, each in corloc.case_ids(data).items()}
+    assert ids == dict.fromkeys(("lost", "whole"), asked)
+
+
+def test_floors_are_scikit_learns(trained, known, asked) -> None:
+    data = split_data("test", TokenShards(trained.shards["test"]), known)
+    found = values(saliency.score(Drawn(truth_of), data))
+    centre = np.zeros((8, 8), bool)
+    centre[2:6, 2:6] = True
+    for name, answer in (("whole", np.ones((8, 8), bool)), ("centre", centre)):
+        for place, each in enumerate(asked):
+            both = truth_of(each).ravel(), answer.ravel()
+            wanted = {
+                "f": fbeta_score(*both, beta=0.3**0.5),
+                "iou": jaccard_score(*both),
+                "accuracy": accuracy_score(*both),
+            }
+            for task, value in wanted.items():
+                assert found[f"{task}_{name}"][place] == pytest.approx(100 * value)
+
+
+def test_the_whole_image_finds_what_fills_half_of_it(trained, with_files, asked) -> None:
+    """Of each second image the object fills 5 of 8 rows, of the others 3."""
+    truth = {each: np.zeros((8, 8), bool) for each in asked}
+    for place, each in enumerate(asked):
+        truth[each][: 3 + 2 * (place % 2)] = True
+    files = {f"corloc/Annotations/{each:012d}.xml": xml(truth[each]) for each in asked}
+    data = split_data("test", TokenShards(trained.shards["test"]), with_files(files))
+    found = values(corloc.score(Drawn(truth_of), data))
+    assert found["whole"] == [100.0 * (place % 2) for place in range(len(asked))]
+
+
+def sklearn_curve(heat: np.ndarray, truth: np.ndarray) -> list[float]:
+    """F (beta^2 = 0.3) of the pixels above each of 0/255, 1/255, ..., 254/255."""
+    precision, recall, levels = precision_recall_curve(truth.ravel(), heat.ravel())
+    curve = []
+    for each in range(255):
+        place = np.searchsorted(levels, each / 255, side="right")  # its pixels are at or above
+        both = 0.3 * precision[place] + recall[place]
+        curve.append(1.3 * precision[place] * recall[place] / both if both else 0.0)
+    return curve
+
+
+def test_max_f_is_at_the_best_of_all_thresholds(trained, known, asked) -> None:
+    data = split_data("test", TokenShards(trained.shards["test"]), known)
+    found = values(saliency.score(Noisy(), data))["max_f"]
+    curves = []
+    for each in asked:
+        tokens = noisy(each)
+        heat = token_cut(tokens.features, tokens.owners, 0.2).heat.reshape(8, 8)
+        curves.append(sklearn_curve(heat, truth_of(each)))
+    mean = np.mean(curves, axis=0)
+    assert np.mean(found) == pytest.approx(100 * mean.max())
+    assert found == pytest.approx([100 * curve[int(mean.argmax())] for curve in curves])
+    assert len({*mean.round(6).tolist()}) > 50  # thresholds differ
+    # One threshold for all images is not the best one of each.
+    assert np.mean(found) < 100 * np.max(curves, axis=1).mean()
 
 
 def test_a_variant_is_scored_by_its_settings(trained, known, asked, tmp_path) -> None:
@@ -131,7 +213,9 @@ def test_a_variant_is_scored_by_its_settings(trained, known, asked, tmp_path) ->
         assert of_seed["lost"] == right
     told = metrics(table)
     assert told["corloc"]["test"]["lost"].keys() == {"mean"}
-    assert told["saliency"]["test"].keys() == {"f", "iou", "accuracy"}
+    assert told["saliency"]["test"].keys() == {
+        *saliency.case_ids(split_data("test", images, known))
+    }
 
 
 def test_the_bias_is_of_images_that_have_boxes(trained, known, asked) -> None:
@@ -147,7 +231,7 @@ def test_the_bias_is_of_images_that_have_boxes(trained, known, asked) -> None:
         100.0 * hits(tuple(4.0 * end for end in box), truth)
         for box, truth in zip(boxes, truths, strict=True)
     ]
-    assert values(corloc.score(model, data)) == {"lost": right}
+    assert values(corloc.score(model, data))["lost"] == right
 
 
 def test_what_cannot_be_asked_is_refused(trained, known, with_files, asked) -> None:
