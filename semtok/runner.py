@@ -92,7 +92,7 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
     # Kept until here, so that a red gate costs no training, and no embedding.
     if stage.name == "checkpoint":
         shutil.rmtree(workspace.state("resume", workspace.data, str(partition)), ignore_errors=True)
-    if stage.name in pipeline.OUTSIDE_SCORES:
+    if stage.name in ("scores", *pipeline.OUTSIDE_SCORES):
         shutil.rmtree(workspace.state("kept", stage.name, str(partition)), ignore_errors=True)
     if metrics := _metrics(stage.name, target):
         _publish_metrics(workspace, stage.name, str(partition), metrics)

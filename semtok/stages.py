@@ -227,6 +227,7 @@ def _scores(context: Context) -> Summary:
         context.staging,
         context.emit,
         bench.settings,
+        _kept(context),
     )
     tokens = context.input("token_shards", f"{tokenizer}-val")
     costs.add_extraction(context.staging, tokens, variant)
@@ -295,20 +296,12 @@ def _remote_scores(context: Context) -> Summary:
 
 
 def _ask_outside(context: Context, source: "Source") -> Summary:
-    from semtok.bench import benchmark, cases, editions, kept_vectors, outside_scoring
+    from semtok.bench import benchmark, cases, editions, outside_scoring
     from semtok.bench.image_files import ImageFiles
     from semtok.data import index
 
     params, indexed = context.params, context.input("index")
     editions.hold(indexed, params.bench.checksums)
-    decisive = [context.provenance, kept_vectors.libraries(), source.origin]
-    inputs = fingerprint(json.dumps(decisive, sort_keys=True))
-    # A run that was killed, or whose gate was red, goes on, if it is of the very same inputs; else
-    # what it left is of no use.
-    kept = context.workspace.state("kept", context.stage, context.partition)
-    for other in kept.glob("*"):
-        if other.name != inputs:
-            shutil.rmtree(other)
     splits = (benchmark.TRAIN, *params.bench.splits)
     table = outside_scoring.score(
         source,
@@ -316,11 +309,32 @@ def _ask_outside(context: Context, source: "Source") -> Summary:
         index.annotations(indexed),
         params.bench.benchmarks,
         context.staging,
-        kept / inputs,
+        _kept(context, source.origin),
         context.emit,
         params.bench.settings,
     )
     return Summary(_flat(cases.metrics(table)), preview(table))
+
+
+def _kept(context: Context, *origin: Mapping[str, Any]) -> Path:
+    """Where the vectors are kept that scoring goes on from.
+
+    A run that was killed, or whose gate was red, goes on, if it is of the very same inputs; else
+    what it left is of no use, and is removed.
+
+    Args:
+        context: of the stage, whose provenance says what it reads.
+        origin: of a model that was trained elsewhere (`Source.origin`).
+    """
+    from semtok.bench import kept_vectors
+
+    decisive = [context.provenance, kept_vectors.libraries(), *origin]
+    inputs = fingerprint(json.dumps(decisive, sort_keys=True))
+    kept = context.workspace.state("kept", context.stage, context.partition)
+    for other in kept.glob("*"):
+        if other.name != inputs:
+            shutil.rmtree(other)
+    return kept / inputs
 
 
 def _transmission(context: Context) -> Summary:

@@ -11,12 +11,13 @@ from typer.testing import CliRunner
 
 from semtok import commands, runner
 from semtok.bench import kept_vectors
+from semtok.bench.embedding import Model
 from semtok.bench.leaderboard import LEADERBOARD, NAME
 from semtok.bench.outside_transformers import TransformersModel
 from semtok.cli import app
 from semtok.errors import SemtokError
 from semtok.tables import read_table
-from semtok.workspace import Workspace
+from semtok.workspace import Workspace, digest
 from tests import small_line
 from tests.bench import tiny_clip, tiny_hub
 from tests.bench.tiny_hub import COMMIT, HUB_ID
@@ -108,6 +109,30 @@ def test_a_red_gate_costs_no_embedding(line: Workspace, monkeypatch: pytest.Monk
     runner.run("outside_scores@clip", line.root, scratch=False)
     assert not encoded
     assert not (line.root / ".semtok/kept/outside_scores/clip").exists()
+
+
+def test_nor_of_a_variant(line: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, encoded = line.root / "params.yaml", []
+    before = path.read_text()
+    check = Model._checked
+    monkeypatch.setattr(Model, "_checked", lambda *given: encoded.append(given[2]) or check(*given))
+    document = yaml.safe_load(before)
+    document["checks"]["scores"] = {"chance_level": 1e-300}
+    path.write_text(yaml.safe_dump(document))
+    published = digest(line.input("scores", "vit"))
+    for embedded in (True, False, True):
+        with pytest.raises(SemtokError, match="scores@vit: gate is red"):
+            runner.run("scores@vit", line.root, scratch=False)
+        assert bool(encoded) == embedded
+        encoded.clear()
+        if not embedded:
+            # What another version computed is of no use.
+            monkeypatch.setattr(kept_vectors, "libraries", lambda: {"torch": "0"})
+    path.write_text(before)
+    runner.run("scores@vit", line.root, scratch=False)
+    assert not encoded
+    assert digest(line.input("scores", "vit")) == published
+    assert not (line.root / ".semtok/kept/scores/vit").exists()
 
 
 def test_another_file_than_the_one_that_is_stated_is_refused(line: Workspace) -> None:

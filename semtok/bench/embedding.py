@@ -11,16 +11,22 @@ import numpy.typing as npt
 import torch
 
 from semtok.bench import sending
+from semtok.bench.kept_vectors import KeptVectors
 from semtok.bench.selections import Selection
 from semtok.bench.token_maps import Features, TokenMap, of_rows
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.tokens.loader import in_order
+from semtok.tokens.rows import Rows
 from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint
+from semtok.workspace import fingerprint
 
 #: Images or captions encoded at once: enough to keep a GPU busy, little memory without one.
 BATCH = 256
+
+#: Captions whose vectors are remembered: 256 MB at 1,024 numbers each.
+REMEMBERED = 65_536
 
 
 class Images(Protocol):
@@ -74,20 +80,56 @@ class Remembered:
         return found[1]
 
 
+class RememberedTexts:
+    """The embeddings of captions: benchmarks repeat them, and each one is encoded once."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._vectors: dict[str, torch.Tensor] = {}
+
+    def get(
+        self,
+        captions: Sequence[str],
+        embed: Callable[[Sequence[str]], torch.Tensor],
+        batch: int,
+        emit: Emit,
+    ) -> torch.Tensor:
+        """The embeddings of captions: [T, P], in their order.
+
+        Args:
+            captions: T of them, at least one.
+            embed: makes those of a batch.
+            batch: how many captions are embedded at once.
+            emit: told of progress.
+        """
+        if len(self._vectors) > REMEMBERED:
+            self._vectors.clear()
+        new = [each for each in dict.fromkeys(captions) if each not in self._vectors]
+        for start in range(0, len(new), batch):
+            emit(Progress("embedding captions", start, len(new)))
+            some = new[start : start + batch]
+            self._vectors |= zip(some, embed(some), strict=True)
+        emit(Progress("embedding captions", len(new), len(new)))
+        return torch.stack([self._vectors[each] for each in captions])
+
+
 class Model:
     """One training of a variant, on a GPU where there is one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept: Path | None = None) -> None:
         """Read a checkpoint.
 
         Args:
             folder: `seed-S` of a checkpoint artifact; names the model in errors.
+            kept: where vectors are kept, of this checkpoint and the same token shards alone, so
+                that a run that was killed goes on. None: nowhere.
 
         Raises:
             SemtokError: it is missing, damaged or of another format.
         """
         self.folder = folder
-        self._embedded = Remembered()
+        self._embedded, self._texts = Remembered(), RememberedTexts()
+        self._kept = KeptVectors(kept)
         self._selection: Selection | None = None
         self._checkpoint = checkpoint.load(folder, "cuda" if torch.cuda.is_available() else "cpu")
 
@@ -137,18 +179,21 @@ class Model:
 
     def _embed(self, images: TokenShards, emit: Emit) -> torch.Tensor:
         model, parts = self._checkpoint.model, []
-        with torch.inference_mode():
-            for number, rows in enumerate(in_order(images, BATCH)):
-                emit(Progress("embedding images", number * BATCH, len(images)))
+        for number, rows in enumerate(in_order(images, BATCH)):
+            emit(Progress("embedding images", number * BATCH, len(images)))
+
+            def encode(rows: Rows = rows, number: int = number) -> torch.Tensor:
                 batch = self._checkpoint.collate(rows).to(model.log_scale.device)
-                found = (
-                    model.encode_image(batch)
-                    if self._selection is None
-                    else sending.encode(model, batch, self._selection, number)
-                )
-                parts.append(found.float())
+                if self._selection is None:
+                    return model.encode_image(batch)
+                return sending.encode(model, batch, self._selection, number)
+
+            # What is drawn is drawn for a batch, by its number.
+            told = (str(self._checkpoint.collate), str(self._selection), str(number))
+            inputs = (str(images.folder), *told, *map(str, rows.image_ids.tolist()))
+            parts.append(self._vectors("images", inputs, encode))
         emit(Progress("embedding images", len(images), len(images)))
-        return self._checked(torch.cat(parts), "images")
+        return torch.cat(parts)
 
     def token_maps(
         self, images: Images, features: Features, emit: Emit = ignore
@@ -169,15 +214,30 @@ class Model:
         emit(Progress("reading tokens", len(images), len(images)))
 
     def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> torch.Tensor:
-        """Encode captions: [T, P], as `embed_images`."""
-        model, parts = self._checkpoint.model, []
-        with torch.inference_mode():
-            for start in range(0, len(captions), BATCH):
-                emit(Progress("embedding captions", start, len(captions)))
-                ids = self._checkpoint.text_tokenizer.encode(captions[start : start + BATCH])
-                parts.append(model.encode_text(ids.to(model.log_scale.device)).float())
-        emit(Progress("embedding captions", len(captions), len(captions)))
-        return self._checked(torch.cat(parts), "captions")
+        """Encode captions, each one once: [T, P], as `embed_images`."""
+        model = self._checkpoint.model
+
+        def embed(some: Sequence[str]) -> torch.Tensor:
+            def encode() -> torch.Tensor:
+                ids = self._checkpoint.text_tokenizer.encode(some)
+                return model.encode_text(ids.to(model.log_scale.device))
+
+            return self._vectors("captions", some, encode)
+
+        return self._texts.get(captions, embed, BATCH, emit)
+
+    def _vectors(
+        self, what: str, inputs: Sequence[str], encode: Callable[[], torch.Tensor]
+    ) -> torch.Tensor:
+        """The vectors of a batch, encoded unless they are kept."""
+        device = self._checkpoint.model.log_scale.device
+
+        def compute() -> torch.Tensor:
+            with torch.inference_mode():
+                return self._checked(encode().float(), what)
+
+        key = fingerprint(str(self.folder), str(device), what, *inputs)
+        return self._kept.get(key, compute).to(device)
 
     def _checked(self, embeddings: torch.Tensor, what: str) -> torch.Tensor:
         lengths = embeddings.norm(dim=1)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semtok.bench.costs import Encoding
-from semtok.bench.embedding import Images, Remembered
+from semtok.bench.embedding import Images, Remembered, RememberedTexts
 from semtok.bench.image_files import ImageFiles
 from semtok.bench.kept_vectors import KeptVectors
 from semtok.errors import SemtokError
@@ -24,9 +24,6 @@ from semtok.workspace import fingerprint
 
 #: Images or captions encoded at once. Of image files one at a time is held at its full size.
 IMAGES, CAPTIONS = 64, 256
-
-#: Captions whose vectors are remembered: benchmarks repeat them. 256 MB at 1,024 numbers each.
-REMEMBERED = 65_536
 
 
 class Reader(Protocol):
@@ -92,7 +89,7 @@ class OutsideModel:
         self._kept = KeptVectors(kept)
         self._width: int | None = None
         self._images = Remembered()
-        self._texts: dict[str, Tensor] = {}
+        self._texts = RememberedTexts()
 
     def embed_images(self, images: Images, emit: Emit = ignore) -> Tensor:
         """Encode all images of a split, if they are not remembered.
@@ -126,19 +123,11 @@ class OutsideModel:
 
     def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> Tensor:
         """Encode captions, each one once: [T, P], as `embed_images`."""
-        if len(self._texts) > REMEMBERED:
-            self._texts.clear()
-        new = [each for each in dict.fromkeys(captions) if each not in self._texts]
-        for start in range(0, len(new), CAPTIONS):
-            emit(Progress("embedding captions", start, len(new)))
-            some = new[start : start + CAPTIONS]
 
-            def encode(some: Sequence[str] = some) -> Tensor:
-                return self._model.embed_captions(some)
+        def embed(some: Sequence[str]) -> Tensor:
+            return self._vectors("captions", some, lambda: self._model.embed_captions(some))
 
-            self._texts |= zip(some, self._vectors("captions", some, encode), strict=True)
-        emit(Progress("embedding captions", len(new), len(new)))
-        return torch.stack([self._texts[each] for each in captions])
+        return self._texts.get(captions, embed, CAPTIONS, emit)
 
     def costs(self) -> Encoding:
         """As of `Reader`."""

@@ -27,6 +27,7 @@ def score(
     staging: Path,
     emit: Emit = ignore,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    kept: Path | None = None,
 ) -> pa.Table:
     """Score all trainings of a variant; write `cases.parquet`, `costs.json` and `unasked.json`.
 
@@ -41,6 +42,8 @@ def score(
         staging: folder to write into.
         emit: told of progress, and of what is left out.
         settings: of benchmarks that have some, by name.
+        kept: folder of the vectors that a run of the very same inputs goes on from where it was
+            killed; None: it starts again.
 
     Returns:
         The cases (`cases.CASES`).
@@ -60,7 +63,7 @@ def score(
         )
     parts = [CASES.columns.empty_table()]
     for seed, folder in trainings.items():
-        model = Model(folder)
+        model = Model(folder, kept)
         images = {split: model.open_shards(path) for split, path in shards.items()}
         for data in benchmark.splits_data(images, annotations, settings):
             parts += ask(model, data, found, seed, emit)
