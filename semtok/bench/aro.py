@@ -11,6 +11,7 @@ official files, of which the data set may have some:
 - `coco_order.json`: a caption among its own words in other orders (`perturbations.py`), for each
   caption of a list `{"image", "caption": [...], "tags": [[...], ...]}`: Karpathy's as BLIP and ARO
   have it, and the part of speech of each word. Called `order`.
+- `flickr30k_order.json`: the same of Flickr30k's captions, and called so.
 
 Upstream crops an image to the row's box. Here a model is scored on the tokens of whole images, so
 the box must be the whole image: crops are images of their own (docs/benchmarks.md).
@@ -49,12 +50,14 @@ LONGEST = 30
 #: Cases that a pair of attributes needs to count in the macro average.
 FREQUENT = 25
 
-RELATION, ATTRIBUTION, ORDER = (
-    "visual_genome_relation",
-    "visual_genome_attribution",
-    "coco_order",
-)
-_FILE_OF = {"relation": RELATION, "attribution": ATTRIBUTION, "order": ORDER}
+RELATION, ATTRIBUTION = "visual_genome_relation", "visual_genome_attribution"
+#: Files of captions -> their tasks.
+ORDERS = {"coco_order": "order", "flickr30k_order": "flickr30k_order"}
+_FILE_OF = {
+    "relation": RELATION,
+    "attribution": ATTRIBUTION,
+    **{task: file for file, task in ORDERS.items()},
+}
 _MICRO = "_micro"
 _SOURCE = "github.com/mertyg/vision-language-models-are-bows"
 _BOX = ("bbox_x", "bbox_y", "bbox_w", "bbox_h")
@@ -65,7 +68,7 @@ _PAIR: coco.Fields = {
 _FIELDS: Mapping[str, coco.Fields] = {
     RELATION: {**_PAIR, "relation_name": str},
     ATTRIBUTION: {**_PAIR, "attributes": list},
-    ORDER: {"image": str, "caption": list, "tags": list},
+    **{file: {"image": str, "caption": list, "tags": list} for file in ORDERS},
 }
 
 
@@ -86,7 +89,7 @@ class _Task(NamedTuple):
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
-    """A case a row of a file, or a caption of `coco_order.json`, in each of its tasks."""
+    """A case a row of a file, or a caption of one of `ORDERS`, in each of its tasks."""
     found = {}
     for file, path in _files(data.index).items():
         rows, _ = _asked(_rows(file, path), path, data)
@@ -141,7 +144,7 @@ def _cases(
         np.array([len(row.captions) for row in chosen], np.int32),
         unseen[here].astype(np.int32),
         [row.group for row in chosen] if task.grouped else None,
-        others_are_false=task.name != "order",
+        others_are_false=task.name not in ORDERS.values(),
     )
 
 
@@ -149,14 +152,15 @@ def _tasks(file: str, rows: Sequence[_Row]) -> list[_Task]:
     """What a file's rows are asked for; tasks without rows are left out."""
     all_of_them = list(range(len(rows)))
     counts = Counter(row.group for row in rows)
-    found = [_Task("order", all_of_them)]
-    if file == ATTRIBUTION:
+    if file in ORDERS:
+        found = [_Task(ORDERS[file], all_of_them)]
+    elif file == ATTRIBUTION:
         frequent = [n for n in all_of_them if counts[rows[n].group] >= FREQUENT]
         found = [
             _Task("attribution", frequent, grouped=True),
             _Task("attribution_micro", all_of_them),
         ]
-    elif file == RELATION:
+    else:
         kept = [n for n in all_of_them if rows[n].group not in LEFT_OUT]
         found = [_Task("relation", kept, grouped=True), _Task("relation_micro", all_of_them)]
         for relation in sorted({rows[n].group for n in kept}):
@@ -191,7 +195,7 @@ def _asked(
 
 def _rows(file: str, path: Path) -> list[_Row]:
     table = coco.check_rows(path, "", coco.read_json(path, list), _FIELDS[file])
-    if file == ORDER:
+    if file in ORDERS:
         return list(_order(path, *table))
     images, true, false, x, y, width, height, named = table
     groups = named if file == RELATION else ["_".join(map(str, pair)) for pair in named]

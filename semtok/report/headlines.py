@@ -13,7 +13,13 @@ _SHOWN: Mapping[str, Sequence[Sequence[str]]] = {
     ),
     "siblings": (("caption",),),
     "winoground": (("group",),),
-    "aro": (("relation", "attribution"), ("relation",), ("attribution",), ("order",)),
+    "aro": (
+        ("relation", "attribution"),
+        ("relation",),
+        ("attribution",),
+        ("order",),
+        ("flickr30k_order",),
+    ),
     "sugar_crepe": (("caption",),),
     "vsr": (("statement",),),
 }

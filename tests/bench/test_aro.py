@@ -65,6 +65,14 @@ def files(ids):
         "aro/visual_genome_relation.json": relation,
         "aro/visual_genome_attribution.json": attribution,
         "aro/coco_order.json": order,
+        "aro/flickr30k_order.json": [
+            {
+                "image": f"flickr30k-images/{image_name(image)}",
+                "caption": [f"Two {n} men, a wide field.", f"a {n} dry field"],
+                "tags": [["CD", "CD", "NNS", "DT", "JJ", "NN"], ["DT", "CD", "JJ", "NN"]],
+            }
+            for n, image in enumerate(ids[4:])
+        ],
     }
 
 
@@ -103,16 +111,17 @@ def plainly(trained, known):
                     wanted[file, number] = (image, place, 2)
                 if file == "relation" and group not in LEFT_OUT:
                     wanted[f"relation/{group}", number] = (image, place, 2)
-    number = -1
-    for row in json.loads((known.folder / "benchmarks/aro/coco_order.json").read_text()):
-        image = int(row["image"][-16:-4])
-        for caption, tags in zip(row["caption"], row["tags"], strict=True):
-            number += 1
-            words = words_of(caption)
-            others = perturbed(words, tags, [number])
-            if image in images and others:
-                place = rank(image, [" ".join(words), *others])
-                wanted["order", number] = (image, place, 1 + len(others))
+    for file, task in (("coco_order", "order"), ("flickr30k_order", "flickr30k_order")):
+        number = -1
+        for row in json.loads((known.folder / f"benchmarks/aro/{file}.json").read_text()):
+            image = int(row["image"][-16:-4])
+            for caption, tags in zip(row["caption"], row["tags"], strict=True):
+                number += 1
+                words = words_of(caption)
+                others = perturbed(words, tags, [number])
+                if image in images and others:
+                    place = rank(image, [" ".join(words), *others])
+                    wanted[task, number] = (image, place, 1 + len(others))
     return wanted, right
 
 
@@ -127,11 +136,14 @@ def test_cases_are_those_of_a_plain_loop(trained, known):
     assert len(found) == len(wanted)
     ids = aro.case_ids(data)
     assert {(task, each) for task in ids for each in ids[task].tolist()} == set(wanted)
-    assert {r["truths"] for r in found if r["task"] == "order"} == {None}
-    assert {r["truths"] for r in found if r["task"] != "order"} == {1}
+    orders = {"order", "flickr30k_order"}
+    assert {r["truths"] for r in found if r["task"] in orders} == {None}
+    assert {r["truths"] for r in found if r["task"] not in orders} == {1}
+    assert {r["blind"] is None for r in found} == {False}
     texts = [each.text for each in told if isinstance(each, Message)]
     assert "aro/visual_genome_relation: 52 of 60 rows are on images of test; " in texts[0]
     assert "aro/coco_order: 24 of 28 rows" in texts[2]
+    assert "aro/flickr30k_order: 16 of 20 rows" in texts[3]
 
 
 def test_macro_averages_are_the_published_ones(trained, known, tmp_path):
@@ -167,7 +179,8 @@ def test_the_relations_left_out_are_as_many_as_published():
 def test_a_file_that_is_not_there_is_not_asked(trained, known):
     (known.folder / "benchmarks/aro/visual_genome_relation.json").unlink()
     data = split_data("test", TokenShards(trained.shards["test"]), known)
-    assert set(aro.case_ids(data)) == {"attribution", "attribution_micro", "order"}
+    there = {"attribution", "attribution_micro", "order", "flickr30k_order"}
+    assert set(aro.case_ids(data)) == there
 
 
 def test_a_data_set_without_any_is_told_where_they_belong(trained, with_files):

@@ -93,9 +93,12 @@ def test_aro_asks_a_row_of_the_file_of_the_task(index, id_of, task, file):
     assert asked(index, "aro", task, 3) == {3: wanted}
 
 
-def test_order_asks_for_a_caption_among_its_own_words(index, id_of):
-    row = official(index, "aro/coco_order.json")[0]
-    found = asked(index, "aro", "order", 0)[0]
+@pytest.mark.parametrize(
+    ("task", "file"), [("order", "coco_order"), ("flickr30k_order", "flickr30k_order")]
+)
+def test_order_asks_for_a_caption_among_its_own_words(index, id_of, task, file):
+    row = official(index, f"aro/{file}.json")[0]
+    found = asked(index, "aro", task, 0)[0]
     assert found.images == (id_of[row["image"].rpartition("/")[2]],)
     (true,) = found.captions[0]
     assert true.split() == row["caption"][0].lower().rstrip(".").replace(",", "").split()

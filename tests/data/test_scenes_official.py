@@ -267,8 +267,16 @@ def _segments(seen: Picture) -> tuple[Segment, ...]:
     return seen.observation.segments
 
 
-def test_coco_order_has_a_caption_an_image_and_the_tag_of_each_word(root: Path) -> None:
-    rows = _json(root, "aro/coco_order.json")
+def test_orders_ask_different_captions(root: Path) -> None:
+    coco, flickr = (_json(root, f"aro/{name}_order.json") for name in ("coco", "flickr30k"))
+    assert [each["image"] for each in coco] == [each["image"] for each in flickr]
+    pairs = zip(coco, flickr, strict=True)
+    assert not [one for one, other in pairs if one["caption"] == other["caption"]]
+
+
+@pytest.mark.parametrize("name", ["coco_order", "flickr30k_order"])
+def test_orders_have_a_caption_an_image_and_the_tag_of_each_word(root: Path, name: str) -> None:
+    rows = _json(root, f"aro/{name}.json")
     names = {each["id"]: each["file_name"] for each in _both(root, "captions", "images")}
     captions = _both(root, "captions", "annotations")
     own = {(names[each["image_id"]], each["caption"]) for each in captions}

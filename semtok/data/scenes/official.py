@@ -88,7 +88,8 @@ def documents(splits: Sequence[Shown], seed: int) -> dict[str, Any]:
         "aro/visual_genome_attribution.json": [
             row for each in splits for row in vg_attribution(each, seed)
         ],
-        "aro/coco_order.json": [row for each in splits for row in coco_order(each)],
+        "aro/coco_order.json": [row for each in splits for row in order(each, 0)],
+        "aro/flickr30k_order.json": [row for each in splits for row in order(each, 1)],
         "vsr/all_vsr_validated_data.jsonl": [r for each in splits for r in vsr(each, seed)],
     }
 
@@ -130,14 +131,23 @@ def _boxed(image: int, seen: Observation) -> Record:
     return {"image_id": str(image), "image_path": f"{image:012d}.jpg", **box}
 
 
-def coco_order(shown: Shown) -> list[Record]:
-    """ARO's COCO-Order: the first caption of each image, with the part of speech of each word."""
-    first: dict[int, str] = {}
+def order(shown: Shown, place: int) -> list[Record]:
+    """ARO's COCO-Order and Flickr30k-Order: a caption an image, with each word's part of speech.
+
+    Args:
+        shown: the images.
+        place: of the caption among those of its image, so that no two files ask the same ones.
+    """
+    own: dict[int, list[str]] = {}
     for each in shown.captions:
-        first.setdefault(each["image_id"], each["caption"])
+        own.setdefault(each["image_id"], []).append(each["caption"])
     return [
-        {"image": f"{shown.folder}/{image:012d}.jpg", "caption": [text], "tags": [speech(text)]}
-        for image, text in first.items()
+        {
+            "image": f"{shown.folder}/{image:012d}.jpg",
+            "caption": [texts[place]],
+            "tags": [speech(texts[place])],
+        }
+        for image, texts in own.items()
     ]
 
 
