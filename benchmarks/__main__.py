@@ -17,6 +17,7 @@ MODULES = (
     "tokenizing",
     "loading",
     "memory",
+    "scaling",
     "clustering",
     "budget",
     "retrieval",

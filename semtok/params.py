@@ -97,7 +97,9 @@ class DownloadSettings:
 class WorkersSettings:
     """Who makes shards of masks and scene graphs; they are the same whatever stands here."""
 
-    count: Count = 1  # processes, each with its model in memory; 1: the stage's own
+    count: Count = 1  # each with its model in memory; 1 without Ray: the stage's own process
+    ray: str = ""  # address of a Ray cluster (HOST:6379), whose actors they are; empty: processes
+    gpus: Annotated[float, Ge(0)] = 0.0  # of each actor; 0.5: two share one
 
 
 @dataclass(frozen=True)

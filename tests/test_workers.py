@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -143,3 +144,11 @@ def test_what_cannot_be_opened_is_said_once(tmp_path: Path) -> None:
 
 def test_nothing_to_make_starts_nobody(made: Callable[..., Result]) -> None:
     assert made("", TWO) == Result({}, {}, [Progress("numbers", 3, 3)])
+
+
+def test_a_cluster_that_does_not_answer_is_named(made: Callable[..., Result]) -> None:
+    with socket.socket() as nobody:  # bound, so that nobody else listens there
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(SemtokError, match=f"^params.yaml: workers.ray: {address}: no Ray"):
+            made("a", WorkersSettings(ray=address))

@@ -104,7 +104,7 @@ def build(
         made = work(
             orders,
             partition.staging,
-            _maker(opened),
+            maker(opened),
             elsewhere,
             partition.workers,
             partition.emit,
@@ -122,10 +122,10 @@ def build(
 
 
 def _open(backend: Backend, job: Job) -> Make:
-    return _maker(backend.open(job))
+    return maker(backend.open(job))
 
 
-def _maker(opened: MaskBackend) -> Make:
+def maker(opened: MaskBackend) -> Make:
     """What makes a shard of what a backend finds."""
 
     def make(shard: Shard, path: Path, tell: Callable[[int], None]) -> pa.Table:

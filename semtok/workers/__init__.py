@@ -1,4 +1,4 @@
-"""Shards made by this process, or by several of this machine.
+"""Shards made by this process, by several of this machine, or by actors on a Ray cluster.
 
 A worker opens what makes shards (a backend and its model) once and is then handed one shard at a
 time. To make a shard again gives the same bytes, so that one whose worker was lost is handed to
@@ -15,7 +15,6 @@ from semtok.errors import SemtokError
 from semtok.events import Emit, Message, Progress, ignore
 from semtok.params import WorkersSettings
 from semtok.workers.crew import Crew, Failed, Lost, Made, Make, Open, Shard
-from semtok.workers.processes import Processes
 
 #: Workers that may be lost at one shard, or while they open what makes shards, before all stops.
 _LOST = 3
@@ -60,11 +59,11 @@ def work(
     tell(0)
     if not shards:
         return
-    if settings.count == 1:
+    if settings.count == 1 and not settings.ray:
         for shard in shards:
             yield shard.name, _made_here(make, shard, staging, tell)
         return
-    crew = Processes(min(settings.count, len(shards)), open_elsewhere, staging)
+    crew = _crew(settings, min(settings.count, len(shards)), open_elsewhere, staging)
     images = {shard.name: shard.images.num_rows for shard in shards}
     try:
         for name, rejected in _hand_out(shards, crew, emit):
@@ -72,6 +71,16 @@ def work(
             yield name, rejected
     finally:
         crew.close()
+
+
+def _crew(settings: WorkersSettings, count: int, open_elsewhere: Open, staging: Path) -> Crew:
+    if settings.ray:
+        from semtok.workers.cluster import Actors
+
+        return Actors(count, open_elsewhere, staging, settings.ray, settings.gpus)
+    from semtok.workers.processes import Processes
+
+    return Processes(count, open_elsewhere, staging)
 
 
 def _made_here(make: Make, shard: Shard, staging: Path, tell: Callable[[int], None]) -> pa.Table:

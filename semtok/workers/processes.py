@@ -12,7 +12,7 @@ from pathlib import Path
 from semtok.workers.crew import Failed, Lost, Made, Open, Opened, Report, Shard
 
 #: How many threads the libraries of a process run; what the environment says already holds.
-_THREADS = "OMP_NUM_THREADS"
+_THREADS = ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
 
 class Processes:
@@ -91,11 +91,10 @@ def _serve(pipe: Connection, open_: Open, staging: Path) -> None:
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
     """What starts in this block runs so many threads: libraries read it when they are imported."""
-    if _THREADS in os.environ:
-        yield
-        return
-    os.environ[_THREADS] = str(count)
+    said = {name: str(count) for name in _THREADS if name not in os.environ}
+    os.environ.update(said)
     try:
         yield
     finally:
-        del os.environ[_THREADS]
+        for name in said:
+            del os.environ[name]

@@ -1,0 +1,141 @@
+"""Shards by actors of a Ray cluster of two nodes, of which one dies in the middle."""
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pytest
+
+from semtok.data.index import IMAGES, split_images
+from semtok.events import Event, Message
+from semtok.extract import masks
+from semtok.extract.backends import Backend, Job, find_backend
+from semtok.params import DataSettings, WorkersSettings
+from semtok.sharding import assign
+from semtok.tables import FINGERPRINT, read_metadata
+from semtok.workers import work
+from semtok.workers.crew import Make, Shard
+from tests.conftest import write_tiny_coco
+from tests.extract.conftest import Extraction
+
+pytestmark = pytest.mark.slow
+
+SHARDS = 6
+
+
+@dataclass(frozen=True)
+class Cluster:
+    address: str
+    second: str  # the id of the node that is not the head
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Two nodes of one core on this machine's loopback."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # As on a laptop, no address but loopback is asked for. Ray reads it when it is imported.
+        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        from ray import cluster_utils
+
+        folder = tempfile.mkdtemp(prefix="ray")  # short: sockets in it have a length at most
+        node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+        head = {"include_dashboard": False, "temp_dir": folder}
+        nodes = cluster_utils.Cluster(initialize_head=True, head_node_args={**node, **head})
+        try:
+            assert nodes.address.startswith("127.0.0.1:")
+            second = nodes.add_node(**node)
+            yield Cluster(nodes.address, second.node_id)
+        finally:
+            nodes.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    """Superpixels and relations of the tiny root by this process, in `masks` and `scene_graphs`."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_tiny_coco(folder / "root")
+    data = DataSettings("tiny", "coco", "", shards=SHARDS, rejected_share=1.0)
+    tiny = Extraction(folder / "root", folder, data)
+    tiny.use("superpixels", "geometry", superpixels={"regions": 5})
+    tiny.masks()
+    tiny.scene_graphs()
+    return tiny
+
+
+def doomed(backend: Backend, job: Job, meeting: Path, node: str) -> Make:
+    """Open masks in a worker whose node dies at its first shard, if it is that node.
+
+    Args:
+        meeting: a pipe at which a worker on another node waits for that, after its first shard.
+    """
+    import ray
+
+    make, met = masks.maker(backend.open(job)), threading.Event()
+    mine = ray.get_runtime_context().get_node_id()
+
+    def make_or_die(shard: Shard, path: Path, tell: Callable[[int], None]) -> pa.Table:
+        if mine == node:
+            path.write_text("half a sh")
+            meeting.open("wb").close()
+            raylet = psutil.Process().parent()
+            assert raylet is not None
+            assert raylet.name() == "raylet"
+            os.kill(raylet.pid, signal.SIGKILL)
+            threading.Event().wait()
+        rejected = make(shard, path, tell)
+        if not met.is_set():
+            meeting.open("rb").close()
+            met.set()
+        return rejected
+
+    return make_or_die
+
+
+def test_a_node_that_dies_in_the_middle_changes_nothing(
+    cluster: Cluster, tiny: Extraction, tmp_path: Path
+) -> None:
+    listed, index = tiny.index()
+    images = split_images(index, "train")
+    published = tiny.folder / "masks"
+    shards = [
+        Shard(name, images.take(positions), read_metadata(published / name)[FINGERPRINT])
+        for name, positions in assign(images["image_id"].to_pylist(), SHARDS, ".parquet").items()
+    ]
+    backend = find_backend("masks", "superpixels", tiny.extractor.settings)
+    job = Job(tiny.root, listed, IMAGES.columns.empty_table(), backend.settings)
+    meeting, staging = tmp_path / "meeting", tmp_path / "staging"
+    os.mkfifo(meeting)
+    staging.mkdir()
+    events: list[Event] = []
+    opening = partial(doomed, backend, job, meeting, cluster.second)
+    workers = WorkersSettings(count=2, ray=cluster.address)
+    here = masks.maker(backend.open(job))
+    made = dict(work(shards, staging, here, opening, workers, events.append))
+    assert {name: table.num_rows for name, table in made.items()} == dict.fromkeys(made, 0)
+    lost = [event.text for event in events if isinstance(event, Message)]
+    assert len(lost) == 1
+    assert lost[0].endswith(": a worker was lost; another one takes over")
+    assert {path.name: path.read_bytes() for path in staging.iterdir()} == {
+        shard.name: (published / shard.name).read_bytes() for shard in shards
+    }
+
+
+def test_the_stages_on_a_cluster_make_what_they_make_alone(
+    cluster: Cluster, tiny: Extraction
+) -> None:
+    workers = WorkersSettings(count=2, ray=cluster.address)
+    other = replace(tiny, workers=workers)
+    assert other.masks("masks_of_actors") == SHARDS
+    assert tiny.bytes("masks_of_actors") == tiny.bytes("masks")
+    assert other.scene_graphs("graphs_of_actors") == SHARDS
+    assert tiny.bytes("graphs_of_actors") == tiny.bytes("scene_graphs")
