@@ -5,7 +5,7 @@ Right is a box with an IoU of 0.5 or more with any true one; the mean is CorLoc.
 of its own, `whole`, the same for all models: each image as a whole for its box.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Model
 from semtok.bench.lost import drawn, gram_bias, hits, lost
+from semtok.bench.question import Question
 from semtok.bench.token_maps import Features, TokenMap
 from semtok.data import voc
 from semtok.events import Emit, ignore
@@ -89,6 +90,11 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
         )
         for task, of_task in right.items()
     )
+
+
+def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """The images: a case's id is its image's, and no caption is asked about."""
+    return {each: Question((each,), ((),)) for each in case_ids}
 
 
 def _annotations(data: SplitData) -> dict[int, Path]:

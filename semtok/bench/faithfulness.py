@@ -12,8 +12,9 @@ image-text model has none, so that it chooses among captions of the split, the s
 every image (OURS).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Model
+from semtok.bench.question import Question
 from semtok.events import Emit, Progress, ignore
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.tokens.batch import TokenBatch
@@ -99,6 +101,13 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
             }
             parts.append(pa.table(columns))
     return pa.concat_tables(parts)
+
+
+def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """The images, whose tokens are removed in an order that the case's number tells."""
+    floors = {_floor(measure) for measure in _MEASURES}
+    orders = 1 if task in floors else len(removal.ATTRIBUTIONS)
+    return {each: Question((each // orders,), ((),)) for each in case_ids}
 
 
 def sample(data: SplitData) -> npt.NDArray[np.int64]:

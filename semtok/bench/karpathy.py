@@ -7,6 +7,7 @@ images that is 1K. A recall is the mean over folds; the median rank is that of a
 value of each case whose mean, over both ways and the folds of each, it is.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -20,6 +21,7 @@ from semtok.bench import retrieval
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import RECALLS
 from semtok.bench.embedding import Embedder
+from semtok.bench.question import Question
 from semtok.events import Emit, ignore
 
 CLEARS_CHANCE = True
@@ -79,6 +81,24 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
             cases = retrieval.of_way(some, "", images[fold.images], texts[fold.captions], emit)
             tables += [_ranked(cases, way, number, len(folds)), _summed(cases, way, number)]
     return pa.concat_tables(tables, promote_options="default")
+
+
+def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """As those of `retrieval`; of `rsum` an image or a caption, whichever the case is."""
+    if not task.startswith(RSUM):
+        found = retrieval.questions(index, task, case_ids)
+        return found if task.endswith(ALL) else {each: _few(own) for each, own in found.items()}
+    asked = {}
+    for texts, name in ((False, _IMAGES), (True, _TEXTS)):
+        ids = [each // 2 for each in case_ids if each % 2 == texts]
+        found = questions(index, name + task.removeprefix(RSUM), ids)
+        asked |= {2 * each + texts: own for each, own in found.items()}
+    return asked
+
+
+def _few(asked: Question) -> Question:
+    """With the captions that are taken of each image."""
+    return replace(asked, captions=tuple(own[:CAPTIONS] for own in asked.captions))
 
 
 def _protocols(data: SplitData) -> dict[str, list[_Fold]]:

@@ -12,6 +12,7 @@ and of a box in its centre, half as wide and half as high (`_centre`). The whole
 F-measure at every threshold, so that `f_whole` is the floor of `max_f` too.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Model
 from semtok.bench.overlap import Overlap, f_curve, overlap
+from semtok.bench.question import Question
 from semtok.bench.segmentation import cut
 from semtok.bench.token_maps import Features
 from semtok.events import Emit, ignore
@@ -100,6 +102,11 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
         )
         for task in _TASKS
     )
+
+
+def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """The images: a case's id is its image's, and no caption is asked about."""
+    return {each: Question((each,), ((),)) for each in case_ids}
 
 
 def _floors(truth: npt.NDArray[np.bool_]) -> dict[str, float]:

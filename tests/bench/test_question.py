@@ -8,6 +8,7 @@ import pytest
 from semtok.bench import question
 from semtok.bench.cases import Task
 from semtok.bench.question import Question
+from semtok.bench.removal import ATTRIBUTIONS
 from semtok.errors import SemtokError
 from tests import small_line
 
@@ -45,6 +46,35 @@ def test_retrieval_asks_for_an_image_or_for_its_captions(index):
         assert found == {row["caption_id"]: Question((row["image_id"],), ((row["caption"],),))}
         found = asked(index, "retrieval", f"image_to_text{way}", row["image_id"])
         assert found == {row["image_id"]: Question((row["image_id"],), (own,))}
+
+
+def test_karpathy_asks_what_retrieval_does_of_five_captions(index):
+    rows = pq.read_table(index / "captions.parquet").sort_by("caption_id").to_pylist()
+    image_id = rows[7]["image_id"]
+    own = tuple(each["caption"] for each in rows if each["image_id"] == image_id)
+    few, every = Question((image_id,), (own[:5],)), Question((image_id,), (own,))
+    for way in ("", "_folds"):
+        found = asked(index, "karpathy", f"image_to_text{way}", image_id)
+        assert found == {image_id: few}
+        assert asked(index, "karpathy", f"image_to_text{way}_all", image_id) == {image_id: every}
+        text = rows[7]["caption_id"]
+        one = Question((image_id,), ((rows[7]["caption"],),))
+        found = asked(index, "karpathy", f"rsum{way}", 2 * image_id, 2 * text + 1)
+        assert found == {2 * image_id: few, 2 * text + 1: one}
+
+
+@pytest.mark.parametrize(
+    "benchmark, task, case_id",
+    [
+        ("saliency", "f", 9),
+        ("corloc", "lost", 9),
+        ("faithfulness", "comprehensiveness", 9 * len(ATTRIBUTIONS) + 1),
+        ("faithfulness", "sufficiency_gain/rollout", 9 * len(ATTRIBUTIONS) + 1),
+        ("faithfulness", "sufficiency_random", 9),
+    ],
+)
+def test_what_is_asked_of_an_image_alone_shows_it(index, benchmark, task, case_id):
+    assert asked(index, benchmark, task, case_id) == {case_id: Question((9,), ((),))}
 
 
 def test_siblings_ask_of_an_image_or_of_a_pair(index):
