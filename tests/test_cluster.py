@@ -1,7 +1,6 @@
 """Shards by actors of a Ray cluster of two nodes, of which one dies in the middle."""
 
 import os
-import shutil
 import signal
 import tempfile
 import threading
@@ -40,23 +39,26 @@ class Cluster:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """Two nodes of one core on this machine's loopback."""
-    with pytest.MonkeyPatch.context() as patch:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        # Its name is short: sockets in it have a length at most.
+        tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder,
+    ):
+        patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         # As on a laptop, no address but loopback is asked for. Ray reads it when it is imported.
         patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         from ray import cluster_utils
 
-        folder = tempfile.mkdtemp(prefix="ray")  # short: sockets in it have a length at most
         node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
-        head = {"include_dashboard": False, "temp_dir": folder}
-        nodes = cluster_utils.Cluster(initialize_head=True, head_node_args={**node, **head})
+        head = {**node, "include_dashboard": False}
+        nodes = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
         try:
             assert nodes.address.startswith("127.0.0.1:")
             second = nodes.add_node(**node)
             yield Cluster(nodes.address, second.node_id)
         finally:
             nodes.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
