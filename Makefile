@@ -46,7 +46,7 @@ down: $(VENV)/line  ## End what `make up` left
 	python -m dagster_project.services down
 
 test: $(VENV)/dev lint browser  ## Install what the tests need and run them all
-	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # A page is only seen to work in a browser. What root may install, root has it install.
 browser:
@@ -56,7 +56,7 @@ browser:
 	  || echo "no Chromium here: the tests that open pages in it are skipped"
 
 test-fast: $(VENV)/dev  ## The tests for while you work: under two minutes
-	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 lint: $(VENV)/dev  ## Format, lint, types, import contract
 	ruff format --check .

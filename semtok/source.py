@@ -6,7 +6,8 @@ which finds everything as it should be, and nothing further down the line runs.
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from semtok.workspace import digest, fingerprint
@@ -52,7 +53,7 @@ def closure(root: Path, modules: Iterable[str]) -> set[Path]:
         seen.add(module)
         if path := _file(root, module):
             found.add(path)
-            queue += _imports(path, module)
+            queue += _imports(path.read_bytes(), module.partition(".")[0])
     return found
 
 
@@ -63,9 +64,11 @@ def _file(root: Path, module: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _imports(path: Path, module: str) -> Iterator[str]:
-    package = module.partition(".")[0]
-    for node in ast.walk(ast.parse(path.read_bytes())):
+@cache  # parsing takes longer than a small stage, and many may run in a process
+def _imports(text: bytes, package: str) -> tuple[str, ...]:
+    """The modules of a package that the text of one of its modules imports, parents included."""
+    found: dict[str, None] = {}
+    for node in ast.walk(ast.parse(text)):
         match node:
             case ast.Import(names):
                 imported = [each.name for each in names]
@@ -77,4 +80,5 @@ def _imports(path: Path, module: str) -> Iterator[str]:
             if name.partition(".")[0] == package:
                 # Importing a module runs its packages first.
                 parts = name.split(".")
-                yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+                found |= dict.fromkeys(".".join(parts[:end]) for end in range(1, len(parts) + 1))
+    return tuple(found)

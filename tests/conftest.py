@@ -2,18 +2,31 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import hypothesis
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image, ImageDraw
+
+from tests import small_line
 
 # Times vary with the machine, and a test that fails should fail again.
 hypothesis.settings.register_profile("semtok", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("semtok")
 
+Once: TypeAlias = Callable[[str, Callable[[Path], object]], Path]
+
 _SAMPLE = Path(__file__).parents[1] / ".." / "shared" / "samples" / "coco"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with slow tests first, that no long one is left to one process at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +36,28 @@ def coco_sample() -> Path:
     if not (root / "annotations").is_dir():
         pytest.skip(f"no COCO sample at {root}; set SEMTOK_COCO_SAMPLE to a COCO root")
     return root
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a folder once in a run of the tests, in whichever of its processes asks first."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def make(name: str, build: Callable[[Path], object]) -> Path:
+        root, done = shared / name, shared / f"{name}.done"
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                build(root)
+                done.touch()
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _small_lines_share(once: Once) -> None:
+    small_line.keep_in(once("kept", Path.mkdir))
 
 
 @pytest.fixture

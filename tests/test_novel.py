@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from semtok import params as settings
-from semtok import pipeline, runner
+from semtok import pipeline
 from semtok.data import index
 from semtok.study import laid_over
 from semtok.tables import read_table
@@ -62,7 +62,7 @@ def test_the_leaderboard_lists_novel_beside_test(line):
 
 @pytest.mark.parametrize("key", ["images", "index", "token_shards@grid-novel"])
 def test_gates_let_it_through(line, key):
-    runner.run(key, line.root, scratch=False)
+    small_line.run_gated(line.root, key)
 
 
 def test_a_line_without_it_has_no_key_of_it(line):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from semtok import commands, runner
+from semtok import commands
 from semtok.bench import kept_vectors
 from semtok.bench.embedding import Model
 from semtok.bench.leaderboard import LEADERBOARD, NAME
@@ -46,13 +46,13 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace = small_line.build(root, document)
     tiny_clip.clip(root / "models/clip")
     for name in document["models"]:
-        runner.run(f"outside_scores@{name}", root, scratch=False)  # with its gate
+        small_line.run_gated(root, f"outside_scores@{name}")
     with (
         pytest.MonkeyPatch.context() as patch,
         tiny_hub.served(root / "models/clip", base / "cache", patch),
     ):
-        runner.run("remote_scores@hub", root, scratch=False)
-    runner.run("leaderboard", root, scratch=False)
+        small_line.run_gated(root, "remote_scores@hub")
+    small_line.run_gated(root, "leaderboard")
     return workspace
 
 
@@ -99,14 +99,14 @@ def test_a_red_gate_costs_no_embedding(line: Workspace, monkeypatch: pytest.Monk
     path.write_text(yaml.safe_dump(document))
     for embedded in (True, False, True):
         with pytest.raises(SemtokError, match="outside_scores@clip: gate is red"):
-            runner.run("outside_scores@clip", line.root, scratch=False)
+            small_line.run_gated(line.root, "outside_scores@clip")
         assert bool(encoded) == embedded
         encoded.clear()
         if not embedded:
             # What another version computed is of no use.
             monkeypatch.setattr(kept_vectors, "libraries", lambda: {"torch": "0"})
     path.write_text(before)
-    runner.run("outside_scores@clip", line.root, scratch=False)
+    small_line.run_gated(line.root, "outside_scores@clip")
     assert not encoded
     assert not (line.root / ".semtok/kept/outside_scores/clip").exists()
 
@@ -122,7 +122,7 @@ def test_nor_of_a_variant(line: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
     published = (line.input("scores", "vit") / "cases.parquet").read_bytes()
     for embedded in (True, False, True):
         with pytest.raises(SemtokError, match="scores@vit: gate is red"):
-            runner.run("scores@vit", line.root, scratch=False)
+            small_line.run_gated(line.root, "scores@vit")
         assert bool(encoded) == embedded
         encoded.clear()
         if not embedded:
@@ -131,7 +131,7 @@ def test_nor_of_a_variant(line: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
     # It has learned next to nothing, as the line's own gates allow.
     document["checks"]["scores"] = {"chance_level": 1.0}
     path.write_text(yaml.safe_dump(document))
-    runner.run("scores@vit", line.root, scratch=False)
+    small_line.run_gated(line.root, "scores@vit")
     path.write_text(before)
     assert not encoded
     assert (line.input("scores", "vit") / "cases.parquet").read_bytes() == published
@@ -149,7 +149,7 @@ def test_another_file_than_the_one_that_is_stated_is_refused(line: Workspace) ->
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     for key in ("scores@vit", "outside_scores@clip"):
         with pytest.raises(SemtokError, match=f"SHA-256 {found}, expected {other}"):
-            runner.run(key, line.root, scratch=False)
+            small_line.run_gated(line.root, key)
     path.write_text(before)
 
 

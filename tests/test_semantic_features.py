@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from semtok import runner
 from tests import small_line
 from tests.tokens.test_semantic_features import WIDTH, made
 
@@ -33,5 +32,5 @@ def test_a_variant_of_frozen_features_trains_and_pays_for_them(tmp_path: Path) -
     assert config["model"]["vision"]["feature_dim"] == WIDTH
     costs = json.loads((workspace.input("scores", "frozen") / "costs.json").read_text())
     assert costs["extraction"]["flops_per_image"] > 0
-    runner.run("token_shards@frozen-val", root, scratch=False)  # with its gate
+    small_line.run_gated(root, "token_shards@frozen-val")
     assert (workspace.input("token_shards", "frozen-val") / "preview.png").exists()

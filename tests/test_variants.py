@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from semtok import params as settings
-from semtok import runner
 from semtok.errors import SemtokError
 from semtok.report.study import page, published
 from semtok.study import laid_over
@@ -75,7 +74,7 @@ def test_every_variant_trains_through_the_line_with_identical_blocks(tmp_path):
     with pytest.raises(SemtokError, match="no variant of the study tiny was scored"):
         published.read(workspace, changed, "tiny")
     for tokenizer in ("grid_relations", "grid_mask_map"):
-        runner.run(f"token_shards@{tokenizer}-val", root, scratch=False)  # with its gate
+        small_line.run_gated(root, f"token_shards@{tokenizer}-val")
 
 
 def _facts(workspace: Workspace, variant: str) -> dict:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from semtok import runner
 from semtok.json_files import read_json
 from tests import small_line
 from tests.conftest import write_tiny_coco
@@ -34,7 +33,7 @@ def test_the_gate_is_green_and_the_report_counts_what_was_left_out(tmp_path: Pat
     workspace = small_line.start(tmp_path / "line", document)
     for key in ("images", "index", "masks@annotated-train"):
         small_line.run(workspace.root, *([*key.split("@"), None][:2]))
-    runner.run("scene_graphs@annotated-train", workspace.root, scratch=False)
+    small_line.run_gated(workspace.root, "scene_graphs@annotated-train")
     report = read_json(workspace.input("scene_graphs", "annotated-train") / "report.json")
     assert report["numbers"] == {
         "images": 5,

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from semtok import runner
 from semtok.bench.cases import CASES, Task, by_task, metrics
 from semtok.bench.scoring import score
 from semtok.data.index import TRUTH
@@ -150,4 +149,4 @@ def test_through_the_whole_line(line, variant):
 @pytest.mark.slow
 @pytest.mark.parametrize("key", ["token_shards@semantic-test", "scores@semantic"])
 def test_gates_let_it_through(line, key):
-    runner.run(key, line.root, scratch=False)
+    small_line.run_gated(line.root, key)

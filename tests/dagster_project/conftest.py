@@ -16,6 +16,7 @@ from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
 from dagster_project.definitions import build
 from dagster_project.line import Line
 from semtok import pipeline
+from tests.conftest import Once
 
 HERE = Path(__file__).parent
 REPO = HERE.parents[1]
@@ -75,11 +76,12 @@ class Toy:
 
 
 @pytest.fixture(scope="session")
-def _built(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    toy = Toy.new(tmp_path_factory.mktemp("built") / "toy")
-    done = toy.dvc("repro")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return toy
+def _built(once: Once) -> Toy:
+    def build(root: Path) -> None:
+        done = Toy.new(root).dvc("repro")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return Toy(once("toy", build))
 
 
 @pytest.fixture

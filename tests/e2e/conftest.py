@@ -1,6 +1,5 @@
 """A whole small project, built once by the real commands and shared by every end-to-end test."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from filelock import FileLock
+
+from tests.conftest import Once
 
 REPO = Path(__file__).parents[2]
 
@@ -97,7 +97,7 @@ def new_project(root: Path) -> Project:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPO / name, root / name)
     project = Project(root)
-    project.set_params(lambda params: _merge(params, SMALL))
+    project.set_params(_shrink)
     project.run("git", "init", "--quiet", "--initial-branch", "main")
     project.run("git", "config", "user.email", "semtok@example.org")
     project.run("git", "config", "user.name", "semtok")
@@ -107,24 +107,20 @@ def new_project(root: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def built(once: Once) -> Project:
     """A project after `dvc repro`. Shared: tests that change something take a copy."""
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    root, done = base / "built", base / "built.json"
-    with FileLock(base / "built.lock"):
-        if not done.exists():
-            project = new_project(root)
-            started = project.repro()
-            done.write_text(json.dumps(started.stdout + started.stderr))
-    return Project(root)
+    return Project(once("built", lambda root: new_project(root).repro()))
 
 
 @pytest.fixture
 def project(built: Project, tmp_path: Path) -> Project:
     """A built project of this test's own."""
     return built.copy(tmp_path / "project")
+
+
+def _shrink(params: dict) -> None:
+    _merge(params, SMALL)
+    del params["variants"]["semantic_permuted"]  # as `semantic`, to every command
 
 
 def _merge(into: dict, changes: dict) -> None:

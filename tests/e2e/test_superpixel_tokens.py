@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import yaml
 
-from semtok import runner
 from semtok.study import laid_over
 from semtok.tokens.shards import TokenShards
 from semtok.workspace import Workspace
@@ -36,9 +35,9 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         ("token_shards", "voronoi-train"),
     ):
         small_line.run(root, stage, partition)
-    runner.run("token_shards@superpixel-val", root, scratch=False)
+    small_line.run_gated(root, "token_shards@superpixel-val")
     small_line.run(root, "checkpoint", "superpixels")
-    runner.run("scores@superpixels", root, scratch=False)
+    small_line.run_gated(root, "scores@superpixels")
     return made
 
 

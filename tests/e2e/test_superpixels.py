@@ -8,7 +8,6 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from semtok import runner
 from semtok.data.index import split_images
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
@@ -16,6 +15,7 @@ from semtok.study import laid_over
 from semtok.tables import TableSchema, read_table
 from semtok.tokens.shards import TokenShards
 from semtok.workspace import Workspace
+from tests import small_line
 from tests.e2e.conftest import REPO
 
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ def line(coco_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     shards = f"token_shards@semantic_{EXTRACTION}"
     for key in ("images", "index", f"masks@{EXTRACTION}", f"scene_graphs@{EXTRACTION}", shards):
-        runner.run(key, root, scratch=False)
+        small_line.run_gated(root, key)
     return Workspace(root, "coco")
 
 

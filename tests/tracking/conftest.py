@@ -23,6 +23,7 @@ from semtok.tracking.server import answers
 from semtok.tracking.training import Training
 from semtok.workspace import Workspace
 from tests import small_line
+from tests.conftest import Once
 
 
 @pytest.fixture(scope="session")
@@ -218,9 +219,12 @@ def _training(seed: int = 0, variant: str = "vit", **inputs: str) -> Training:
 
 
 @pytest.fixture(scope="session")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's folder of a small line, with two seeds of two variants."""
-    root = tmp_path_factory.mktemp("line") / "project"
+def line(once: Once) -> Path:
+    """The project's folder of a small line, with two seeds of two variants; not to be changed."""
+    return once("searched", _build)
+
+
+def _build(root: Path) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     os.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"  # nobody: it trains untracked
@@ -231,7 +235,6 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finally:
         del os.environ["MLFLOW_TRACKING_URI"]
         torch.set_num_threads(threads)
-    return root
 
 
 @pytest.fixture
