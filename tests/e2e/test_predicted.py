@@ -1,22 +1,19 @@
 """Predicted extraction from both doors."""
 
 import json
-from pathlib import Path
 
 import pytest
 from dagster import AssetKey, DagsterInstance
 
 from dagster_project.definitions import build
-from tests.e2e.conftest import new_project
+from tests.e2e.conftest import Project
 from tests.test_predicted import predicted
 
 pytestmark = pytest.mark.slow
 
 
-def test_dagster_trains_a_detector_and_dvc_goes_on_from_there(tmp_path: Path) -> None:
-    project = new_project(tmp_path / "project")
+def test_dagster_trains_a_detector_and_dvc_goes_on_from_there(project: Project) -> None:
     project.set_params(predicted)
-    project.repro("index")
     with DagsterInstance.ephemeral() as instance:
         job = build(project.root).resolve_implicit_global_asset_job_def()
         done = job.execute_in_process(
