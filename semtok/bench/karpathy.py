@@ -88,7 +88,7 @@ def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Qu
     if not task.startswith(RSUM):
         found = retrieval.questions(index, task, case_ids)
         return found if task.endswith(ALL) else {each: _few(own) for each, own in found.items()}
-    asked = {}
+    asked: dict[int, Question] = {}
     for texts, name in ((False, _IMAGES), (True, _TEXTS)):
         ids = [each // 2 for each in case_ids if each % 2 == texts]
         found = questions(index, name + task.removeprefix(RSUM), ids)
