@@ -16,7 +16,7 @@ DUPLICATE = "says what another one says"
 FOLLOWS = "depends on what was set aside"
 RARE = "its predicate is none of the frequent ones"
 UNMATCHED = "no mask fits the box of an end"
-ITSELF = "both ends have the same box"
+ITSELF = "both ends are the same thing"
 
 #: Reasons that are no faults: the input is sound and is left out on purpose, or it only follows
 #: another one that was counted. They are listed, but do not count towards `rejected_share`.

@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from scipy.optimize import linear_sum_assignment
 
 from semtok.data import visual_genome
 from semtok.data.rejects import ITSELF, NOT_ANNOTATED, RARE, UNMATCHED, Reject
@@ -126,27 +125,29 @@ class VisualGenome:
 def matched(
     ends: Iterable[Box], scale: NDArray[np.float64], masks: NDArray[np.float64], overlap: float
 ) -> dict[Box, int]:
-    """Which mask each box stands for, so that all together share most and no mask is taken twice.
+    """Which mask each box stands for: the one that shares most with it, whatever the others do.
+
+    People drew one thing once for each relation they saw it in, by boxes a few pixels apart. Were
+    a mask taken by one box alone, as an assignment has it, half of these would be left out, and
+    some would go to what stands behind.
 
     Args:
-        ends: xywh, with repetitions: what has the same box is the same thing.
+        ends: xywh, with repetitions.
         scale: [4] from their pixels to those of masks.
         masks: [M, 4] the tight boxes, xywh.
         overlap: pairs of a lower IoU are none.
 
     Returns:
-        Box -> place among the masks, of those that stand for one. The order of `ends` has no say:
-        where two ways share as much, that of the boxes themselves has.
+        Box -> place among the masks, of those that stand for one; of equal IoU, the first.
     """
-    boxes = sorted(set(ends))
+    boxes = list(set(ends))
     if not boxes or not len(masks):
         return {}
     theirs = np.array(boxes, np.float64) * scale
     shared: NDArray[np.float64] = coco_mask.iou(theirs, masks, [False] * len(masks))
-    shared = np.where(shared >= overlap, shared, 0.0)
-    rows, columns = linear_sum_assignment(shared, maximize=True)
-    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    return {boxes[row]: column for row, column in pairs if shared[row, column] > 0}
+    best = shared.argmax(axis=1)
+    fits = shared.max(axis=1) >= overlap
+    return {box: int(mask) for box, mask, fit in zip(boxes, best, fits, strict=True) if fit}
 
 
 def _frequent(counts: Counter[str], most: int) -> set[str]:
@@ -171,4 +172,6 @@ def _left_out(row: Relationship, subject: Any, object_: Any) -> str | None:
         return RARE
     if row.subject == row.object:
         return ITSELF
-    return UNMATCHED if subject is None or object_ is None else None
+    if subject is None or object_ is None:
+        return UNMATCHED
+    return ITSELF if subject == object_ else None
