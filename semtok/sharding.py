@@ -68,6 +68,9 @@ def rebuild(staging: Path, published: Path, wanted: Mapping[str, str], build: Bu
 
     Returns:
         The number of shards that were built.
+
+    Raises:
+        SemtokError: a shard in the folder is not the one that was wanted.
     """
     known = _published_rejects(published / "rejected.parquet")
     rejected, stale = {}, []
@@ -78,6 +81,12 @@ def rebuild(staging: Path, published: Path, wanted: Mapping[str, str], build: Bu
         else:
             stale.append(name)
     rejected |= build(stale)
+    for name, fingerprint in sorted(wanted.items()):
+        if read_metadata(staging / name).get(FINGERPRINT) != fingerprint:
+            raise SemtokError(
+                f"{published / name}: another run has written to its staging folder; nothing was "
+                "published; run the stage again"
+            )
     tables = [REJECTED.columns.empty_table(), *(rejected[name] for name in sorted(wanted))]
     rows = pa.concat_tables(tables, promote_options="default")
     order = [(name, "ascending") for name in REJECTED.columns.names]

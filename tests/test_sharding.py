@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semtok.errors import SemtokError
 from semtok.sharding import assign, rebuild, shard_of
 from semtok.tables import FINGERPRINT, REJECTED, TableSchema, read_table, write_table
 
@@ -95,6 +96,19 @@ def test_a_damaged_shard_or_list_of_rejects_is_rebuilt(line, damage):
     damage(line.published / "rejected.parquet")
     assert contents(line.run(values)) == fresh
     assert line.asked == ["000.parquet", "001.parquet"]
+
+
+def test_a_shard_of_another_run_is_not_published(tmp_path):
+    staging = tmp_path / "staging"
+    staging.mkdir()
+
+    def build(stale: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+        for name in stale:
+            write_table(staging / name, pa.table({"number": [1]}), SCHEMA, {FINGERPRINT: "of A"})
+            yield name, REJECTED.columns.empty_table()
+
+    with pytest.raises(SemtokError, match=r"none/001.parquet: another run .* run the stage again$"):
+        rebuild(staging, tmp_path / "none", {"000.parquet": "of A", "001.parquet": "of B"}, build)
 
 
 @given(IDS, st.integers(1, 9), st.sampled_from([".parquet", ".arrow"]))

@@ -4,7 +4,11 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -59,6 +63,16 @@ def refused() -> Callable[..., pa.Table]:
     raise SemtokError("model.safetensors: missing")
 
 
+def endless() -> Callable[..., None]:
+    """Open what is never done with a shard, and says on standard output that it is at one."""
+
+    def make(shard: Shard, path: Path, tell: Callable[[int], None]) -> None:
+        os.write(1, f"{shard.name}\n".encode())  # whole lines, whoever else writes
+        threading.Event().wait()
+
+    return make
+
+
 def orders(names: Iterable[str]) -> list[Shard]:
     return [
         Shard(name, pa.table({"image_id": [at, at + 10]}), f"f{at}")
@@ -109,6 +123,34 @@ def test_killed_workers_change_nothing(made: Callable[..., Result]) -> None:
         done = [event.done for event in result.events if isinstance(event, Progress)]
         assert done == [3, 5, 7, 9, 11, 13]
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_the_process_that_started_them(
+    tmp_path: Path, end: signal.Signals
+) -> None:
+    script = (
+        "from pathlib import Path\n"
+        "from tests.test_workers import TWO, endless, orders, work\n"
+        f"list(work(orders('ab'), Path({str(tmp_path)!r}), endless(), endless, TWO))"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[1],
+        start_new_session=True,
+    )
+    try:
+        assert parent.stdout
+        assert {parent.stdout.readline(), parent.stdout.readline()} == {b"a\n", b"b\n"}
+        parent.send_signal(end)
+        parent.communicate(timeout=60)  # until none of them holds standard output open
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+        parent.communicate()
+    assert parent.returncode == -end
 
 
 @pytest.mark.slow

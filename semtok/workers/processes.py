@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
@@ -69,6 +70,7 @@ class Processes:
 def _serve(pipe: Connection, open_: Open, staging: Path) -> None:
     """Make what comes through the pipe, until it is closed or the process at its end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for that one, which ends this one
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         make = open_()
     except Exception as error:
@@ -86,6 +88,14 @@ def _serve(pipe: Connection, open_: Open, staging: Path) -> None:
         except Exception as error:
             report = Failed.by(error)
         pipe.send(report)
+
+
+def _end_with_parent() -> None:
+    """In the midst of a shard as well: the next run writes to the same staging folder."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 @contextmanager
