@@ -78,6 +78,18 @@ def _data(params: Params) -> Faults:
         yield "download.mirror", "must begin with http:// or https://"
 
 
+def _workers(params: Params) -> Faults:
+    workers = params.workers
+    host, _, port = workers.ray.rpartition(":")
+    named = bool(host) and port.isdecimal() and int(port) < 2**16 and "/" not in host
+    if workers.ray not in ("", "local") and not named:
+        yield "workers.ray", f"{workers.ray!r} is no address of a Ray cluster; write HOST:PORT"
+    if workers.gpus and not workers.ray:
+        yield "workers.gpus", "are of actors on a Ray cluster; name it in workers.ray, or write 0"
+    if workers.gpus > 1 and workers.gpus % 1:
+        yield "workers.gpus", "must be whole above 1, as Ray shares one GPU alone"
+
+
 def _token_shards(params: Params) -> Faults:
     """Each tokenizer says for each split what it reads: of that split, and the same of each."""
     owners = _by_split(params, params.tokenizers)
@@ -232,6 +244,7 @@ _RULES = (
     _benchmarks,
     _splits,
     _data,
+    _workers,
     _token_shards,
     _extraction,
     _models,
