@@ -1,6 +1,7 @@
 """Shards by actors of a Ray cluster of two nodes, of which one dies in the middle."""
 
 import os
+import re
 import signal
 import tempfile
 import threading
@@ -8,12 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import pyarrow as pa
 import pytest
 
 from semtok.data.index import IMAGES, split_images
+from semtok.errors import SemtokError
 from semtok.events import Event, Message
 from semtok.extract import masks
 from semtok.extract.backends import Backend, Job, find_backend
@@ -103,6 +106,10 @@ def doomed(backend: Backend, job: Job, meeting: Path, node: str) -> Make:
     return make_or_die
 
 
+def _unused(*_: object) -> NoReturn:
+    raise AssertionError("no actor was to be had")
+
+
 def test_a_node_that_dies_in_the_middle_changes_nothing(
     cluster: Cluster, tiny: Extraction, tmp_path: Path
 ) -> None:
@@ -126,10 +133,18 @@ def test_a_node_that_dies_in_the_middle_changes_nothing(
     assert {name: table.num_rows for name, table in made.items()} == dict.fromkeys(made, 0)
     lost = [event.text for event in events if isinstance(event, Message)]
     assert len(lost) == 1
-    assert lost[0].endswith(": a worker was lost; another one takes over")
+    assert re.search(r": a worker was lost \(\w+\); another one takes over$", lost[0])
     assert {path.name: path.read_bytes() for path in staging.iterdir()} == {
         shard.name: (published / shard.name).read_bytes() for shard in shards
     }
+
+
+def test_more_gpus_than_any_node_has_are_refused(cluster: Cluster, tmp_path: Path) -> None:
+    workers = WorkersSettings(count=2, ray=cluster.address, gpus=0.5)
+    shard = Shard("a", pa.table({"image_id": [0]}), "f")
+    told = "^params.yaml: workers.gpus: no node of the cluster has 0.5 for an actor; the most is 0$"
+    with pytest.raises(SemtokError, match=told):
+        list(work([shard], tmp_path, _unused, _unused, workers))
 
 
 def test_the_stages_on_a_cluster_make_what_they_make_alone(

@@ -117,7 +117,7 @@ def test_killed_workers_change_nothing(made: Callable[..., Result]) -> None:
     assert killed.rejected == alone.rejected
     assert list(alone.rejected) == [*"abcde"]
     assert sorted(killed.lost()) == [
-        f"{name}: a worker was lost; another one takes over" for name in "bbe"
+        f"{name}: a worker was lost (SIGKILL); another one takes over" for name in "bbe"
     ]
     for result in (alone, killed):
         done = [event.done for event in result.events if isinstance(event, Progress)]
@@ -155,9 +155,18 @@ def test_workers_end_with_the_process_that_started_them(
 
 @pytest.mark.slow
 def test_a_shard_that_kills_every_worker_is_named(made: Callable[..., Result]) -> None:
-    with pytest.raises(SemtokError, match=r"^b: 3 workers were lost at it; .* lower workers.count"):
+    told = r"^b: 3 workers were lost at it \(SIGKILL\); .* lower workers.count"
+    with pytest.raises(SemtokError, match=told):
         made("ab", TWO, b=3)
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
+def test_workers_that_end_by_themselves_need_no_memory(tmp_path: Path) -> None:
+    numbers, gone = Numbers(tmp_path, {}), partial(os._exit, 3)
+    told = r"^opening: 3 workers were lost at it \(exit code 3\); standard error may tell why$"
+    with pytest.raises(SemtokError, match=told):
+        list(work(orders("ab"), tmp_path, numbers.make, gone, TWO))
 
 
 @pytest.mark.slow

@@ -19,6 +19,8 @@ from semtok.workers.crew import Crew, Failed, Lost, Made, Make, Open, Shard
 #: Workers that may be lost at one shard, or while they open what makes shards, before all stops.
 _LOST = 3
 
+_MORE_MEMORY = "give each more memory: lower workers.count, or raise data.shards"
+
 
 def work(
     shards: Sequence[Shard],
@@ -102,14 +104,12 @@ def _hand_out(shards: Sequence[Shard], crew: Crew, emit: Emit) -> Iterator[tuple
         match report:
             case Failed(reason):
                 raise SemtokError(f"{where}: {reason}")
-            case Lost():
+            case Lost(how, memory):
                 lost[where] += 1
                 if lost[where] == _LOST:
-                    raise SemtokError(
-                        f"{where}: {_LOST} workers were lost at it; give each more memory: lower "
-                        "workers.count, or raise data.shards"
-                    )
-                emit(Message(f"{where}: a worker was lost; another one takes over"))
+                    advice = _MORE_MEMORY if memory else "standard error may tell why"
+                    raise SemtokError(f"{where}: {_LOST} workers were lost at it ({how}); {advice}")
+                emit(Message(f"{where}: a worker was lost ({how}); another one takes over"))
                 if shard:
                     waiting.appendleft(shard)
                 if worker in idle:

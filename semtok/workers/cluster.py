@@ -28,9 +28,11 @@ class Actors:
             gpus: of each actor; 0.5: two share one.
 
         Raises:
-            SemtokError: ray is not installed, or there is no such cluster.
+            SemtokError: ray is not installed, there is no such cluster, or none of its nodes could
+                hold an actor.
         """
         self._ray = _connected(address)
+        self._need_room(gpus)
         self._staging = staging
         self._open = self._ray.put(open_)
         # They run on any machine that has room, and as few on one as can be.
@@ -42,6 +44,20 @@ class Actors:
         self._hired = 0
         for _ in range(count):
             self.hire()
+
+    def _need_room(self, gpus: float) -> None:
+        """Ray would wait for ever for a node with more than all have."""
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        most = max((node.get("GPU", 0) for node in nodes if node.get("CPU", 0) >= 1), default=-1)
+        if most < 0:
+            self._ray.shutdown()
+            raise SemtokError("params.yaml: workers.ray: no node of the cluster has a CPU to give")
+        if most < gpus:
+            self._ray.shutdown()
+            raise SemtokError(
+                f"params.yaml: workers.gpus: no node of the cluster has {gpus:g} for an actor; the "
+                f"most is {most:g}"
+            )
 
     def hire(self) -> None:
         """Ask for one more; see `Crew`."""
@@ -63,9 +79,10 @@ class Actors:
             report, content = self._ray.get(done)
         except self._ray.exceptions.RayTaskError as error:  # it could not read what it was sent
             return worker, Failed.by(error.cause or error)
-        except self._ray.exceptions.RayError:  # the actor is gone, or what it had made with it
+        except self._ray.exceptions.RayError as error:  # the actor is gone, or what it had made
             del self._workers[worker]
-            return worker, Lost()
+            starved = isinstance(error, self._ray.exceptions.OutOfMemoryError)
+            return worker, Lost(type(error).__name__, starved)
         if shard and isinstance(report, Made):
             path = self._staging / shard.name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,15 @@ class Failed:
 
 @dataclass(frozen=True)
 class Lost:
-    """The worker ended, or its machine did; it has to be replaced."""
+    """The worker ended, or its machine did; it has to be replaced.
+
+    Attributes:
+        how: a signal, an exit code, or what the cluster calls it.
+        memory: whether want of memory is the likely reason.
+    """
+
+    how: str
+    memory: bool = False
 
 
 Report = Opened | Made | Failed | Lost

@@ -56,7 +56,7 @@ class Processes:
             process, _ = self._workers.pop(pipes[pipe])
             process.join()
             pipe.close()
-            return pipes[pipe], Lost()
+            return pipes[pipe], _lost(process.exitcode or 0)
 
     def close(self) -> None:
         """End all; see `Crew`."""
@@ -88,6 +88,13 @@ def _serve(pipe: Connection, open_: Open, staging: Path) -> None:
         except Exception as error:
             report = Failed.by(error)
         pipe.send(report)
+
+
+def _lost(code: int) -> Lost:
+    """What an exit code tells: the kernel ends with SIGKILL whoever takes the last memory."""
+    if code >= 0:
+        return Lost(f"exit code {code}")
+    return Lost(signal.Signals(-code).name, memory=-code == signal.SIGKILL)
 
 
 def _end_with_parent() -> None:
