@@ -95,7 +95,10 @@ class DownloadSettings:
 
 @dataclass(frozen=True)
 class WorkersSettings:
-    """Who makes shards of masks and scene graphs; they are the same whatever stands here."""
+    """Who makes shards of masks and scene graphs; they are the same whatever stands here.
+
+    What networks find is, up to rounding, and to the byte where all run as many threads.
+    """
 
     count: Count = 1  # each with its model in memory; 1 without Ray: the stage's own process
     ray: str = ""  # address of a Ray cluster (HOST:6379), whose actors they are; empty: processes
