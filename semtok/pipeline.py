@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from semtok import inputs
 from semtok.errors import SemtokError
@@ -319,7 +320,7 @@ _STAGES = (
         source=_SCORING_FILES,
         modules=lambda params, partition: [
             "semtok.bench.outside_scoring",
-            _reader(params.remote_models[str(partition)]),
+            *_reader(params.remote_models[str(partition)]),
             *(f"semtok.bench.{name}" for name in params.bench.benchmarks),
         ],
     ),
@@ -373,9 +374,15 @@ def _owner(partition: str | None) -> str:
     return str(partition).rpartition("-")[0]
 
 
-def _reader(model: RemoteModelSettings) -> str:
-    """The module that opens a model by its address."""
-    return "semtok.version_reader" if model.registered else "semtok.bench.outside_hub"
+def _reader(model: RemoteModelSettings) -> list[str]:
+    """The modules that open a model by its address, and do its work."""
+    if not model.registered:
+        return ["semtok.bench.outside_hub"]
+    # Which backends and which tokenizer a version names is known once it was downloaded.
+    package = Path(__file__).parent
+    files = [path for part in ("extract", "tokens") for path in (package / part).rglob("*.py")]
+    named = [path.relative_to(package.parent).with_suffix("") for path in sorted(files)]
+    return ["semtok.version_reader", *(".".join(each.parts) for each in named)]
 
 
 def _backend(params: Params, extractor: str, kind: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from semtok import params as settings
 from semtok import pipeline
 from semtok.errors import SemtokError
-from semtok.params import FETCHED
+from semtok.params import FETCHED, RemoteModelSettings
 from semtok.source import closure, listed_files, source_fingerprint, used_files
 
 REPOSITORY = Path(__file__).parents[1]
@@ -63,6 +63,31 @@ def test_a_tokenizer_depends_on_itself_and_not_on_the_others(tmp_path):
     shared = root / "semtok/tokens/pixels.py"
     shared.write_text(shared.read_text() + "# edited\n")
     assert fingerprints()[1] != semantic
+
+
+def test_a_registered_version_depends_on_every_backend_and_tokenizer(tmp_path):
+    root = copied(tmp_path)
+    stage = pipeline.stages()["remote_scores"]
+    models = {
+        "reigning": RemoteModelSettings(registered="models:/semtok-scenes/3"),
+        "clip": RemoteModelSettings(hub="openai/clip-vit-large-patch14"),
+    }
+    params = replace(PARAMS, remote_models=models)
+
+    def fingerprints() -> list[str]:
+        found = []
+        for partition in models:
+            files = used_files(root, stage.source, stage.modules(params, partition))
+            found.append(source_fingerprint(root, files))
+        return found
+
+    reigning, clip = fingerprints()
+    for name in ("tokens/grid.py", "extract/superpixels/merging.py", "extract/detector/network.py"):
+        path = root / "semtok" / name
+        path.write_text(path.read_text() + "# edited\n")
+        before, (reigning, now) = reigning, fingerprints()
+        assert reigning != before
+        assert now == clip, "a model of the hub runs none of them"
 
 
 def test_fetched_data_depend_on_their_own_sources_alone(tmp_path):
