@@ -1,13 +1,19 @@
 """Vectors kept on disk while a model is scored, so that a run that was killed goes on."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
+
+from semtok.errors import SemtokError
+
+#: Metadata of a file: says whether its numbers are those that were written.
+_CHECKSUM = "checksum"
 
 #: Packages that decide a model's vectors: its library, and what reads and resizes images.
 _LIBRARIES = [
@@ -40,22 +46,57 @@ class KeptVectors:
         Args:
             key: identifies the batch; a file name.
             compute: gives them.
+
+        Raises:
+            SemtokError: they cannot be written, as where the disk is full.
         """
         if self._folder is None:
             return compute()
         path = self._folder / f"{key}.safetensors"
-        if path.exists():
-            try:
-                return load_file(path)["vectors"]
-            except SafetensorError:  # a full disk, or a machine that went down, cut it
-                path.unlink()
+        if path.exists() and (kept := _read(path)) is not None:
+            return kept
         vectors = compute()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        # Under its name it is whole: what a kill leaves of it is not found.
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        save_file({"vectors": vectors.contiguous().cpu()}, unfinished)
-        unfinished.replace(path)
+        try:
+            _write(path, vectors.contiguous().cpu())
+        except OSError as error:
+            raise SemtokError(
+                f"{self._folder}: {error.strerror or error}; vectors are kept there until the "
+                "gate is green: make room and run it again"
+            ) from None
         return vectors
+
+
+def _read(path: Path) -> Tensor | None:
+    """What was kept; None where a machine that went down, or a faulty disk, damaged it."""
+    try:
+        with safe_open(path, "pt") as file:
+            vectors: Tensor = file.get_tensor("vectors")
+            stated = (file.metadata() or {}).get(_CHECKSUM)
+    except SafetensorError:
+        return None
+    return vectors if stated == _checksum(vectors) else None
+
+
+def _write(path: Path, vectors: Tensor) -> None:
+    content = save({"vectors": vectors}, {_CHECKSUM: _checksum(vectors)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Under its name it is whole: what a kill leaves of it is not found.
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    try:
+        with unfinished.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _checksum(vectors: Tensor) -> str:
+    """Of shape and numbers."""
+    content = str(tuple(vectors.shape)).encode() + vectors.numpy().tobytes()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def libraries() -> dict[str, str]:

@@ -144,7 +144,8 @@ class OutsideModel:
             with torch.inference_mode():
                 return self._unit(encode(), what)
 
-        found = self._kept.get(fingerprint(what, *inputs), compute).to(self._model.device)
+        device = self._model.device
+        found = self._kept.get(fingerprint(str(device), what, *inputs), compute).to(device)
         if self._width not in (None, found.shape[1]):
             raise SemtokError(
                 f"{self.name}: embeds {what} in {found.shape[1]} numbers, the other side in "
@@ -154,10 +155,10 @@ class OutsideModel:
         return found
 
     def _unit(self, vectors: Tensor, what: str) -> Tensor:
-        lengths = vectors.norm(dim=1)
-        if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
+        unit = F.normalize(vectors.float(), dim=1)
+        if not bool(((unit.norm(dim=1) - 1).abs() < 1e-3).all()):  # false for NaN too
             raise SemtokError(
                 f"{self.name}: embeds {what} in vectors that are not finite or 0; "
                 "its weights are damaged or its training diverged"
             )
-        return F.normalize(vectors.float(), dim=1)
+        return unit
