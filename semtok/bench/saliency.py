@@ -8,8 +8,9 @@ split's images is the largest, so that this mean is max F as papers print it. Ma
 image's own size, and cells of the token map are stretched over it.
 
 Floors are tasks of their own, the same for all models: of the whole image as the answer (`_whole`),
-and of a box in its centre, half as wide and half as high (`_centre`). The whole image has one
-F-measure at every threshold, so that `f_whole` is the floor of `max_f` too.
+and of a box in its centre, half as wide and half as high (`_centre`). Either has one
+F-measure at every threshold, so that `f_whole` and `f_centre` are floors of `max_f` too, and the
+higher one counts.
 """
 
 from collections.abc import Collection

@@ -19,7 +19,7 @@ from semtok.bench.benchmark import split_data
 from semtok.bench.cases import metrics
 from semtok.bench.embedding import Model
 from semtok.bench.lost import gram_bias, hits, lost
-from semtok.bench.overlap import Overlap, overlap
+from semtok.bench.overlap import Overlap, f_curve, overlap
 from semtok.bench.scoring import score
 from semtok.bench.token_cut import token_cut
 from semtok.bench.token_maps import TokenMap
@@ -142,6 +142,9 @@ def test_floors_are_scikit_learns(trained, known, asked) -> None:
             }
             for task, value in wanted.items():
                 assert found[f"{task}_{name}"][place] == pytest.approx(100 * value)
+            # At every threshold alike: a floor of max F, too.
+            curve = f_curve(answer.astype(float), truth_of(each))
+            assert curve == pytest.approx(wanted["f"])
 
 
 def test_the_whole_image_finds_what_fills_half_of_it(trained, with_files, asked) -> None:
