@@ -93,9 +93,9 @@ def predict(
     masks, relations = given.read_found(found) if found else (None, None)
     extractor = None if found else _extractor_of(params, workspace, variant)
     if texts:
-        result = prediction.predict(folder, images, texts, masks, relations, extractor)
+        result = prediction.predict(folder, images, texts, masks, relations, extractor, root)
         return {name: values.tolist() for name, values in vars(result).items()}
-    named = prediction.classify(folder, images, masks, relations, extractor)
+    named = prediction.classify(folder, images, masks, relations, extractor, root)
     return {"classes": list(named.classes), "probabilities": named.probabilities.tolist()}
 
 

@@ -46,6 +46,7 @@ def predict(
     masks: Sequence[Sequence[Mask] | None] | None = None,
     relations: Sequence[Sequence[Relation] | None] | None = None,
     extractor: RawExtractor | None = None,
+    project: Path = Path(),
 ) -> Prediction:
     """Embed images and captions.
 
@@ -57,12 +58,13 @@ def predict(
             (`Predictor.needs_masks`); an empty list: nothing was found. Others ignore it.
         relations: for each image those among its masks, if there are any.
         extractor: finds masks and relations where masks are needed and none are given.
+        project: the folder from which settings name files of a frozen backbone.
 
     Raises:
         SemtokError: the checkpoint, an image, a mask or a relation cannot be read, or masks are
             needed and missing.
     """
-    predictor = Predictor(folder, extractor)
+    predictor = Predictor(folder, extractor, project)
     found = predictor.embed_images(images, masks, relations)
     captions = predictor.embed_texts(texts)
     return Prediction(found, captions, found @ captions.T)
@@ -87,16 +89,17 @@ def classify(
     masks: Sequence[Sequence[Mask] | None] | None = None,
     relations: Sequence[Sequence[Relation] | None] | None = None,
     extractor: RawExtractor | None = None,
+    project: Path = Path(),
 ) -> Classification:
     """Say how likely each class is of each image.
 
     Args:
-        folder, images, masks, relations, extractor: as `predict`.
+        folder, images, masks, relations, extractor, project: as `predict`.
 
     Raises:
         SemtokError: as `predict`, or the training was of captions and knows no classes.
     """
-    predictor = Predictor(folder, extractor)
+    predictor = Predictor(folder, extractor, project)
     if not predictor.classes:
         raise SemtokError(
             f"{folder}: was trained on captions and knows no classes; name captions (--text)"
@@ -110,11 +113,13 @@ def classify(
 class Predictor:
     """A checkpoint that stays in memory."""
 
-    def __init__(self, folder: Path, extractor: RawExtractor | None = None) -> None:
+    def __init__(
+        self, folder: Path, extractor: RawExtractor | None = None, project: Path = Path()
+    ) -> None:
         """Read a checkpoint; a GPU is used where there is one.
 
         Args:
-            folder, extractor: as `predict`.
+            folder, extractor, project: as `predict`.
 
         Raises:
             SemtokError: it is missing, damaged or of another format.
@@ -123,9 +128,10 @@ class Predictor:
         self._checkpoint = checkpoint.load(folder, self._device)
         self._extractor = extractor
         tokens = self._checkpoint.tokens
-        self._tokenizer, self._settings = tokenize.find(
+        self._tokenizer, settings = tokenize.find(
             {"scheme": tokens["scheme"], **tokens["settings"]}, f"{folder}/config.json: tokens"
         )
+        self._settings = tokenize.located(self._tokenizer, settings, project)
 
     @property
     def classes(self) -> tuple[str, ...]:

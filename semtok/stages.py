@@ -140,9 +140,10 @@ def _token_shards(context: Context) -> Summary:
     corrupted = context.partition.rpartition("-")[2] in corruption.splits
     severities = corruption.severities if corrupted else ()
     tokenizer = context.params.tokenizers[context.name]
-    tokenize.build(context.images(), tokenizer, extraction, severities)
+    partition = context.images()
+    tokenize.build(partition, tokenizer, extraction, severities)
     sources = zip(("masks", "scene_graphs"), extraction or (), strict=False)
-    cost.hand_down(dict(sources), context.staging, tokenize.cost(tokenizer))
+    cost.hand_down(dict(sources), context.staging, tokenize.cost(tokenizer, partition.project))
     shards = TokenShards(context.staging)
     tokens.draw(shards, context.staging / "preview.png")
     return Summary({"images": len(shards)}, pictures=("preview.png",))

@@ -17,8 +17,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from semtok.errors import SemtokError
+from semtok.extract import pretrained
 from semtok.tokens.rows import UInt8
-from semtok.workspace import digest
 
 #: Kind of model, as its config.json names it -> class of transformers, and whether it has to be
 #: told that an image has another size than those that it was trained on.
@@ -45,15 +45,14 @@ class Backbone:
         """Read a CLIP, SigLIP or DINOv2, with or without registers.
 
         Args:
-            name: folder that `save_pretrained` wrote, or a model that transformers has cached or
-                can download.
+            name: as of `located`.
 
         Raises:
             SemtokError: transformers is not installed, or there is no such model by that name.
         """
-        transformers = _transformers(name)
+        transformers, folder = _transformers(name), located(name, Path())
         try:
-            config = transformers.AutoConfig.from_pretrained(name)
+            config = transformers.AutoConfig.from_pretrained(folder)
             kind, self._resizes = _KINDS.get(config.model_type, ("", False))
             if not kind:
                 raise SemtokError(
@@ -61,10 +60,10 @@ class Backbone:
                     f"{', '.join(_KINDS)} can be read"
                 )
             model, report = getattr(transformers, kind).from_pretrained(
-                name, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+                folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
-            path = transformers.utils.cached_file(name, "preprocessor_config.json")
-            colours = json.loads(Path(path).read_text(encoding="utf-8"))
+            path = folder / "preprocessor_config.json"
+            colours = json.loads(path.read_text(encoding="utf-8"))
             self._mean, self._std = (torch.tensor(colours[f"image_{of}"]) for of in ("mean", "std"))
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
@@ -80,7 +79,7 @@ class Backbone:
         self._model = model.to(self._device).eval()
         self.dimension: int = model.config.hidden_size
         self.patch_size: int = model.config.patch_size
-        self.identity = digest(Path(name)) if Path(name).is_dir() else name
+        self.identity = pretrained.identity(folder).hex()
 
     def patches(self, image: UInt8) -> NDArray[np.float32]:
         """Encode one image.
@@ -126,6 +125,20 @@ class Backbone:
         return found
 
 
+def located(name: str, project: Path) -> Path:
+    """The folder of a model, which is not looked for on the network.
+
+    Args:
+        name: a folder that `save_pretrained` wrote, or the id of a model that is in the hub's cache
+            on this machine.
+        project: the folder that relative names of folders start from.
+
+    Raises:
+        SemtokError: it is neither.
+    """
+    return pretrained.locate(name, "backbone", project)
+
+
 @cache
 def load(name: str) -> Backbone:
     """The backbone of a name, read once in a process."""
@@ -138,9 +151,9 @@ def settings_of(name: str) -> Any:
     Raises:
         SemtokError: as `Backbone`.
     """
-    transformers = _transformers(name)
+    transformers, folder = _transformers(name), located(name, Path())
     try:
-        config = transformers.AutoConfig.from_pretrained(name)
+        config = transformers.AutoConfig.from_pretrained(folder)
     except (OSError, ValueError) as error:
         raise SemtokError(f"backbone: {name}: {str(error).splitlines()[0]}") from None
     return getattr(config, "vision_config", config)

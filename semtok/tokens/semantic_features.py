@@ -6,6 +6,7 @@ or DINOv2 says of the patches that the mask covers, each weighted by how much of
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Settings:
     """What the token sets are made of."""
 
     image_size: int  # pixels a side that the image is decoded to; patches of the backbone tile it
-    backbone: str  # folder or hub id of a CLIP, SigLIP or DINOv2 of transformers
+    backbone: str  # folder or hub id (cached) of a CLIP, SigLIP or DINOv2 of transformers
     max_masks: int  # the masks of an image with the highest scores are kept (kept.py)
     max_relations: int  # the relations of an image with the highest scores are kept
     neighbours: int  # K nearest masks that each mask knows
@@ -49,6 +50,15 @@ def schema(settings: Settings) -> TableSchema:
             f"{settings.image_size}; take a multiple of them"
         )
     return region_features_schema(model.hidden_size, settings.neighbours)
+
+
+def located(settings: Settings, project: Path) -> Settings:
+    """The settings with the backbone's folder in place of its name.
+
+    Raises:
+        SemtokError: there is no such backbone.
+    """
+    return replace(settings, backbone=str(backbone.located(settings.backbone, project)))
 
 
 def identity(settings: Settings) -> str:

@@ -5,6 +5,7 @@ A tokenizer is a module of this folder, named after its scheme, with
 - `Settings`: a dataclass of its block in `params.yaml`, with an `image_size`;
 - `schema(settings)`: one of the families of `shards.py`;
 - `tokenize(images, extractions, settings)`: the token sets of some images;
+- `located(settings, project)`, if it names a file: with that as it lies in the project's folder;
 - `identity(settings)` and `cost(settings)`, if a frozen model has part in them: what identifies
   it, and what it takes.
 
@@ -93,7 +94,9 @@ def build(
             f"token_shards.{published.name}.reads name an extraction"
         )
     reads = extraction if module.READS_EXTRACTION and extraction else ()
+    # By the names that people gave: the same shards wherever the project lies.
     tokens = {"scheme": tokenizer["scheme"], "settings": dataclasses.asdict(settings)}
+    settings = located(module, settings, partition.project)
     schema = module.schema(settings)
     identity = [module.identity(settings)] if hasattr(module, "identity") else []
     groups = {
@@ -154,10 +157,21 @@ def build(
     return built
 
 
-def cost(tokenizer: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def cost(tokenizer: Mapping[str, Any], project: Path) -> dict[str, dict[str, float]]:
     """What a frozen model takes that has part in the token sets, for `cost.hand_down`."""
     module, settings = find(tokenizer, "params.yaml: tokenizers")
-    return {"features": module.cost(settings)} if hasattr(module, "cost") else {}
+    if not hasattr(module, "cost"):
+        return {}
+    return {"features": module.cost(located(module, settings, project))}
+
+
+def located(module: Tokenizer, settings: Any, project: Path) -> Any:
+    """The settings of a tokenizer, with what they name as it lies in the project's folder.
+
+    Raises:
+        SemtokError: it is not there.
+    """
+    return module.located(settings, project) if hasattr(module, "located") else settings
 
 
 def find(tokenizer: Mapping[str, Any], where: str) -> tuple[Tokenizer, Any]:

@@ -127,6 +127,7 @@ class Line:
         }
     )
     severities: tuple[int, ...] = ()
+    project: Path = Path()
     data: DataSettings = field(
         default_factory=lambda: DataSettings("tiny", "coco", "", shards=3, rejected_share=0.5)
     )
@@ -155,7 +156,9 @@ class Line:
         images = read_table(self.root / "images.parquet", IMAGES)
         extraction = self.root / "masks", self.root / "scene_graphs"
         with publish(target, self.root / "state") as staging:
-            partition = Partition(self.root, images, self.data, staging, target, "", emit)
+            partition = Partition(
+                self.root, images, self.data, staging, target, "", emit, self.project
+            )
             return tokenize.build(partition, self.tokenizer, extraction, self.severities)
 
     def write(self) -> None:

@@ -20,7 +20,7 @@ from transformers import (
 
 from semtok.errors import SemtokError
 from semtok.extract import rle
-from semtok.tokens import backbone, semantic_features
+from semtok.tokens import backbone, semantic_features, shards
 from semtok.tokens.collate import Collate
 from semtok.tokens.extraction import WHOLE_IMAGE, Extraction
 from semtok.tokens.kept import best_masks
@@ -122,8 +122,6 @@ def test_images_together_are_the_same_as_alone(settings) -> None:
 
 
 def test_they_come_back_from_shards_bit_for_bit(settings, tmp_path) -> None:
-    from semtok.tokens import shards
-
     sets = tokenize(IMAGES[:2], [extraction(0, 3), extraction(1, 2)], settings)
     rows = pack([4, 9], sets, ["on"])
     tokens = {"scheme": "semantic_features", "settings": {}}
@@ -147,6 +145,26 @@ def test_other_weights_make_the_shards_anew(line, tmp_path) -> None:
     made("clip", folder, seed=1)
     backbone.load.cache_clear()
     assert line.build(tmp_path / "target") == 3
+
+
+def test_a_folder_is_looked_for_in_the_project_and_what_its_download_left_does_not_count(
+    line, tmp_path, monkeypatch
+) -> None:
+    line.project = tmp_path / "project"
+    folder = made("clip", line.project / "frozen/clip")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    line.tokenizer = {"scheme": "semantic_features", "image_size": 16, "backbone": "frozen/clip"}
+    line.tokenizer |= {"max_masks": 3, "max_relations": 2, "neighbours": 2}
+    assert line.build(tmp_path / "target") == 3
+    opened = shards.TokenShards(tmp_path / "target")
+    assert opened.tokens["settings"]["backbone"] == "frozen/clip"
+    left = folder / ".cache/huggingface/config.json.metadata"
+    left.parent.mkdir(parents=True)
+    left.write_text("0")
+    backbone.load.cache_clear()
+    assert line.build(tmp_path / "target") == 0
 
 
 def test_the_cost_is_what_torch_counts(settings) -> None:
