@@ -92,7 +92,8 @@ def draw(
         note = [f"protocol {found.protocol}", f"{100 * found.confidence:g} % intervals"]
         note += [f"hollow: not told apart from {found.baseline} (Holm)", "dashed: chance"]
         note = [found.label, *note] if found.label else note
-        figure.suptitle("  ·  ".join(note), fontsize=9, fontweight="normal", color=MUTED)
+        said = "  ·  ".join(note)
+        figure.suptitle(said, fontsize=9, fontweight="normal", color=MUTED, wrap=True)
 
 
 def _lines(tasks: Sequence[Task]) -> list[list[Task]]:
