@@ -9,7 +9,8 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urlsplit
 
-from huggingface_hub import constants
+from huggingface_hub import constants, hf_api
+from transformers.utils import hub as transformers_hub
 
 HUB_ID, COMMIT = "someone/tiny-clip", "0123456789abcdef" * 2 + "01234567"
 
@@ -112,6 +113,9 @@ def served(folder: Path, cache: Path, monkeypatch) -> Iterator[TinyHub]:
     hub = TinyHub(folder)
     Thread(target=hub.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     monkeypatch.setattr(constants, "ENDPOINT", hub.address)
+    # Clients that other tests may have had made already, for the real hub.
+    monkeypatch.setattr(hf_api.api, "endpoint", hub.address)
+    monkeypatch.setattr(transformers_hub, "_hf_api", None)
     template = hub.address + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
