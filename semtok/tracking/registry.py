@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from semtok.bench import protocol
 from semtok.tracking.published import Published
-from semtok.tracking.training import CHECKPOINT
+from semtok.tracking.training import CHECKPOINT, EXTRACTOR
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -61,9 +61,13 @@ def versions(client: "MlflowClient", data: str, tags: Mapping[str, str]) -> list
 
 
 def create_version(
-    client: "MlflowClient", run_id: str, model_id: str, item: Published
+    client: "MlflowClient", run_id: str, model_id: str, item: Published, extractor: str | None
 ) -> "ModelVersion":
-    """Register a logged model as the next version."""
+    """Register a logged model as the next version.
+
+    Args:
+        extractor: digest of the one that it takes along; None: it takes none.
+    """
     name = model_name(item.training.data)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(
@@ -74,7 +78,11 @@ def create_version(
         source=f"models:/{model_id}",
         run_id=run_id,
         model_id=model_id,
-        tags={**item.tags(), **protocol_of(item)},
+        tags={
+            **item.tags(),
+            **protocol_of(item),
+            **({EXTRACTOR: extractor} if extractor else {}),
+        },
         description=item.training.name,
     )
 

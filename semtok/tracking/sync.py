@@ -11,7 +11,7 @@ from semtok.tracking.alone import alone
 from semtok.tracking.links import Place
 from semtok.tracking.published import Published, published
 from semtok.tracking.training import CHECKPOINT
-from semtok.workspace import Workspace
+from semtok.workspace import Workspace, digest
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -106,7 +106,8 @@ def _bring_up_to_date(
             taken = served_extractor.pack(workspace, item.lineage, Path(name))
             packed = Path(name) if taken else None
             model_id = serving.log_model(address, run_id, item.folder, item.training.name, packed)
-        version = registry.create_version(client, run_id, model_id, item)
+            extractor = digest(packed) if packed else None
+        version = registry.create_version(client, run_id, model_id, item, extractor)
     else:
         registry.mark_protocol(client, version, item)
     client.set_terminated(run_id, "FINISHED")

@@ -2,19 +2,23 @@
 
 import json
 import uuid
+from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from mlflow import artifacts
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from semtok.bench.cases import CASES
 from semtok.bench.leaderboard import LEADERBOARD, NAME
 from semtok.errors import SemtokError
 from semtok.events import Message, ignore
+from semtok.extract.raw import NAME as EXTRACTOR_NAME
 from semtok.tables import read_table
 from semtok.tracking import server
 from semtok.tracking.sync import sync
-from semtok.tracking.training import CHECKPOINT
+from semtok.tracking.training import CHECKPOINT, EXTRACTOR
 from semtok.tracking.version_source import of_version
 from semtok.workspace import Workspace
 from tests import small_line
@@ -125,11 +129,47 @@ def test_other_files_than_those_that_were_registered_are_refused(project, mlflow
     tag = client.get_model_version(model, number).tags[CHECKPOINT]
     try:
         client.set_model_version_tag(model, number, CHECKPOINT, "0" * 32)
-        source = of_version(f"models:/{model}/{number}", ignore, mlflow_server)
         with pytest.raises(SemtokError, match="its files in MLflow are not those that were regist"):
-            source.read()
+            of_version(f"models:/{model}/{number}", ignore, mlflow_server)
         client.delete_model_version_tag(model, number, CHECKPOINT)
         with pytest.raises(SemtokError, match="has no tag checkpoint_hash"):
             of_version(f"models:/{model}/{number}", ignore, mlflow_server)
     finally:
         client.set_model_version_tag(model, number, CHECKPOINT, tag)
+
+
+def test_another_extractor_than_the_one_that_was_registered_is_refused(
+    project, mlflow_server, tmp_path
+):
+    workspace, model, numbers = project
+    client, name = server.client(mlflow_server), f"models:/{model}/{numbers['semantic']}"
+    path = workspace.input("remote_scores", MODELS["semantic"]) / "model.json"
+    version = client.get_model_version(model, numbers["semantic"])
+    tag = version.tags[EXTRACTOR]
+    assert json.loads(path.read_text())["extractor"] == tag
+    assert of_version(name, ignore, mlflow_server).origin["extractor"] == tag
+    assert EXTRACTOR not in client.get_model_version(model, numbers["vit"]).tags
+
+    logged = client.get_logged_model(version.source.removeprefix("models:/"))
+    stored = get_artifact_repository(logged.artifact_location)
+    (folder,) = (
+        each.path
+        for each in stored.list_artifacts("artifacts")
+        if f"{each.path}/{EXTRACTOR_NAME}"
+        in [file.path for file in stored.list_artifacts(each.path)]
+    )
+    file = tmp_path / EXTRACTOR_NAME
+    before = Path(artifacts.download_artifacts(f"{name}/{folder}/{EXTRACTOR_NAME}"))
+    file.write_text(before.read_text().replace("6", "7"))
+    assert file.read_bytes() != before.read_bytes()
+    try:
+        stored.log_artifact(str(file), folder)
+        with pytest.raises(SemtokError, match="its files in MLflow are not those that were regist"):
+            of_version(name, ignore, mlflow_server)
+        # Of one that was registered without the tag, what is kept and scored says which it was.
+        client.delete_model_version_tag(model, version.version, EXTRACTOR)
+        assert of_version(name, ignore, mlflow_server).origin["extractor"] not in (None, tag)
+    finally:
+        stored.log_artifact(str(before), folder)
+        client.set_model_version_tag(model, version.version, EXTRACTOR, tag)
+    assert of_version(name, ignore, mlflow_server).origin["extractor"] == tag
