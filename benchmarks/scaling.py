@@ -102,13 +102,15 @@ def _images(root: Path, folder: Path) -> pa.Table:
 
 def _shards(images: pa.Table, count: int) -> list[Shard]:
     """So many images, some of them several times, in shards of equal size."""
+    firsts = range(0, count, IMAGES_PER_SHARD)
+    rows = [
+        # In the order of an index, also where the images begin anew within a shard.
+        sorted(at % images.num_rows for at in range(first, first + IMAGES_PER_SHARD))
+        for first in firsts
+    ]
     return [
-        Shard(
-            f"{first:06d}.parquet",
-            images.take([at % images.num_rows for at in range(first, first + IMAGES_PER_SHARD)]),
-            "",
-        )
-        for first in range(0, count, IMAGES_PER_SHARD)
+        Shard(f"{first:06d}.parquet", images.take(positions), "")
+        for first, positions in zip(firsts, rows, strict=True)
     ]
 
 
