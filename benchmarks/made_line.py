@@ -5,8 +5,7 @@ from typing import Any
 
 import yaml
 
-from semtok import params as settings
-from semtok import parsing, pipeline, runner
+from semtok import params_file, parsing, pipeline, runner
 from semtok.params import Params
 from semtok.study import laid_over
 from semtok.workspace import Workspace, stage_key
@@ -33,7 +32,7 @@ def build(
     document = laid_over(laid_over(document, {"data": few}), changes)
     (root / "params.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     (root / "semtok").symlink_to(_PROJECT / "semtok")
-    params = settings.load(root / "params.yaml")
+    params = params_file.load(root / "params.yaml")
     wanted = [
         ("token_shards", name) for name in params.token_shards if name.endswith(("-train", "-val"))
     ]

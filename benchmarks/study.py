@@ -16,8 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import made_shards
-from semtok import params as settings
-from semtok import parsing, pipeline, runner, study
+from semtok import params_file, parsing, pipeline, runner, study
 from semtok.data import index
 from semtok.params import Params
 from semtok.tables import read_table
@@ -108,7 +107,7 @@ def _write_project(root: Path, size: str) -> Params:
         # A step costs what its tokens cost, whoever found them; models of extraction are not timed.
         each["reads"] = each["reads"].replace("extraction/predicted-", "extraction/annotated-")
     (root / "params.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    return settings.load(root / "params.yaml")
+    return params_file.load(root / "params.yaml")
 
 
 def _seconds(workspace: Workspace, params: Params, name: str) -> float:

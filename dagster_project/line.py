@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml
 
-from semtok import params as settings
-from semtok import pipeline
+from semtok import params_file, pipeline
 from semtok.checks.verdict import Verdict, read_verdict
 from semtok.params import Params
 from semtok.source import listed_files, source_fingerprint
@@ -35,7 +34,7 @@ class Line:
         Raises:
             SemtokError: `params.yaml` is missing or wrong.
         """
-        return cls(root, settings.load(root / "params.yaml"))
+        return cls(root, params_file.load(root / "params.yaml"))
 
     @property
     def workspace(self) -> Workspace:

@@ -5,8 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semtok import params as settings
-from semtok import pipeline, progress
+from semtok import params_file, pipeline, progress
 from semtok.errors import SemtokError
 from semtok.params import Params
 from semtok.workspace import Workspace
@@ -195,7 +194,7 @@ def lineage(root: Path, version: str) -> dict[str, Any]:
 
 def open_project(root: Path) -> tuple[Params, Workspace]:
     """The settings of a project, and where its artifacts are."""
-    params = settings.load(root / "params.yaml")
+    params = params_file.load(root / "params.yaml")
     return params, Workspace(root, params.data.name)
 
 

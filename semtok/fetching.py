@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from semtok import params as settings
-from semtok import progress
+from semtok import params_file, progress
 from semtok.errors import SemtokError
+from semtok.params import Params
 from semtok.workspace import Workspace
 
 
@@ -27,7 +27,7 @@ def fetch(project: Path, wanted: Sequence[str], root: Path | None) -> Path:
     """
     from semtok.data.download.fetch import fetch
 
-    params = settings.load(project / "params.yaml")
+    params = params_file.load(project / "params.yaml")
     root = _root(project, params, root)
     with progress.bars("fetch") as emit:
         fetch(root, _wanted(params, wanted), params.download.mirror, emit)
@@ -49,7 +49,7 @@ def check(project: Path, wanted: Sequence[str], root: Path | None) -> dict[str, 
     from semtok.data import leakage
     from semtok.data.download.check import check
 
-    params = settings.load(project / "params.yaml")
+    params = params_file.load(project / "params.yaml")
     root = _root(project, params, root)
     with progress.bars("check") as emit:
         found = check(root, _wanted(params, wanted), emit)
@@ -86,7 +86,7 @@ def sources(root: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _root(project: Path, params: settings.Params, root: Path | None) -> Path:
+def _root(project: Path, params: Params, root: Path | None) -> Path:
     if root is not None:
         return root
     from semtok.data import files
@@ -96,7 +96,7 @@ def _root(project: Path, params: settings.Params, root: Path | None) -> Path:
     return files.root(Workspace(project, params.data.name), params.data)
 
 
-def _wanted(params: settings.Params, wanted: Sequence[str]) -> Sequence[str]:
+def _wanted(params: Params, wanted: Sequence[str]) -> Sequence[str]:
     if not (wanted or params.data.fetch):
         raise SemtokError("name some sources, or name them in data.fetch of params.yaml")
     return wanted or params.data.fetch

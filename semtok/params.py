@@ -1,4 +1,4 @@
-"""`params.yaml` -> typed, validated settings: the only place that reads the file.
+"""The settings of `params.yaml`, typed; `params_file.py` reads and validates them.
 
 What every part shares is typed here. A backend (a data format, an extractor, a tokenizer, a
 benchmark, a suite of checks) brings a dataclass `Settings` of its own in its own file; its block
@@ -7,12 +7,9 @@ of `params.yaml` stays a plain mapping until the backend hands it to `semtok.par
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval, MinLen, MultipleOf
-
-from semtok.parsing import parse, read
 
 #: Ranges that `parse` holds the numbers to.
 Count = Annotated[int, Gt(0)]
@@ -352,29 +349,3 @@ class Params:
     def outside_models(self) -> list[str]:
         """The names of all models that were trained elsewhere."""
         return [*self.models, *self.remote_models]
-
-
-def load(path: Path) -> Params:
-    """Read and validate a `params.yaml`.
-
-    Raises:
-        SemtokError: the file is missing or no YAML, or a key is unknown, missing or mistyped.
-    """
-    return validate(read(path), path)
-
-
-def validate(raw: Any, path: Path) -> Params:
-    """Turn what a `params.yaml` holds into settings.
-
-    Args:
-        raw: what YAML gave.
-        path: names the file in errors.
-
-    Raises:
-        SemtokError: a key is unknown, missing or mistyped, or names do not fit together.
-    """
-    from semtok.consistency import check  # which needs the types above
-
-    params = parse(Params, raw, str(path))
-    check(params, path)
-    return params

@@ -4,11 +4,10 @@
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from semtok import inputs
+from semtok import inputs, stage_code
 from semtok.errors import SemtokError
-from semtok.params import ANNOTATED, FETCHED, Params, RemoteModelSettings
+from semtok.params import ANNOTATED, Params
 from semtok.stage import Key, Stage
 
 #: Those that score models which were trained elsewhere.
@@ -80,62 +79,6 @@ def _by_tokenizer(params: Params) -> list[str]:
     return [f"{name}-{split}" for name in params.tokenizers for split in params.data.splits]
 
 
-_JSON = "semtok/json_files.py"
-_TABLES = ("semtok/tables.py", "semtok/sharding.py")
-_READ_TOKENS = (
-    "semtok/data/index.py",
-    "semtok/tokens/batch.py",
-    "semtok/tokens/collate.py",
-    "semtok/tokens/columns.py",
-    "semtok/tokens/dropping.py",
-    "semtok/tokens/links.py",
-    "semtok/tokens/loader.py",
-    "semtok/tokens/permutation.py",
-    "semtok/tokens/rows.py",
-    "semtok/tokens/shards.py",
-    "semtok/tokens/sizes.py",
-)
-_SCORING = (
-    "semtok/bench",
-    "semtok/models",
-    "semtok/train",
-    "semtok/data/coco.py",
-    "semtok/data/editions.py",
-    "semtok/data/salient.py",
-    "semtok/data/voc.py",
-    "semtok/data/words.py",
-    "semtok/parsing.py",
-    *_READ_TOKENS,
-    _JSON,
-    *_TABLES,
-)
-
-#: Models that were trained elsewhere, for extractors and tokenizers: one folder for all, as DVC can
-#: depend neither on no folder nor on one that another block of the settings names.
-_FROZEN = ("frozen",)
-
-_DATA_ROOT = (
-    "semtok/data/class_folders.py",
-    "semtok/data/files.py",
-    "semtok/data/halves.py",
-    "semtok/data/listing.py",
-)
-
-#: A registered version finds masks in image files, and makes tokens of them, itself.
-_SCORING_FILES = (
-    "semtok/bench",
-    "semtok/data",
-    "semtok/extract",
-    "semtok/tokens",
-    "semtok/models",
-    "semtok/train",
-    "semtok/given.py",
-    "semtok/predict.py",
-    "semtok/version_reader.py",
-    _JSON,
-    *_TABLES,
-)
-
 _STAGES = (
     Stage(
         name="images",
@@ -143,11 +86,11 @@ _STAGES = (
         partitions=_unpartitioned,
         inputs=lambda params, partition: [],
         settings=lambda partition: ["data", "checks.images"],
-        source=("semtok/data", *_TABLES),
+        source=stage_code.DATA,
         modules=lambda params, partition: [
             "semtok.data.files",
             f"semtok.data.{params.data.format}",
-            *_sources(params),
+            *stage_code.fetchers(params),
         ],
     ),
     Stage(
@@ -156,7 +99,7 @@ _STAGES = (
         partitions=_unpartitioned,
         inputs=lambda params, partition: [("images", None)],
         settings=lambda partition: ["data", "checks.index"],
-        source=("semtok/data", *_TABLES),
+        source=stage_code.DATA,
         modules=lambda params, partition: ["semtok.data.indexing"],
     ),
     Stage(
@@ -170,10 +113,10 @@ _STAGES = (
             f"detectors.{partition}",
             "checks.detector",
         ],
-        source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
+        source=stage_code.EXTRACTING,
         modules=lambda params, partition: [
             "semtok.extract.detector.stage",
-            _backend(params, ANNOTATED, "masks"),
+            stage_code.backend(params, ANNOTATED, "masks"),
         ],
     ),
     Stage(
@@ -182,11 +125,11 @@ _STAGES = (
         partitions=_by_extractor,
         inputs=inputs.of_masks,
         settings=lambda partition: ["data", f"extractors.{_owner(partition)}", "checks.masks"],
-        source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
-        watches=_FROZEN,
+        source=stage_code.EXTRACTING,
+        watches=stage_code.FROZEN,
         modules=lambda params, partition: [
             "semtok.extract.masks",
-            _backend(params, _owner(partition), "masks"),
+            stage_code.backend(params, _owner(partition), "masks"),
         ],
         persist=True,
     ),
@@ -201,10 +144,10 @@ _STAGES = (
             f"relation_models.{partition}",
             "checks.relation_model",
         ],
-        source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
+        source=stage_code.EXTRACTING,
         modules=lambda params, partition: [
             "semtok.extract.relation_model.stage",
-            *(_backend(params, ANNOTATED, kind) for kind in ("masks", "scene_graphs")),
+            *(stage_code.backend(params, ANNOTATED, kind) for kind in ("masks", "scene_graphs")),
         ],
     ),
     Stage(
@@ -217,10 +160,10 @@ _STAGES = (
             f"extractors.{_owner(partition)}",
             "checks.scene_graphs",
         ],
-        source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
+        source=stage_code.EXTRACTING,
         modules=lambda params, partition: [
             "semtok.extract.scene_graphs",
-            _backend(params, _owner(partition), "scene_graphs"),
+            stage_code.backend(params, _owner(partition), "scene_graphs"),
         ],
         persist=True,
     ),
@@ -235,11 +178,14 @@ _STAGES = (
             "corruption.severities",
             "checks.extraction_scores",
         ],
-        source=("semtok/data", "semtok/extract", _JSON, *_TABLES),
-        watches=_FROZEN,
+        source=stage_code.EXTRACTING,
+        watches=stage_code.FROZEN,
         modules=lambda params, partition: [
             "semtok.extract.extraction_scores",
-            *(_backend(params, _owner(partition), kind) for kind in ("masks", "scene_graphs")),
+            *(
+                stage_code.backend(params, _owner(partition), kind)
+                for kind in ("masks", "scene_graphs")
+            ),
         ],
     ),
     Stage(
@@ -253,8 +199,8 @@ _STAGES = (
             "corruption",
             "checks.token_shards",
         ],
-        source=("semtok/data", "semtok/extract", "semtok/tokens", _JSON, *_TABLES),
-        watches=_FROZEN,
+        source=stage_code.TOKENIZING,
+        watches=stage_code.FROZEN,
         modules=lambda params, partition: [
             "semtok.tokens.tokenize",
             f"semtok.tokens.{params.tokenizers[_owner(partition)].get('scheme')}",
@@ -273,7 +219,7 @@ _STAGES = (
             f"variants.{partition}",
             "checks.checkpoint",
         ],
-        source=("semtok/models", "semtok/train", *_READ_TOKENS, *_TABLES),
+        source=stage_code.TRAINING,
         modules=lambda params, partition: ["semtok.train.train"],
     ),
     Stage(
@@ -282,7 +228,7 @@ _STAGES = (
         partitions=lambda params: list(params.variants),
         inputs=inputs.of_scores,
         settings=lambda partition: ["bench", "checks.scores"],
-        source=_SCORING,
+        source=stage_code.SCORING,
         modules=lambda params, partition: [
             "semtok.bench.scoring",
             *(f"semtok.bench.{name}" for name in params.bench.benchmarks),
@@ -299,7 +245,7 @@ _STAGES = (
             f"models.{partition}",
             "checks.outside_scores",
         ],
-        source=(*_DATA_ROOT, *_SCORING),
+        source=stage_code.OUTSIDE_SCORING,
         modules=lambda params, partition: [
             "semtok.bench.outside_scoring",
             "semtok.bench.outside_folders",
@@ -317,10 +263,10 @@ _STAGES = (
             f"remote_models.{partition}",
             "checks.remote_scores",
         ],
-        source=_SCORING_FILES,
+        source=stage_code.REMOTE_SCORING,
         modules=lambda params, partition: [
             "semtok.bench.outside_scoring",
-            *_reader(params.remote_models[str(partition)]),
+            *stage_code.readers(params.remote_models[str(partition)]),
             *(f"semtok.bench.{name}" for name in params.bench.benchmarks),
         ],
     ),
@@ -330,7 +276,7 @@ _STAGES = (
         partitions=lambda params: list(params.transmission),
         inputs=inputs.of_transmission,
         settings=lambda partition: [f"transmission.{partition}", "checks.transmission"],
-        source=_SCORING,
+        source=stage_code.SCORING,
         modules=lambda params, partition: ["semtok.bench.rate_distortion"],
     ),
     Stage(
@@ -351,7 +297,7 @@ _STAGES = (
             "remote_models",
             "checks.leaderboard",
         ],
-        source=("semtok/bench", "semtok/report", "semtok/train/history.py", _JSON, *_TABLES),
+        source=stage_code.LEADERBOARD,
         modules=lambda params, partition: [
             "semtok.bench.leaderboard",
             "semtok.report.charts",
@@ -361,30 +307,6 @@ _STAGES = (
 )
 
 
-def _sources(params: Params) -> list[str]:
-    """The modules that fetch the data; none where they are there, or made."""
-    if params.data.source != FETCHED:
-        return []
-    names = sorted({each.partition("/")[0] for each in params.data.fetch})
-    return ["semtok.data.download.fetch", *(f"semtok.data.sources.{name}" for name in names)]
-
-
 def _owner(partition: str | None) -> str:
     """The extractor or tokenizer of `NAME-SPLIT`."""
     return str(partition).rpartition("-")[0]
-
-
-def _reader(model: RemoteModelSettings) -> list[str]:
-    """The modules that open a model by its address, and do its work."""
-    if not model.registered:
-        return ["semtok.bench.outside_hub"]
-    # Which backends and which tokenizer a version names is known once it was downloaded.
-    package = Path(__file__).parent
-    files = [path for part in ("extract", "tokens") for path in (package / part).rglob("*.py")]
-    named = [path.relative_to(package.parent).with_suffix("") for path in sorted(files)]
-    return ["semtok.version_reader", *(".".join(each.parts) for each in named)]
-
-
-def _backend(params: Params, extractor: str, kind: str) -> str:
-    """The module of an extractor's backend."""
-    return f"semtok.extract.{getattr(params.extractors[extractor], kind)}"

@@ -11,8 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from semtok import params as settings
-from semtok import pipeline, pipes, progress, stages
+from semtok import params_file, pipeline, pipes, progress, stages
 from semtok.checks.gate import Gate
 from semtok.checks.verdict import require, write_verdict
 from semtok.context import Context
@@ -46,7 +45,7 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
         SemtokError: the settings do not fit, an input is missing or changed after its gate, the
             work failed, or the gate is red; nothing is published then.
     """
-    params = settings.load(root / "params.yaml")
+    params = params_file.load(root / "params.yaml")
     stage, partition = pipeline.parse_key(key, params)
     _check_settings(params, root / "params.yaml")
     if stage.name in ("checkpoint", "scores"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from semtok import params
+from semtok import params_file
 from semtok.errors import SemtokError
 from semtok.params import Params
 from semtok.parsing import parse, read
@@ -54,7 +54,7 @@ def write(root: Path, size: str, source: Path | None = None) -> Params:
 
     path = root / "params.yaml"
     file, document = _document(root, size, source)
-    found = params.validate(document, file)
+    found = params_file.validate(document, file)
     made = found.data.format in found.data.settings
     if not made and not (root / found.data.source).exists():
         raise SemtokError(
@@ -77,7 +77,7 @@ def settings(root: Path, size: str, source: Path | None = None) -> Params:
         SemtokError: as for `write`, but of missing data.
     """
     file, document = _document(root, size, source)
-    return params.validate(document, file)
+    return params_file.validate(document, file)
 
 
 def file_of(root: Path, size: str) -> Path:

@@ -11,8 +11,7 @@ from typing import Any
 import yaml
 from filelock import FileLock
 
-from semtok import params as settings
-from semtok import pipeline, runner
+from semtok import params_file, pipeline, runner
 from semtok.checks import worker
 from semtok.checks.gate import Gate
 from semtok.checks.verdict import Verdict
@@ -38,7 +37,7 @@ def build(root: Path, document: dict | None = None) -> Workspace:
         document: `params.yaml`; default: the project's own with `VARIANTS`, `shrunk`.
     """
     workspace = start(root, document)
-    params = settings.load(root / "params.yaml")
+    params = params_file.load(root / "params.yaml")
     for key in pipeline.upstream(params, *(("scores", name) for name in params.variants)):
         run(root, *key)
     return workspace
@@ -55,7 +54,7 @@ def start(root: Path, document: dict | None = None) -> Workspace:
     root.mkdir(parents=True, exist_ok=True)
     (root / "semtok").symlink_to(REPOSITORY / "semtok")
     (root / "params.yaml").write_text(yaml.safe_dump(document or shrunk(own())))
-    return Workspace(root, settings.load(root / "params.yaml").data.name)
+    return Workspace(root, params_file.load(root / "params.yaml").data.name)
 
 
 class _Green(Gate):
@@ -97,7 +96,7 @@ def _judge() -> Any:
 
 def run(root: Path, name: str, partition: str | None) -> None:
     """Run one stage as `semtok run` does, without its gate."""
-    params = settings.load(root / "params.yaml")
+    params = params_file.load(root / "params.yaml")
     if not (_store and name in _KEPT and files.is_made(params.data)):
         runner.run(stage_key(name, partition), root, scratch=False, gate_of=_Green)
         return

@@ -10,8 +10,7 @@ from PIL import Image
 from transformers import ViTImageProcessorPil
 from typer.testing import CliRunner
 
-from semtok import params as settings
-from semtok import pipeline
+from semtok import params_file, pipeline
 from semtok.bench.background import BACKGROUND
 from semtok.bench.cases import CASES, metrics
 from semtok.cli import app
@@ -52,7 +51,7 @@ def project(tmp_path_factory) -> Path:
     for each in document["variants"].values():
         each["patch_size"] = 8
     small_line.start(root, document)
-    params = settings.load(root / "params.yaml")
+    params = params_file.load(root / "params.yaml")
     for key in pipeline.upstream(params, ("checkpoint", "vit"), ("scores", "masked")):
         small_line.run(root, *key)
     torch.manual_seed(0)

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from semtok import params as settings
-from semtok import pipeline
+from semtok import params_file, pipeline
 from semtok.cli import app
 from semtok.errors import SemtokError
 from tests import small_line
@@ -33,7 +32,7 @@ def root(tmp_path_factory) -> Path:
     document["bench"]["benchmarks"] = ["retrieval"]
     small_line.start(root, document)
     wanted = [("scores", name) for name in ("clustered", "gated")]
-    for key in pipeline.upstream(settings.load(root / "params.yaml"), *wanted):
+    for key in pipeline.upstream(params_file.load(root / "params.yaml"), *wanted):
         small_line.run(root, *key)
     return root
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from semtok import params as settings
-from semtok import pipeline
+from semtok import params_file, pipeline
 from semtok.data import index
 from semtok.study import laid_over
 from semtok.tables import read_table
@@ -66,8 +65,8 @@ def test_gates_let_it_through(line, key):
 
 
 def test_a_line_without_it_has_no_key_of_it(line):
-    with_novel = settings.load(line.root / "params.yaml")
-    without = settings.load(small_line.REPOSITORY / "params.yaml")
+    with_novel = params_file.load(line.root / "params.yaml")
+    without = params_file.load(small_line.REPOSITORY / "params.yaml")
     assert ("masks", "annotated-novel") in pipeline.all_keys(with_novel)
     assert not [key for key in pipeline.all_keys(without) if "novel" in str(key[1])]
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from semtok.errors import SemtokError
-from semtok.params import load
+from semtok.params_file import load
 from semtok.parsing import parse
 
 REPO = Path(__file__).parents[1]

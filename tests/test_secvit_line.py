@@ -4,8 +4,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from semtok import params as settings
-from semtok import pipeline
+from semtok import params_file, pipeline
 from semtok.bench import costs
 from semtok.bench.leaderboard import LEADERBOARD, NAME
 from semtok.cli import app
@@ -24,7 +23,7 @@ def test_it_is_trained_scored_and_ranked(tmp_path) -> None:
     # So short a training is at chance.
     document["checks"] |= {"checkpoint": {"loss_fall": -9.0}, "scores": {"chance_level": 1.0}}
     small_line.start(root, document)
-    params = settings.load(root / "params.yaml")
+    params = params_file.load(root / "params.yaml")
     for stage, partition in pipeline.upstream(params, ("scores", "secvit")):
         if partition != "secvit":
             small_line.run(root, stage, partition)

@@ -7,14 +7,13 @@ from pathlib import Path
 import grimp
 import pytest
 
-from semtok import params as settings
-from semtok import pipeline
+from semtok import params_file, pipeline
 from semtok.errors import SemtokError
 from semtok.params import FETCHED, RemoteModelSettings
 from semtok.source import closure, listed_files, source_fingerprint, used_files
 
 REPOSITORY = Path(__file__).parents[1]
-PARAMS = settings.load(REPOSITORY / "params.yaml")
+PARAMS = params_file.load(REPOSITORY / "params.yaml")
 KEYS = list(pipeline.all_keys(PARAMS))
 
 

@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from benchmarks import study as times
-from semtok import params, pipeline, study
+from semtok import params_file, pipeline, study
 from semtok.cli import app
 from semtok.errors import SemtokError
 
@@ -39,9 +39,9 @@ def leaves(document: dict, before: tuple = ()) -> set[tuple]:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_size_is_written_whole(project, size):
-    before = params.load(project / "params.yaml")
+    before = params_file.load(project / "params.yaml")
     found = study.write(project, size)
-    assert params.load(project / "params.yaml") == found
+    assert params_file.load(project / "params.yaml") == found
     assert found.data.name == f"scenes_{size}" != before.data.name
     assert set(before.variants) < set(found.variants)
     assert len(set(found.variants.values())) == len(found.variants)
@@ -77,7 +77,7 @@ def test_the_study_of_coco_asks_what_that_of_scenes_asks(project, tmp_path):
         app, ["--project", str(project), "study", COCO, "--source", str(tmp_path)]
     )
     assert "study coco, 11 variants, 77 trainings" in done.output
-    found, scenes = params.load(project / "params.yaml"), study.settings(REPO, "small")
+    found, scenes = params_file.load(project / "params.yaml"), study.settings(REPO, "small")
     assert (found.data.format, found.data.source) == ("coco", str(tmp_path))
     assert (found.encoder, found.text) == (scenes.encoder, scenes.text)
     assert found.variants == {name: scenes.variants[name] for name in found.variants}
@@ -89,7 +89,7 @@ def test_the_study_of_coco_asks_what_that_of_scenes_asks(project, tmp_path):
 def test_systems_are_compared_by_one_recipe_on_labelled_scenes(project, size, label):
     shutil.copy(REPO / "study_systems.yaml", project)
     found = study.write(project, size)
-    assert params.load(project / "params.yaml") == found
+    assert params_file.load(project / "params.yaml") == found
     assert found.data.settings["scene_classes"]["label"] == label
     assert found.text.tower == "classes"
     assert found.bench.benchmarks == ("classification",)

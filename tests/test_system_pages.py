@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from semtok import params as settings
+from semtok import params_file
 from semtok.study import laid_over
 
 REPO = Path(__file__).parents[1]
@@ -20,7 +20,7 @@ def test_the_lines_of_a_page_are_right(tmp_path, page):
     for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
         document = laid_over(document, yaml.safe_load(block))
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
-    found = settings.load(tmp_path / "params.yaml").variants
+    found = params_file.load(tmp_path / "params.yaml").variants
     # Two variants of equal settings would be one.
     assert len(set(found.values())) == len(found)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from semtok import params as settings
-from semtok import pipeline, runner
+from semtok import params_file, pipeline, runner
 from semtok.errors import SemtokError
 from semtok.tables import read_table
 from semtok.train.history import HISTORY
@@ -39,7 +38,7 @@ def test_one_process_of_two_publishes_what_one_alone_does(tmp_path: Path) -> Non
     document["checks"]["checkpoint"] = {"loss_fall": -1.0}
     root = tmp_path / "line"
     small_line.start(root, document)
-    params = settings.load(root / "params.yaml")
+    params = params_file.load(root / "params.yaml")
     for key in pipeline.upstream(params, ("checkpoint", "vit")):
         small_line.run(root, *key)
     done = torchrun(root, "checkpoint@vit")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from semtok import params as settings
+from semtok import params_file
 from semtok.errors import SemtokError
 from semtok.report.study import page, published
 from semtok.study import laid_over
@@ -29,7 +29,7 @@ def documented() -> dict:
 
 def test_the_lines_of_the_page_are_right(tmp_path):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(documented()))
-    found = settings.load(tmp_path / "params.yaml").variants
+    found = params_file.load(tmp_path / "params.yaml").variants
     assert {"vit", "vit_relations", "regions", "regions_relations"} <= set(found)
     # Two variants of equal settings would be one.
     assert len(set(found.values())) == len(found)
@@ -69,7 +69,7 @@ def test_every_variant_trains_through_the_line_with_identical_blocks(tmp_path):
     assert all(tokens[f"regions_{number}"] <= number for number in (4, 8))
     assert tokens["regions_4"] < tokens["regions_8"] <= tokens["regions"]
     small_line.run(root, "leaderboard", None)  # so many rows can be drawn
-    params = settings.load(root / "params.yaml")
+    params = params_file.load(root / "params.yaml")
     page.write(published.read(workspace, params, "tiny"), root / "study.md")
     text = (root / "study.md").read_text()
     assert "**Smoke run" in text and "partial" not in text and "- The variant" not in text

@@ -14,8 +14,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score
 from sklearn.neighbors import KNeighborsClassifier
 from transformers import AutoImageProcessor, AutoTokenizer, SiglipModel
 
-from semtok import params as settings
-from semtok import pipeline
+from semtok import params_file, pipeline
 from semtok.train import checkpoint
 from semtok.workspace import Workspace
 from tests import small_line
@@ -88,7 +87,7 @@ def line(request, tmp_path_factory) -> Workspace:
     }
     document["models"] = {"own": {"folder": str(tiny_clip.siglip(base / "siglip"))}}
     workspace = small_line.start(base / "line", document)
-    params = settings.load(workspace.root / "params.yaml")
+    params = params_file.load(workspace.root / "params.yaml")
     for key in pipeline.upstream(params, ("leaderboard", None)):
         small_line.run(workspace.root, *key)
     return workspace
@@ -116,8 +115,8 @@ def by_transformers(
     line: Workspace, rows: pl.DataFrame, texts: list[str]
 ) -> tuple[np.ndarray, ...]:
     """Unit vectors of images and texts, as the model itself makes them."""
-    folder = settings.load(line.root / "params.yaml").models["own"].folder
-    root = settings.load(line.root / "params.yaml").data.source
+    folder = params_file.load(line.root / "params.yaml").models["own"].folder
+    root = params_file.load(line.root / "params.yaml").data.source
     processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
     pixels = [
         processor(images=Image.open(Path(root) / each).convert("RGB"), return_tensors="pt")

@@ -49,6 +49,15 @@ def preview(table: pa.Table) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """The numbers of nested mappings, by their names one after another."""
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        key = f"{prefix} {name}".strip()
+        found |= flat(value, key) if isinstance(value, Mapping) else {key: value}
+    return found
+
+
 def _cell(value: Any) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     text = text.replace("|", "\\|").replace("\n", " ")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from semtok import params
+from semtok import params, params_file
 from semtok.bench import benchmark, costs, leaderboard, unasked
 from semtok.bench.cases import CASES
 from semtok.bench.comparison import ALONE, compare
@@ -54,7 +54,7 @@ def test_a_benchmark_says_whom_it_cannot_ask(change, refused):
 
 @pytest.fixture
 def settings():
-    return params.load(REPO / "params.yaml")
+    return params_file.load(REPO / "params.yaml")
 
 
 def asking(settings, names, **variants):

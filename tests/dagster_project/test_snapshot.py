@@ -16,8 +16,7 @@ from dagster import (
 
 from dagster_project import dvc
 from dagster_project.definitions import build
-from semtok import params as settings
-from semtok import pipeline
+from semtok import params_file, pipeline
 
 PATH = Path(__file__).with_name("snapshot.json")
 REPO = Path(__file__).parents[2]
@@ -82,7 +81,7 @@ def test_definitions_are_the_reviewed_ones() -> None:
 def test_every_dvc_step_is_in_the_pool() -> None:
     assets = snapshot(build(REPO))["assets"]
     assert {name for name, asset in assets.items() if asset["pool"] == dvc.POOL} == {
-        name for name, _ in pipeline.all_keys(settings.load(REPO / "params.yaml"))
+        name for name, _ in pipeline.all_keys(params_file.load(REPO / "params.yaml"))
     }
 
 

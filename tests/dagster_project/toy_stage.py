@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from semtok import params, pipeline, pipes
+from semtok import params_file, pipeline, pipes
 from semtok.checks.verdict import CheckResult, Verdict, write_verdict
 from semtok.errors import SemtokError
 from semtok.events import Message, Progress
@@ -20,7 +20,7 @@ PIXEL = base64.b64decode(
 
 
 def main(name: str) -> None:
-    settings = params.load(Path("params.yaml"))
+    settings = params_file.load(Path("params.yaml"))
     stage, partition = pipeline.parse_key(name, settings)
     workspace = Workspace(Path.cwd(), settings.data.name)
     with pipes.session(stage.name, partition) as listener:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from semtok import params as settings
-from semtok import pipeline
+from semtok import params_file, pipeline
 from semtok.data.index import CAPTIONS, split_images
 from semtok.tables import REJECTED, read_table, write_table
 from semtok.workspace import Workspace
@@ -32,7 +31,7 @@ def build(root: Path) -> Path:
     for variant in ("vit", "gates", "later"):
         document["variants"][variant]["patch_size"] = 8
     workspace = small_line.start(root, document)
-    params = settings.load(workspace.root / "params.yaml")
+    params = params_file.load(workspace.root / "params.yaml")
     trained = ["vit", "semantic", "superpixels", "gates"]
     wanted = [("checkpoint", name) for name in trained]
     tokens = {params.variants[name].tokenizer for name in trained}

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from semtok import params as settings
-from semtok import pipeline, study
+from semtok import params_file, pipeline, study
 from semtok.params import TokenShardsSettings
 from semtok.report.study.current import made
 from semtok.workspace import Workspace, stage_key
@@ -114,7 +113,7 @@ def test_what_stayed_where_it_was_made_says_nothing(workspace, params):
 @pytest.mark.slow
 def test_of_a_line_that_was_run_all_counts_until_its_settings_change(tmp_path):
     workspace = small_line.build(tmp_path / "line")
-    found = settings.load(workspace.root / "params.yaml")
+    found = params_file.load(workspace.root / "params.yaml")
     assert set(made(workspace, found, "scores")) == set(small_line.VARIANTS)
     tokenizers = {**found.tokenizers, "semantic": {**found.tokenizers["semantic"], "max_masks": 3}}
     assert list(made(workspace, replace(found, tokenizers=tokenizers), "scores")) == ["vit"]

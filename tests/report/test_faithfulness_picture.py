@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from semtok import params as settings
+from semtok import params_file
 from semtok.bench import benchmark, faithfulness
 from semtok.bench.embedding import Model
 from semtok.bench.leaderboard import LEADERBOARD
@@ -103,7 +103,7 @@ def test_the_line_asks_it_of_patches_and_regions(tmp_path, read_png):
     for variant in small_line.VARIANTS:
         picture = read_png(workspace.input("scores", variant) / "faithfulness.png")
         assert np.ptp(picture) == 255
-    params = settings.load(workspace.root / "params.yaml")
+    params = params_file.load(workspace.root / "params.yaml")
     page.write(published.read(workspace, params, "tiny"), tmp_path / "study.md")
     text = (tmp_path / "study.md").read_text()
     assert "text to image" in text and "faithfulness" not in text  # its tables are of R@1

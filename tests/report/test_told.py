@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from semtok import params as settings
+from semtok import params_file
 from semtok.params import ExtractionSettings, ExtractorSettings, VariantSettings
 from semtok.report.told import told
 
-PARAMS = settings.load(Path(__file__).parents[2] / "params.yaml")
+PARAMS = params_file.load(Path(__file__).parents[2] / "params.yaml")
 DETECTOR, RELATION_MODEL = "detector/small", "relation_model/small"
 
 

@@ -11,7 +11,7 @@ import yaml
 from click.testing import Result
 from typer.testing import CliRunner
 
-from semtok import params as settings
+from semtok import params_file
 from semtok.cli import app
 from semtok.comparing import compare
 from semtok.errors import SemtokError
@@ -39,7 +39,7 @@ def asked(project, mlflow_server, monkeypatch):
     """A function: names -> what `compare` found."""
     workspace, _ = project
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
-    params = settings.load(workspace.root / "params.yaml")
+    params = params_file.load(workspace.root / "params.yaml")
     return lambda *names, page=None: compare(workspace, params, names, page)
 
 

@@ -1,0 +1,67 @@
+"""The stage that trains a variant, once for each seed."""
+
+from pathlib import Path
+
+from semtok.context import Context
+from semtok.events import Emit, tell_all
+from semtok.params import TrainSettings
+from semtok.report.summary import Summary
+from semtok.tables import read_table
+
+
+def checkpoint(context: Context) -> Summary:
+    """Train a variant at the learning rate that does best on val."""
+    from semtok import machine
+    from semtok.report import curves
+    from semtok.tracking.live import LiveRun
+    from semtok.tracking.training import Training, commit
+    from semtok.train import processes, search, train
+    from semtok.train.history import HISTORY
+
+    params, variant = context.params, context.params.variants[context.partition]
+    seeds = params.train.seeds
+    started_from = commit(context.workspace.root)
+
+    def resume(seed: int, recipe: TrainSettings) -> Path:
+        key = (params.data.name, context.partition, str(seed), str(recipe.learning_rate))
+        return context.workspace.state("resume", *key)
+
+    def fit(seed: int, recipe: TrainSettings, folder: Path, tried: object, emit: Emit) -> Path:
+        train.train(
+            context.input("token_shards", f"{variant.tokenizer}-train"),
+            context.input("token_shards", f"{variant.tokenizer}-val"),
+            context.captions(),
+            variant,
+            params.encoder,
+            params.text,
+            recipe,
+            seed,
+            folder,
+            resume(seed, recipe),
+            context.source,
+            {**started_from, "search": tried},
+            emit,
+            machine.probe(),
+        )
+        return folder
+
+    def attempt(recipe: TrainSettings) -> Path:
+        # Beside its resume state, from which the rate that is chosen goes on at its last step.
+        folder = resume(seeds[0], recipe) / "attempt"
+        return fit(seeds[0], recipe, folder, {}, context.emit)
+
+    recipe, tried = search.choose(params.train, attempt, context.emit)
+    histories = {}
+    for seed in seeds:
+        folder = context.staging / f"seed-{seed}"
+        if not processes.leads():
+            fit(seed, recipe, folder, tried, context.emit)
+            continue
+        training = Training(params.data.name, seed, context.provenance, started_from)
+        with LiveRun(training, context.emit) as live:
+            fit(seed, recipe, folder, tried, tell_all(context.emit, live))
+        histories[f"seed {seed}"] = read_table(folder / "history.parquet", HISTORY)
+    if histories:
+        curves.draw(histories, context.staging / "preview.png")
+    numbers = {"trainings": len(histories), "learning rate": recipe.learning_rate}
+    return Summary(numbers, pictures=("preview.png",))
