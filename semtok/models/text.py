@@ -2,7 +2,7 @@
 for a classifier, a table of classes (`class_table.py`).
 
 Both transformers are causal and read a caption at its end token. Padding follows that token, so no
-caption ever sees it: attention needs no mask and takes its fastest path.
+caption ever sees it, and causal attention needs no mask besides.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semtok.errors import SemtokError
+from semtok.models.attention import key_padding
 from semtok.models.class_table import ClassTable, ClassText
 from semtok.models.transformer import block_flops, blocks
 
@@ -100,16 +101,23 @@ class TextEncoder(nn.Module):
             [B, embedding], unit length.
         """
         x = F.embedding(ids, self.token) + self.position[: ids.shape[1]]
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x, causal=True)
         last = (ids == self.config.end).int().argmax(dim=1)  # the first of equal maxima
-        x = x[torch.arange(len(x), device=x.device), last]
+        # The end token is all that the last block computes. It goes first, and its caption after
+        # it, backwards; what followed it then comes last, for nobody to read.
+        places = torch.arange(ids.shape[1], device=ids.device)
+        order = (last[:, None] - places) % ids.shape[1]
+        x = x.gather(1, order[..., None].expand_as(x))
+        x = self.blocks[-1](x, key_padding(places <= last[:, None], leading=0), queries=1)[:, 0]
         return F.normalize(self.projection(self.norm(x)), dim=-1)
 
     def flops(self, tokens: int) -> int:
         """FLOPs of encoding one caption of so many tokens, as `VisualTokenEncoder.flops`."""
-        block = block_flops(self.config.width, _MLP_RATIO, queries=tokens, keys=tokens)
-        return self.config.depth * block + 2 * self.projection.weight.numel()
+        width = self.config.width
+        block = block_flops(width, _MLP_RATIO, queries=tokens, keys=tokens)
+        last = block_flops(width, _MLP_RATIO, queries=1, keys=tokens)
+        return (self.config.depth - 1) * block + last + 2 * self.projection.weight.numel()
 
 
 class ClipTextEncoder(nn.Module):

@@ -45,6 +45,20 @@ def test_what_follows_the_end_says_nothing(seed, length, padding) -> None:
     assert not torch.allclose(model(other), model(ids))
 
 
+@pytest.mark.parametrize("ends", [[3, 8, 0], [8, 8, 8]])
+def test_the_end_token_is_what_causal_blocks_make_of_it(ends) -> None:
+    torch.manual_seed(0)
+    model = text_encoder(CONFIG, 12).double()
+    ids = torch.randint(3, 20, (3, 9))
+    ids[range(3), ends] = END
+    x = model.token[ids] + model.position
+    for block in model.blocks:
+        x = block(x, causal=True)
+    read = model.projection(model.norm(x[range(3), ends]))
+    expected = read / read.square().sum(1, keepdim=True).sqrt()
+    torch.testing.assert_close(model(ids), expected, rtol=1e-10, atol=1e-12)
+
+
 def test_flops_are_what_torch_counts() -> None:
     model = text_encoder(CONFIG, 12)
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
