@@ -7,15 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from semtok.bench import guessing, holm, protocol
-from semtok.bench.cases import (
-    RANKED,
-    Ranks,
-    Task,
-    by_task,
-    check_same_cases,
-    higher_is_better,
-    telling,
-)
+from semtok.bench.cases import Ranks, Task, by_task, check_same_cases, higher_is_better, telling
 from semtok.bench.guessing import Bounds
 from semtok.bench.intervals import Interval, Resampled, resample
 from semtok.errors import SemtokError
@@ -38,8 +30,8 @@ class Row:
         points: the variant's value minus the baseline's, in the metric's own unit; None for the
             baseline itself, and where it was not asked, as `relative`; of a model that was trained
             elsewhere, what lies between the two, data and size and recipe included.
-        relative: the variant's value over the baseline's, minus 1, in percent; None of kappas and
-            of means of values, which may be 0 or below.
+        relative: the variant's value over the baseline's, minus 1, in percent; None where either
+            does not count from 0 (`intervals.Resampled.from_zero`).
         p: two-sided p-value of `points` (`intervals.Resampled.p_value`); None where these are, and
             for what was trained elsewhere, of which nothing is claimed.
         p_adjusted: the same by Holm, among all variants that are compared with the baseline by
@@ -268,7 +260,7 @@ def rows_of(
             variant=name,
             value=each.interval(confidence),
             points=points,
-            relative=_relative(metric, each, baseline, confidence),
+            relative=_relative(each, baseline, confidence),
             p=p,
             p_adjusted=adjusted,
             verdict=decide(points, adjusted, metric, confidence),
@@ -295,15 +287,15 @@ def _outside(
         variant=name,
         value=found.interval(confidence),
         points=found.difference(baseline, confidence),
-        relative=_relative(metric, found, baseline, confidence),
+        relative=_relative(found, baseline, confidence),
         p=None,
         p_adjusted=None,
         verdict=OUTSIDE,
     )
 
 
-def _relative(
-    metric: str, found: Resampled, baseline: Resampled, confidence: float
-) -> Interval | None:
-    """The gain over the baseline as a ratio, where the metric has a zero to count from."""
-    return found.relative(baseline, confidence) if metric in RANKED else None
+def _relative(found: Resampled, baseline: Resampled, confidence: float) -> Interval | None:
+    """The gain over the baseline as a ratio, where both count from 0."""
+    if not (found.from_zero and baseline.from_zero):
+        return None
+    return found.relative(baseline, confidence)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semtok.bench import agreement
-from semtok.bench.cases import RECALLS, Ranks, measured, members, values
+from semtok.bench.cases import RANKED, RECALLS, Ranks, measured, members, values
 
 #: Bytes of one block of resamples, so that memory does not grow with their number.
 BLOCK = 64 * 2**20
@@ -43,10 +43,13 @@ class Resampled:
     Attributes:
         estimate: on the cases as they are, mean over seeds.
         replicates: [B] the same on each resample; resample b of all variants holds the same images.
+        from_zero: whether it counts from 0, so that a ratio says something: recalls and ranks do,
+            means where no case's value is below 0, and kappas, whose zero is chance, do not.
     """
 
     estimate: float
     replicates: Floats
+    from_zero: bool = False
 
     def interval(self, confidence: float) -> Interval:
         """The variant's own interval.
@@ -123,13 +126,19 @@ def resample(
             replicates[number, :, here] = np.einsum("bsm,bs->mb", found, shares[number][here])
     return [
         {
-            metric: Resampled(estimate=float(estimate), replicates=drawn)
+            metric: Resampled(float(estimate), drawn, _from_zero(metric, each))
             for metric, estimate, drawn in zip(
                 metrics, values(each).mean(axis=0), replicates[number], strict=True
             )
         }
         for number, each in enumerate(variants)
     ]
+
+
+def _from_zero(metric: str, ranks: Ranks) -> bool:
+    if ranks.values is None:
+        return metric in RANKED
+    return bool((ranks.values >= 0).all())
 
 
 class _Prepared:

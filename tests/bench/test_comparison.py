@@ -8,6 +8,7 @@ import pytest
 from semtok.bench import protocol
 from semtok.bench.comparison import compare, final_tasks
 from semtok.errors import SemtokError
+from tests.bench.conftest import valued_cases
 
 GOOD, MIDDLING, BAD = [1] * 40 + [50] * 10, [1] * 12 + [50] * 38, [1] * 5 + [50] * 45
 
@@ -34,6 +35,21 @@ def test_points_and_relative_gain(three):
 def test_a_result_against_us_is_shown_as_it_is(three):
     assert row_of(three, "R@1", "bad").points.estimate == -14
     assert row_of(three, "R@1", "bad").verdict == "worse"
+
+
+@pytest.mark.parametrize(("lowest", "gain"), [(0.0, 100 * (450 / 300 - 1)), (-1.0, None)])
+@pytest.mark.parametrize("loss", [False, True])
+def test_means_have_a_relative_gain_where_no_case_is_below_zero(lowest, gain, loss):
+    """As RSUM, which sums percentages; a ratio to what may be below 0 says nothing."""
+    values = {"base": [0.0, 600.0, 300.0], "ours": [lowest, 600.0, 750.0 - lowest]}
+    tables = {name: valued_cases({0: each}, loss=loss) for name, each in values.items()}
+    found = compare(tables, "base", 50, 0.95)
+    row = row_of(found, "mean_loss" if loss else "mean", "ours")
+    assert row.points.estimate == pytest.approx(150)
+    assert (row.relative and row.relative.estimate) == (gain and pytest.approx(gain))
+    other = compare(tables, "ours", 50, 0.95)
+    back = row_of(other, row.metric, "base").relative
+    assert (back and back.estimate) == (gain and pytest.approx(100 * (300 / 450 - 1)))
 
 
 def test_a_smaller_median_rank_is_better(make_cases):
