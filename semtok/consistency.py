@@ -10,6 +10,10 @@ from semtok.params import ANNOTATED, FETCHED, SPLITS, Params
 from semtok.variant_rules import RULES, Faults, one_of
 
 
+#: What the registry gives a number or an alias: names have neither / nor @.
+_VERSION = re.compile("models:/[^/@]+(/[1-9][0-9]*|@[^/@]+)")
+
+
 def check(params: Params, path: Path) -> None:
     """Hold the blocks of a `params.yaml` against each other.
 
@@ -23,6 +27,26 @@ def check(params: Params, path: Path) -> None:
     for faults in _RULES:
         for where, fault in faults(params):
             raise SemtokError(f"{path}: {where}: {fault}")
+
+
+def check_places(raw: Any, path: Path) -> None:
+    """Point to the block that a key belongs into, where its own knows no such key.
+
+    Args:
+        raw: what YAML gave, of any type.
+        path: names the file in errors.
+
+    Raises:
+        SemtokError: an address stands in `models`, which are folders.
+    """
+    models = raw.get("models") if isinstance(raw, dict) else None
+    for name, model in models.items() if isinstance(models, dict) else ():
+        for key in ("hub", "registered"):
+            if isinstance(model, dict) and key in model:
+                raise SemtokError(
+                    f"{path}: models.{name}.{key}: models are folders; write {name} with its {key} "
+                    "in remote_models"
+                )
 
 
 def _names(params: Params) -> Faults:
@@ -198,8 +222,11 @@ def _contestants(params: Params) -> Faults:
         where, address = f"remote_models.{name}", model.registered
         if bool(model.hub) == bool(address):
             yield where, "must have either hub or registered"
-        if address and not address.startswith("models:/"):
-            yield f"{where}.registered", f"must begin with models:/, as models:/{address}"
+        if address and not _VERSION.fullmatch(address):
+            yield (
+                f"{where}.registered",
+                f"{address!r} is no version; write models:/NAME/NUMBER or models:/NAME@ALIAS",
+            )
         if address and model.revision:
             yield f"{where}.revision", "is of a model of the hub; a version needs none"
     if params.bench.baseline not in params.variants:

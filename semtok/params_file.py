@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from semtok.consistency import check
+from semtok.consistency import check, check_places
 from semtok.params import Params
 from semtok.parsing import parse, read
 
@@ -27,6 +27,7 @@ def validate(raw: Any, path: Path) -> Params:
     Raises:
         SemtokError: a key is unknown, missing or mistyped, or names do not fit together.
     """
+    check_places(raw, path)
     params = parse(Params, raw, str(path))
     check(params, path)
     return params

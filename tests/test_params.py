@@ -485,7 +485,8 @@ def test_the_projects_own_settings_are_right():
         ),
         (
             lambda p: p["remote_models"].update(own={"registered": "semtok-scenes/3"}),
-            "remote_models.own.registered: must begin with models:/, as models:/semtok-scenes/3",
+            "remote_models.own.registered: 'semtok-scenes/3' is no version; write "
+            "models:/NAME/NUMBER or models:/NAME@ALIAS",
         ),
         (
             lambda p: p["remote_models"].update(
@@ -502,7 +503,16 @@ def test_the_projects_own_settings_are_right():
             lambda p: p["models"].update(mine={"folder": ""}),
             "models.mine.folder: string sh",
         ),
-        (lambda p: p["models"].update(mine={"hub": "a/b"}), "models.mine.hub: unknown key"),
+        (
+            lambda p: p["models"].update(mine={"hub": "a/b"}),
+            "models.mine.hub: models are folders; write mine with its hub in remote_models",
+        ),
+        (
+            lambda p: p["models"].update(mine={"folder": "a", "registered": "models:/a/3"}),
+            "models.mine.registered: models are folders; write mine with its registered in remote_m",
+        ),
+        (lambda p: p["models"].update(mine={"place": "a"}), "models.mine.place: unknown key"),
+        (lambda p: p["models"].update(mine="a"), "models.mine: input should be a dictionary"),
         (lambda p: p["data"].update(source=""), "data.source: must be the data's root, or semtok/"),
         (
             lambda p: p["data"].update(source="semtok/data/sources"),
@@ -521,6 +531,31 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path, raw, change, message):
     assert message in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path / "params.yaml"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["models:/semtok-scenes/3", "models:/semtok-scenes@champion"])
+def test_a_registered_version_has_a_number_or_an_alias(tmp_path, raw, address):
+    raw["remote_models"]["own"] = {"registered": address}
+    assert load(write(tmp_path, raw)).remote_models["own"].registered == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "models:/semtok-scenes",
+        "models:/semtok-scenes/",
+        "models:/semtok-scenes/latest",
+        "models:/semtok-scenes/0",
+        "models:/semtok-scenes@",
+        "models:/semtok-scenes/3@champion",
+        "models:/",
+        "runs:/0f3c",
+    ],
+)
+def test_what_names_no_version_is_refused_before_anything_runs(tmp_path, raw, address):
+    raw["remote_models"]["own"] = {"registered": address}
+    with pytest.raises(SemtokError, match=f"own.registered: '{address}' is no version; write mod"):
+        load(write(tmp_path, raw))
 
 
 def test_every_wrong_setting_is_named_at_once(tmp_path, raw):
