@@ -410,6 +410,46 @@ def test_who_follows_a_thumbnail_or_reaches_the_last_image_is_not_lost(folder, t
     assert tab.evaluate("document.activeElement.ariaDisabled") == "true"
 
 
+def test_of_thousands_of_images_it_loads_those_that_are_seen(folder, tab, tmp_path):
+    """Five thousand rows of contents over the data of a few: who looks at two loads two."""
+    pages, count, far = tmp_path / "pages", 5000, 4007
+    shutil.copytree(folder, pages)
+    known = contents(folder)
+    few, thumbnail = known["images"][:16], next((folder / "thumbnails").iterdir())
+    known["images"] = [[10_000 + n, *few[n % 16][1:]] for n in range(count)]
+    index = pages / "index.html"
+    before, rest = index.read_text(encoding="utf-8").split('id="contents">')
+    after = rest[rest.index("</script>") :]
+    words = json.dumps(known).replace("<", "\\u003c")
+    index.write_text(f'{before}id="contents">{words}{after}', encoding="utf-8")
+    for image_id, *_ in known["images"]:
+        os.link(thumbnail, pages / f"thumbnails/{image_id}.jpg")
+    for path in [*(pages / "data").glob("*-0.js")]:
+        text = path.read_text(encoding="utf-8").replace(", 0, [", f", {far // 16}, [", 1)
+        path.with_name(path.name.replace("-0.js", f"-{far // 16}.js")).write_text(text)
+
+    def asked(suffix):
+        return {each for each in tab.requests[start:] if each.endswith(suffix)}
+
+    start = len(tab.requests)
+    tab.open(index)
+    tab.wait(SHOWN)
+    parts = 1 + len(known["variants"])
+    assert len(asked("-0.js")) == len(asked(".js")) == parts
+    tab.evaluate(f"location.hash = {10_000 + far}")
+    tab.wait(f"document.getElementById('heading').textContent === 'Image {10_000 + far}'")
+    assert len(asked(".js")) == 2 * parts
+    # Thumbnails: those of the page of 48 that has the image, and of these those in view.
+    shown = "[...document.querySelectorAll('#thumbnails a')].map(each => +each.textContent)"
+    assert tab.evaluate(shown) == [10_000 + n for n in range(far // 48 * 48, far // 48 * 48 + 48)]
+    lazy = "[...document.querySelectorAll('#thumbnails img')].every(e => e.loading === 'lazy')"
+    assert tab.evaluate(lazy)
+    assert len({each for each in asked(".jpg") if "/thumbnails/" in each}) <= 2 * 48
+    tab.evaluate("document.getElementById('filter').focus()")
+    tab.call("Input.insertText", text=str(10_000 + count - 1))
+    tab.wait(f"document.getElementById('place').textContent === '1 of 1 that fit, of {count:,}'")
+
+
 def test_everybody_can_read_it(folder, tab):
     tab.look(360, 800)
     tab.open(folder / "index.html")
