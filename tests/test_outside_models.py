@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,7 @@ from semtok.bench.outside_transformers import TransformersModel
 from semtok.cli import app
 from semtok.errors import SemtokError
 from semtok.tables import read_table
-from semtok.workspace import Workspace
+from semtok.workspace import Workspace, digest
 from tests import small_line
 from tests.bench import tiny_clip, tiny_hub
 from tests.bench.tiny_hub import COMMIT, HUB_ID
@@ -68,6 +69,11 @@ def test_it_stands_beside_the_variants(line: Workspace) -> None:
     assert set(rows.filter(pl.col("outside"))["verdict"]) == {"outside"}
     text = (line.input("leaderboard") / "leaderboard.md").read_text()
     assert "not under the protocol: clip, siglip, hub." in text
+    assert f"\nhub is CLIPModel, {HUB_ID} at commit {COMMIT}.\n" in text
+    origin = f"a folder of digest {digest(line.root / 'models/clip')}"
+    assert f"\nclip is CLIPModel, {origin}.\n" in text
+    weights = {row["variant"]: row["weights"] for row in rows.iter_rows(named=True)}
+    assert (weights["vit"], weights["clip"]) == (None, f"CLIPModel, {origin}")
     assert (line.root / "metrics/scenes/clip.json").exists()
     assert not (line.root / ".semtok/kept/outside_scores/clip").exists(), "of use to nobody now"
     folders = {path.name for path in line.input("scores", "vit").parent.iterdir()}
@@ -83,9 +89,10 @@ def test_a_model_of_the_hub_scores_as_its_folder_does(line: Workspace) -> None:
     assert not (line.root / ".semtok/kept/remote_scores/hub").exists()
 
 
-def test_a_red_gate_costs_no_embedding(line: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, encoded = line.root / "params.yaml", []
-    before = path.read_text()
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What models of transformers encoded, call by call."""
+    encoded: list[Any] = []
     for name in ("embed_pixels", "embed_captions"):
         encode = getattr(TransformersModel, name)
 
@@ -94,6 +101,14 @@ def test_a_red_gate_costs_no_embedding(line: Workspace, monkeypatch: pytest.Monk
             return encode(*arguments)
 
         monkeypatch.setattr(TransformersModel, name, counted)
+    return encoded
+
+
+def test_a_red_gate_costs_no_embedding(
+    line: Workspace, encoded: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = line.root / "params.yaml"
+    before = path.read_text()
     document = yaml.safe_load(before)
     document["checks"]["outside_scores"] = {"chance_level": 1e-9}
     path.write_text(yaml.safe_dump(document))
@@ -109,6 +124,31 @@ def test_a_red_gate_costs_no_embedding(line: Workspace, monkeypatch: pytest.Monk
     small_line.run_gated(line.root, "outside_scores@clip")
     assert not encoded
     assert not (line.root / ".semtok/kept/outside_scores/clip").exists()
+
+
+def test_vectors_of_other_weights_are_dropped(line: Workspace, encoded: list[Any]) -> None:
+    """The setting is the same, the folder's bytes are not: no vector of either serves the other."""
+    path, folder = line.root / "params.yaml", line.root / "models/clip"
+    kept = line.state("kept", "outside_scores", "clip")
+    before, weights = path.read_text(), (folder / "model.safetensors").read_bytes()
+    document = yaml.safe_load(before)
+    document["checks"]["outside_scores"] = {"chance_level": 1e-9}
+    path.write_text(yaml.safe_dump(document))
+    seen: list[Path] = []
+    for seed in (0, 1, 0):
+        tiny_clip.clip(folder, seed)
+        for embedded in (True, False):
+            with pytest.raises(SemtokError, match="outside_scores@clip: gate is red"):
+                small_line.run_gated(line.root, "outside_scores@clip")
+            assert bool(encoded) == embedded
+            encoded.clear()
+        (own,) = kept.iterdir()
+        seen.append(own)
+    assert seen[0] == seen[2] != seen[1]
+    assert (folder / "model.safetensors").read_bytes() == weights
+    path.write_text(before)
+    small_line.run_gated(line.root, "outside_scores@clip")
+    assert not kept.exists()
 
 
 def test_nor_of_a_variant(line: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,6 +202,12 @@ def test_compare_takes_it_by_name_and_not_as_the_baseline(
     done = CliRunner().invoke(app, ["compare", "vit", "clip"])
     assert done.exit_code == 0
     assert "outside" in done.output
+    done = CliRunner().invoke(app, ["compare", "vit", "hub", "--json"])
+    told = {"model": "CLIPModel", "hub": HUB_ID, "revision": COMMIT}
+    assert json.loads(done.output)["weights"] == {"hub": told}
+    page = line.root / "beside.html"
+    commands.compare(line.root, ["vit", "hub"], page)
+    assert f"<li>hub is CLIPModel, {HUB_ID} at commit {COMMIT}.</li>" in page.read_text()
     with pytest.raises(SemtokError, match="clip: was trained elsewhere"):
         commands.compare(line.root, ["clip", "vit"])
     with pytest.raises(

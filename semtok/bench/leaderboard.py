@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import costs, unasked
+from semtok.bench import costs, unasked, weights
 from semtok.bench.cases import CASES
 from semtok.bench.comparison import Comparison, Row, compare
 from semtok.bench.costs import Encoding
 from semtok.bench.intervals import Interval
+from semtok.bench.weights import Weights
 from semtok.tables import TableSchema, read_table, write_table
 
 NAME = "leaderboard.parquet"
@@ -20,7 +21,7 @@ NAME = "leaderboard.parquet"
 #: undefined or the baseline's own, or where nobody knows what a training elsewhere took.
 LEADERBOARD = TableSchema(
     "leaderboard",
-    6,
+    7,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -42,6 +43,7 @@ LEADERBOARD = TableSchema(
             ("p_adjusted", pa.float64()),  # by Holm, among the variants of this task and metric
             ("verdict", pa.string()),  # baseline, better, worse, undecided, outside, alone
             ("outside", pa.bool_()),  # trained elsewhere, not under the protocol
+            ("weights", pa.string()),  # which ones were scored (`weights.py`); null of variants
             ("chance", pa.float64()),  # the metric of one who guesses
             (
                 "ceiling",
@@ -59,6 +61,7 @@ LEADERBOARD = TableSchema(
             ("extraction_flops_per_image", pa.float64()),  # null where no model finds anything
             ("extraction_images", pa.int64()),  # with labels, that those models learned from
             ("training_seconds", pa.float64()),
+            ("images_per_second", pa.float64()),  # of training; null where nobody measured it
             ("learning_rate", pa.float64()),
             ("confidence", pa.float64()),
             ("resamples", pa.int64()),
@@ -71,17 +74,26 @@ LEADERBOARD = TableSchema(
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A comparison, and what each of its variants and outside models costs."""
+    """A comparison, and what each of its variants and outside models costs.
+
+    Attributes:
+        comparison: of all.
+        costs: of each variant.
+        outside: of each model that was trained elsewhere.
+        weights: which weights that model is of.
+    """
 
     comparison: Comparison
     costs: Mapping[str, costs.Costs]
     outside: Mapping[str, Encoding] = field(default_factory=dict)
+    weights: Mapping[str, Weights] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON."""
         return {
             **self.comparison.as_dict(),
             "costs": {name: asdict(each) for name, each in {**self.costs, **self.outside}.items()},
+            "weights": {name: each.as_dict() for name, each in self.weights.items()},
         }
 
 
@@ -111,6 +123,7 @@ def build(
         comparison,
         {name: costs.read(scores[name]) for name in comparison.seeds},
         {name: costs.read_outside(scores[name]) for name in comparison.outside},
+        {name: weights.read(scores[name]) for name in comparison.outside},
     )
 
 
@@ -147,6 +160,7 @@ def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
         "p_adjusted": row.p_adjusted,
         "verdict": row.verdict,
         "outside": row.variant in comparison.outside,
+        "weights": str(board.weights[row.variant]) if row.variant in board.weights else None,
         "chance": bounds.chance.get(row.metric),
         "ceiling": bounds.ceiling[row.metric] if bounds.ceiling else None,
         "blind": bounds.blind[row.metric] if bounds.blind else None,
@@ -158,6 +172,7 @@ def _flat(board: Leaderboard, row: Row) -> dict[str, Any]:
         "extraction_flops_per_image": extraction and extraction.flops_per_image,
         "extraction_images": extraction and extraction.images,
         "training_seconds": trained and trained.training_seconds,
+        "images_per_second": trained and trained.images_per_second,
         "learning_rate": trained and trained.learning_rate,
         "confidence": comparison.confidence,
         "resamples": comparison.resamples,

@@ -1,13 +1,12 @@
 """The stage `outside_scores`: a model that was trained elsewhere, put to the same cases."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import benchmark, costs
+from semtok.bench import benchmark, costs, weights
 from semtok.bench.cases import CASES
 from semtok.bench.image_files import ImageFiles
 from semtok.bench.outside import OutsideModel, Source
@@ -67,8 +66,7 @@ def score(
     table = pa.concat_tables(parts)
     write_table(staging / "cases.parquet", table, CASES)
     costs.write(staging, model.costs())
-    text = json.dumps(facts, indent=1, sort_keys=True)
-    (staging / "model.json").write_text(text + "\n", encoding="utf-8")
+    weights.write(staging, facts)
     return table
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from semtok.bench import weights
 from semtok.bench.cases import CASES, MEAN, MEAN_LOSS, MEDIAN_RANK, RANKED, RECALLS, Task
 from semtok.bench.comparison import ALONE, OUTSIDE
 from semtok.bench.leaderboard import LEADERBOARD, NAME
@@ -167,6 +168,11 @@ _OF_A_ROW = (
         (pl.col("outside") != pl.col("is_model"))
         | (pl.col("seeds").is_null() != pl.col("is_model")),
     ),
+    Rule(
+        "wrong_weights",
+        "rows of outside models, no others, name the weights that were scored",
+        pl.col("weights").ne_missing(pl.col("scored_weights")),
+    ),
 )
 _OF_RECALLS = (
     Rule(
@@ -193,9 +199,9 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     params = subject.params
     baseline, models = params["bench"]["baseline"], [*params["models"], *params["remote_models"]]
     rows = pl.DataFrame(read_table(subject.artifact / NAME, LEADERBOARD))
-    scored = [*(("scores", each) for each in params["variants"])]
-    scored += [("outside_scores", each) for each in params["models"]]
-    scored += [("remote_scores", each) for each in params["remote_models"]]
+    outside = [("outside_scores", each) for each in params["models"]]
+    outside += [("remote_scores", each) for each in params["remote_models"]]
+    scored = [*(("scores", each) for each in params["variants"]), *outside]
     recomputed = pl.concat([_measure(subject, *each) for each in scored])
     baselines = rows.filter(variant=baseline).unique([*_TASK, "metric"])
     baselines = baselines.select(*_TASK, "metric", baseline_value="value")
@@ -204,6 +210,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     variants = rows.filter(~pl.col("variant").is_in(models))
     judged = judged.join(_holm(variants), on=_ROW, how="left", maintain_order="left")
     judged = judged.with_columns(is_model=pl.col("variant").is_in(models))
+    judged = judged.join(_weights(subject, outside), on="variant", how="left", maintain_order="left")
     wanted = recomputed.select(*_ROW, baseline=pl.lit(baseline))
     recalls = (
         rows.filter(_FINITE)
@@ -245,6 +252,13 @@ def _holm(rows: pl.DataFrame) -> pl.DataFrame:
     ascending = rows.drop_nulls("p").unique(_ROW).sort([*family, "p"])
     stepped = (pl.col("p") * above).clip(upper_bound=1)
     return ascending.select(*_ROW, holm=stepped.cum_max().over(family))
+
+
+def _weights(subject: Subject, outside: list[tuple[str, str]]) -> pl.DataFrame:
+    """Which weights the scores of each outside model are of."""
+    found = {name: str(weights.read(subject.input(stage, name))) for stage, name in outside}
+    text = pl.Series([*found.values()], dtype=pl.String)
+    return pl.DataFrame({"variant": pl.Series([*found], dtype=pl.String), "scored_weights": text})
 
 
 def _measure(subject: Subject, stage: str, variant: str) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from semtok.bench.cases import MEAN, MEAN_LOSS, METRICS, PART, Task
 from semtok.bench.comparison import Comparison, Row
-from semtok.bench.costs import Encoding
+from semtok.bench.costs import Costs, Encoding
 from semtok.bench.intervals import Interval
 from semtok.bench.leaderboard import Leaderboard
 
@@ -45,7 +45,7 @@ def notes(board: Leaderboard) -> list[str]:
         f"{_means(found)}.",
         _verdicts(found),
         *_unasked(found),
-        *_outside(found),
+        *_outside(board),
     ]
     return [f"{found.label[0].upper()}{found.label[1:]}.", *lines] if found.label else lines
 
@@ -78,14 +78,15 @@ def _unasked(found: Comparison) -> Iterator[str]:
         yield f"{benchmark} could not be asked of {', '.join(names)}{alone}."
 
 
-def _outside(found: Comparison) -> Iterator[str]:
-    """What may not be read out of the rows of models that were trained elsewhere."""
-    if found.outside:
+def _outside(board: Leaderboard) -> Iterator[str]:
+    """Which models were trained elsewhere, and what may not be read out of their rows."""
+    if names := board.comparison.outside:
         yield (
-            f"Outside models, trained elsewhere and not under the protocol: "
-            f"{', '.join(found.outside)}. Their points are no claim about tokens: data, size and "
-            "recipe differ too."
+            f"Outside models, trained elsewhere and not under the protocol: {', '.join(names)}. "
+            "Their points are no claim about tokens: data, size and recipe differ too."
         )
+        for name in names:
+            yield f"{name} is {board.weights[name]}."
 
 
 def title(board: Leaderboard, task: Task) -> str:
@@ -157,12 +158,22 @@ def costs(board: Leaderboard) -> Iterator[Sequence[str]]:
             *_encoding(name, each),
             f"{each.extraction.flops_per_image / 1e6:,.0f}" if each.extraction else "",
             f"{each.training_seconds:,.0f} s",
-            "" if each.images_per_second is None else f"{each.images_per_second:,.0f}",
+            _speed(each),
             f"{each.learning_rate:g}",
         )
     for name, of_outside in board.outside.items():
         known = _encoding(name, of_outside)
         yield (*known, *[""] * (len(COSTS) - len(known)))
+
+
+def speeds(board: Leaderboard) -> str:
+    """The column `SPEED` in a sentence, for where it has no room."""
+    known = (f"{name} {_speed(each) or 'unknown'}" for name, each in board.costs.items())
+    return f"{SPEED_MEANS.removesuffix('.')}: {', '.join(known)}."
+
+
+def _speed(cost: Costs) -> str:
+    return "" if cost.images_per_second is None else f"{cost.images_per_second:,.0f}"
 
 
 def _encoding(name: str, cost: Encoding) -> Sequence[str]:

@@ -35,6 +35,7 @@ def render(board: Leaderboard) -> RenderableType:
         Text(),
         _table(_COSTS, "Costs", [_without(cells.COSTS, cells.SPEED, cells.costs(board))]),
         Text(cells.COSTS_MEAN, "dim"),
+        Text(cells.speeds(board), "dim"),
     )
 
 

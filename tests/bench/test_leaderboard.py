@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from semtok.bench import costs, leaderboard
+from semtok.bench import costs, leaderboard, weights
 from semtok.bench.cases import CASES
 from semtok.errors import SemtokError
 from semtok.extract import cost as cost_of_extraction
 from semtok.params import VariantSettings
 from semtok.tables import read_table, write_table
+
+#: Of a model of the hub, with more than a row of the leaderboard tells.
+FACTS = {"model": "CLIPModel", "text_context": 77, "hub": "some/clip", "revision": "32bd64"}
 
 COSTS = costs.Costs(costs.Parameters(900, 90, 8, 500, 1), 12.5, 3e6, 60.0, 1e-3)
 
@@ -26,7 +29,8 @@ def scores(tmp_path, make_cases):
 
 
 def test_quality_stands_beside_cost(scores, tmp_path):
-    paid = replace(COSTS, extraction=costs.Extraction(500, 7e6, 40))
+    extraction = costs.Extraction(500, 7e6, 40)
+    paid = replace(COSTS, extraction=extraction, images_per_second=640.0)
     costs.write(scores["semantic"], paid)
     board = leaderboard.build(scores, "vit", 50, 0.95)
     leaderboard.write(board, tmp_path)
@@ -47,6 +51,7 @@ def test_quality_stands_beside_cost(scores, tmp_path):
         "extraction_flops_per_image": 7e6,
         "extraction_images": 40,
         "training_seconds": 60.0,
+        "images_per_second": 640.0,
         "learning_rate": 1e-3,
         "chance": pytest.approx(0.1),
         "ceiling": None,
@@ -97,9 +102,13 @@ def test_who_is_told_no_relation_pays_for_none(tmp_path, told, models, paid):
 def test_a_model_trained_elsewhere_stands_without_what_nobody_knows(scores, tmp_path):
     encoding = costs.Encoding(costs.Parameters(7, 6, 0, 5, 1), 49.0, 4e9)
     costs.write(scores["semantic"], encoding)
+    weights.write(scores["semantic"], FACTS)
     board = leaderboard.build(scores, "vit", 50, 0.95, outside=["semantic"])
     assert (list(board.costs), dict(board.outside)) == (["vit"], {"semantic": encoding})
     assert set(board.as_dict()["costs"]) == {"vit", "semantic"}
+    assert board.as_dict()["weights"] == {
+        "semantic": {"model": "CLIPModel", "hub": "some/clip", "revision": "32bd64"}
+    }
     leaderboard.write(board, tmp_path)
     rows = read_table(tmp_path / "leaderboard.parquet", leaderboard.LEADERBOARD).to_pylist()
     row = next(r for r in rows if (r["metric"], r["variant"]) == ("R@1", "semantic"))
@@ -108,13 +117,14 @@ def test_a_model_trained_elsewhere_stands_without_what_nobody_knows(scores, tmp_
         "points": 25.0,
         "verdict": "outside",
         "outside": True,
+        "weights": "CLIPModel, some/clip at commit 32bd64",
         "flops_per_image": 4e9,
         "parameters_blocks": 7,
     }
-    unknown = ("p", "p_adjusted", "seeds", "training_seconds", "learning_rate")
+    unknown = ("p", "p_adjusted", "seeds", "training_seconds", "images_per_second", "learning_rate")
     expected |= dict.fromkeys((*unknown, "extraction_flops_per_image", "extraction_images"))
     assert {name: row[name] for name in expected} == expected
-    assert {r["outside"] for r in rows if r["variant"] == "vit"} == {False}
+    assert {(r["outside"], r["weights"]) for r in rows if r["variant"] == "vit"} == {(False, None)}
     with pytest.raises(SemtokError, match=r"semantic/costs.json: training_seconds: missing"):
         leaderboard.build(scores, "vit", 50, 0.95)
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from safetensors.numpy import save_file
 
-from semtok.bench import costs, leaderboard
+from semtok.bench import costs, leaderboard, weights
 from semtok.bench.cases import CASES
 from semtok.bench.transmission import JPEG, RATE_DISTORTION, RATES, SNRS
 from semtok.bench.transmission import NAME as RATE_DISTORTION_FILE
@@ -135,6 +135,7 @@ def build(root: Path) -> None:
     for outside in ("outside_scores@own", "remote_scores@hub"):
         _scores(root / outside, 20, seeds=(0,))
         _costs(root / outside, trained=False)
+        weights.write(root / outside, {"model": "CLIPModel", "digest": "ab" * 16})
     _transmission(root / "transmission@grid")
     _leaderboard(root)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from semtok.bench import costs
 from semtok.bench.leaderboard import Leaderboard
+from semtok.bench.weights import Weights
 
 
 def outside_board(board: Leaderboard, name: str) -> Leaderboard:
@@ -19,4 +20,5 @@ def outside_board(board: Leaderboard, name: str) -> Leaderboard:
         comparison=replace(found, rows=tuple(rows), seeds=seeds, outside=(name,)),
         costs={each: cost for each, cost in board.costs.items() if each != name},
         outside={name: costs.Encoding(costs.Parameters(800, 90, 0, 70, 1), 49.0, 4e9)},
+        weights={name: Weights("CLIPModel", hub="openai/clip", revision="32bd64")},
     )

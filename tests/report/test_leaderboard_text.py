@@ -25,9 +25,9 @@ def shown(board):
 def test_it_fits_into_100_columns(board):
     lines = shown(board).splitlines()
     assert max(map(len, lines)) <= 100
-    # A row that does not fit would be broken: each variant stands once a metric, note and cost.
+    # A row that does not fit would be broken: each variant stands once a metric, note, cost, speed.
     assert "…" not in shown(board)
-    assert sum("semantic_permuted" in line for line in lines) == 2 * 4 + 2
+    assert sum("semantic_permuted" in line for line in lines) == 2 * 4 + 3
 
 
 def test_it_starts_with_what_it_is(board):
@@ -53,6 +53,8 @@ def test_it_shows_points_gains_intervals_and_costs(board):
     assert ends in text
     assert "better" in text and "worse" in text
     assert all(number in text for number in ("810,000", "100,000", "64.0", "55", "81 s", "0.001"))
+    speeds = "vit 1,234, semantic 1,234, semantic_permuted 1,234."
+    assert f"Images/s: in training, by the clock: {speeds}" in " ".join(text.split())
 
 
 def test_it_shows_between_what_a_value_can_lie(board):
@@ -123,9 +125,11 @@ def test_models_trained_elsewhere_are_told_apart(with_outside, tmp_path):
     assert all(line.endswith("|  | outside |") for line in rows[:-1])
     assert rows[-1] == "| semantic_permuted | 49.0 | 800 | 90 | 0 | 4,000 |  |  |  |  |"
     assert max(map(len, shown(with_outside).splitlines())) <= 100
+    assert "semantic_permuted is CLIPModel, openai/clip at commit 32bd64." in text
+    assert any("openai/clip at commit 32bd64." in line for line in lines)
 
 
-def test_means_of_values_are_explained_and_have_neither_chance_nor_gain(board, tmp_path):
+def test_means_of_values_are_explained_and_have_no_chance_nor_below_zero_a_gain(board, tmp_path):
     tables = {
         name: valued_cases({0: [level, level + 2.0]}, loss=True, task="sufficiency")
         for name, level in (("vit", -3.0), ("semantic", 4.0))

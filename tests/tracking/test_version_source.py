@@ -84,13 +84,15 @@ def test_a_version_scores_as_its_training_does(project, variant):
 
 
 def test_it_stands_on_the_leaderboard_as_an_outside_model(project):
-    workspace, *_ = project
+    workspace, model, numbers = project
     rows = read_table(workspace.input("leaderboard") / NAME, LEADERBOARD).to_pylist()
     of = {(each["variant"], each["split"], each["task"], each["metric"]): each for each in rows}
     for (name, *key), row in of.items():
         if name in MODELS:
             outside = of[MODELS[name], *key]
             assert (outside["outside"], outside["verdict"]) == (True, "outside")
+            origin = f"models:/{model}/{numbers[name]} with checkpoint "
+            assert origin in outside["weights"] and row["weights"] is None
             for value in ("value", "tokens_per_image", "flops_per_image", "parameters_text"):
                 assert outside[value] == pytest.approx(row[value])
 
