@@ -9,7 +9,6 @@ from semtok.errors import SemtokError
 from semtok.params import ANNOTATED, FETCHED, SPLITS, Params
 from semtok.variant_rules import RULES, Faults, one_of
 
-
 #: What the registry gives a number or an alias: names have neither / nor @.
 _VERSION = re.compile("models:/[^/@]+(/[1-9][0-9]*|@[^/@]+)")
 

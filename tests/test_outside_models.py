@@ -126,26 +126,27 @@ def test_a_red_gate_costs_no_embedding(
     assert not (line.root / ".semtok/kept/outside_scores/clip").exists()
 
 
-def test_vectors_of_other_weights_are_dropped(line: Workspace, encoded: list[Any]) -> None:
+def test_vectors_of_other_weights_are_dropped(
+    line: Workspace, encoded: list[Any], tmp_path: Path
+) -> None:
     """The setting is the same, the folder's bytes are not: no vector of either serves the other."""
-    path, folder = line.root / "params.yaml", line.root / "models/clip"
+    path, weights = line.root / "params.yaml", line.root / "models/clip/model.safetensors"
     kept = line.state("kept", "outside_scores", "clip")
-    before, weights = path.read_text(), (folder / "model.safetensors").read_bytes()
+    before, own = path.read_text(), weights.read_bytes()
+    other = (tiny_clip.clip(tmp_path, seed=1) / weights.name).read_bytes()
     document = yaml.safe_load(before)
     document["checks"]["outside_scores"] = {"chance_level": 1e-9}
     path.write_text(yaml.safe_dump(document))
     seen: list[Path] = []
-    for seed in (0, 1, 0):
-        tiny_clip.clip(folder, seed)
+    for content in (own, other, own):
+        weights.write_bytes(content)
         for embedded in (True, False):
             with pytest.raises(SemtokError, match="outside_scores@clip: gate is red"):
                 small_line.run_gated(line.root, "outside_scores@clip")
             assert bool(encoded) == embedded
             encoded.clear()
-        (own,) = kept.iterdir()
-        seen.append(own)
-    assert seen[0] == seen[2] != seen[1]
-    assert (folder / "model.safetensors").read_bytes() == weights
+        seen += kept.iterdir()
+    assert seen[0] == seen[2] != seen[1] and len(seen) == 3
     path.write_text(before)
     small_line.run_gated(line.root, "outside_scores@clip")
     assert not kept.exists()

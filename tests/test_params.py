@@ -509,7 +509,7 @@ def test_the_projects_own_settings_are_right():
         ),
         (
             lambda p: p["models"].update(mine={"folder": "a", "registered": "models:/a/3"}),
-            "models.mine.registered: models are folders; write mine with its registered in remote_m",
+            "models.mine.registered: models are folders; write mine with its registered in ",
         ),
         (lambda p: p["models"].update(mine={"place": "a"}), "models.mine.place: unknown key"),
         (lambda p: p["models"].update(mine="a"), "models.mine: input should be a dictionary"),

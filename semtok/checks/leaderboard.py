@@ -210,7 +210,9 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     variants = rows.filter(~pl.col("variant").is_in(models))
     judged = judged.join(_holm(variants), on=_ROW, how="left", maintain_order="left")
     judged = judged.with_columns(is_model=pl.col("variant").is_in(models))
-    judged = judged.join(_weights(subject, outside), on="variant", how="left", maintain_order="left")
+    judged = judged.join(
+        _weights(subject, outside), on="variant", how="left", maintain_order="left"
+    )
     wanted = recomputed.select(*_ROW, baseline=pl.lit(baseline))
     recalls = (
         rows.filter(_FINITE)

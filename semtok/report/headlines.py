@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from semtok.bench.cases import Task
 from semtok.params import SPLITS
 
-#: By benchmark, in the order of columns: of several lines the first that was scored. Here and not in
-#: the benchmarks' modules, which import the models that they score: whoever draws would depend on
-#: these, and a changed encoder would make every leaderboard stale.
+#: By benchmark, in the order of columns: of several lines the first that was scored. Here and not
+#: in the benchmarks' modules, which import the models that they score: whoever draws would depend
+#: on these, and a changed encoder would make every leaderboard stale.
 _SHOWN: Mapping[str, Sequence[Sequence[str]]] = {
     "retrieval": (
         ("text_to_image_any_true", "image_to_text_any_true"),
