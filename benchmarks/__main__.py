@@ -31,7 +31,7 @@ def main() -> None:
     """Measure, print, and write results.json if everything was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="of data and repetitions; 1 takes five minutes"
+        "--scale", type=float, default=1.0, help="of data and repetitions; 1 takes seven minutes"
     )
     parser.add_argument("--only", choices=MODULES, help="one of them; results.json stays as it is")
     options = parser.parse_args()
