@@ -1,7 +1,7 @@
 """Images and captions -> embeddings, for `semtok predict` and for the served model."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from semtok.bench.token_maps import Features, TokenMap, of_rows
 from semtok.errors import SemtokError
 from semtok.extract.raw import RawExtractor
 from semtok.given import Mask, Relation, extraction_of
 from semtok.tokens import tokenize
 from semtok.tokens.extraction import WHOLE_IMAGE, Extraction, ExtractionShard
 from semtok.tokens.pixels import UnreadableImageError, decode
-from semtok.tokens.rows import TokenSet, pack, predicate_names
+from semtok.tokens.rows import Rows, TokenSet, pack, predicate_names
 from semtok.train import checkpoint
 
 #: Images or captions that are encoded at once.
@@ -199,14 +200,28 @@ class Predictor:
         ]
         model = self._checkpoint.model
         parts = [np.empty((0, model.config.encoder.embedding), np.float32)]
-        for start in range(0, len(images), _BATCH):
-            part = token_sets[start : start + _BATCH]
-            ids = list(range(start, start + len(part)))
-            vocabulary = self._checkpoint.vocabulary(predicate_names(part))
-            batch = self._checkpoint.collate(pack(ids, part, vocabulary))
+        for rows in self._packed(token_sets):
+            batch = self._checkpoint.collate(rows).to(self._device)
             with torch.inference_mode():
-                parts.append(model.encode_image(batch.to(self._device)).float().cpu().numpy())
+                parts.append(model.encode_image(batch).float().cpu().numpy())
         return np.concatenate(parts)
+
+    def token_maps(self, images: Sequence[Path], features: Features) -> list[TokenMap]:
+        """What becomes of each token of image files, by a model that has such (`of_rows`)."""
+        token_sets = [self._tokenize(str(image), image, None, None) for image in images]
+        found: list[TokenMap] = []
+        for rows in self._packed(token_sets):
+            maps = of_rows(self._checkpoint, rows, features)
+            assert maps is not None, "others are not asked (token_maps.refusal)"
+            found += maps
+        return found
+
+    def _packed(self, token_sets: Sequence[TokenSet]) -> Iterator[Rows]:
+        """Token sets as they are read from shards, a batch at a time."""
+        for start in range(0, len(token_sets), _BATCH):
+            part = token_sets[start : start + _BATCH]
+            vocabulary = self._checkpoint.vocabulary(predicate_names(part))
+            yield pack(list(range(start, start + len(part))), part, vocabulary)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed captions: [T, P] float32 of unit length.

@@ -5,14 +5,17 @@ makes of them: nothing of the data set's extraction or token shards.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from semtok.bench import costs
+from semtok.bench import contestant, costs
+from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding
+from semtok.bench.token_maps import Features, TokenMap
 from semtok.errors import SemtokError
 from semtok.extract.raw import RawExtractor
 from semtok.predict import Predictor
@@ -44,6 +47,7 @@ class VersionReader:
                 f"{name}: reads masks and takes no extractor along: they were annotated, or found "
                 "by a model of others; name a version of patches, or whose extractor travels"
             )
+        self._contestant = replace(contestant.of_training(checkpoint), shards=False)
         counted = costs.of_trainings([checkpoint])
         self._costs = Encoding(
             counted.parameters, counted.tokens_per_image, counted.flops_per_image
@@ -61,6 +65,14 @@ class VersionReader:
     def embed_captions(self, captions: Sequence[str]) -> Tensor:
         """Its caption embeddings."""
         return torch.from_numpy(self._predictor.embed_texts(captions))
+
+    def token_maps(self, paths: Sequence[Path], features: Features) -> list[TokenMap]:
+        """As a variant's, of tokens that its own tokenizer makes."""
+        return self._predictor.token_maps(paths, features)
+
+    def contestant(self) -> Contestant:
+        """As in its training, but that it reads image files."""
+        return self._contestant
 
     def costs(self) -> Encoding:
         """As counted in its training, on the images of that; without the extractor."""

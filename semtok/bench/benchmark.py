@@ -63,13 +63,13 @@ class Benchmark(Protocol):
     """The interface of a benchmark's module.
 
     Two functions are optional: `questions` (question.py), and `refusal(contestant)`, why it cannot
-    be asked of a variant, in words, or nothing.
+    be asked of a model, in words, or nothing.
 
     Attributes:
         CLEARS_CHANCE: whether every model that has learned something does better than one who
             guesses, in each task; the gate holds models to it.
-        NEEDS_TOKENS: whether it reads or alters token sets, which a model trained elsewhere has
-            none of; such a model is not asked.
+        NEEDS_TOKENS: whether it reads or alters token shards; a model that reads image files is
+            not asked.
         NEEDS_SENTENCES: whether its captions are any sentences, of which a variant with names of
             classes for text knows nothing; such a variant is not asked.
     """
@@ -106,10 +106,10 @@ def find(name: str) -> Benchmark:
 
 
 def refusals(contestant: Contestant, names: Sequence[str]) -> dict[str, str]:
-    """Which benchmarks a variant cannot be asked, and why: no others are there.
+    """Which benchmarks a model cannot be asked, and why: no others are there.
 
     Args:
-        contestant: the variant.
+        contestant: the model.
         names: of benchmarks.
 
     Raises:
@@ -120,6 +120,8 @@ def refusals(contestant: Contestant, names: Sequence[str]) -> dict[str, str]:
 
 
 def _refusal(contestant: Contestant, module: Benchmark) -> str:
+    if module.NEEDS_TOKENS and not contestant.shards:
+        return "it reads or alters token shards, and this model reads image files"
     if module.NEEDS_SENTENCES and contestant.classes:
         return "it asks about sentences, and text.tower: classes knows names of classes alone"
     return str(module.refusal(contestant)) if hasattr(module, "refusal") else ""

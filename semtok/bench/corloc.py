@@ -16,7 +16,7 @@ import pyarrow as pa
 from semtok.bench import official, token_maps
 from semtok.bench.benchmark import SplitData
 from semtok.bench.contestant import Contestant
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Embedder
 from semtok.bench.lost import drawn, gram_bias, hits, lost
 from semtok.bench.question import Question
 from semtok.bench.token_maps import Features, TokenMap
@@ -26,7 +26,7 @@ from semtok.parsing import parse
 
 #: As of `saliency`.
 CLEARS_CHANCE = False
-NEEDS_TOKENS = True
+NEEDS_TOKENS = False
 NEEDS_SENTENCES = False
 
 TASK, FLOOR = "lost", "whole"
@@ -52,7 +52,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     return dict.fromkeys((TASK, FLOOR), np.array(sorted(_annotations(data)), np.int64))
 
 
-def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
+def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split."""
     settings = parse(
         Settings, data.settings.get("corloc", {}), "params.yaml: bench.settings.corloc"

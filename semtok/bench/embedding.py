@@ -25,7 +25,7 @@ from semtok.workspace import fingerprint
 #: Images or captions encoded at once: enough to keep a GPU busy, little memory without one.
 BATCH = 256
 
-#: Captions whose vectors are remembered: 256 MB at 1,024 numbers each.
+#: Captions whose vectors are remembered, at most: 256 MB at 1,024 numbers each.
 REMEMBERED = 65_536
 
 
@@ -54,6 +54,20 @@ class Embedder(Protocol):
 
     def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> torch.Tensor:
         """Encode captions: [T, P], as `embed_images`."""
+        ...
+
+    def token_maps(
+        self, images: Images, features: Features, emit: Emit = ignore
+    ) -> Iterator[TokenMap]:
+        """What becomes of each token of all images, one image after the other, in their order.
+
+        Of a model that has such (`token_maps.refusal`).
+
+        Args:
+            images: of a split.
+            features: which ones.
+            emit: told of progress.
+        """
         ...
 
 
@@ -96,21 +110,54 @@ class RememberedTexts:
     ) -> torch.Tensor:
         """The embeddings of captions: [T, P], in their order.
 
+        Beside them no more than a batch is held, and what is remembered: of captions that were not
+        asked for now those go first that were not for longest, and of a set that is larger than
+        that the first ones stay.
+
         Args:
             captions: T of them, at least one.
             embed: makes those of a batch.
             batch: how many captions are embedded at once.
             emit: told of progress.
         """
-        if len(self._vectors) > REMEMBERED:
-            self._vectors.clear()
-        new = [each for each in dict.fromkeys(captions) if each not in self._vectors]
+        places: dict[str, list[int]] = {}
+        for place, each in enumerate(captions):
+            places.setdefault(each, []).append(place)
+        found: torch.Tensor | None = None
+        for some, vectors in self._in_batches([*places], embed, batch, emit):
+            if found is None:
+                found = vectors.new_empty((len(captions), vectors.shape[1]))
+            rows = [row for row, each in enumerate(some) for _ in places[each]]
+            found[[place for each in some for place in places[each]]] = vectors[rows]
+        assert found is not None, "there is a caption"
+        return found
+
+    def _in_batches(
+        self,
+        asked: Sequence[str],
+        embed: Callable[[Sequence[str]], torch.Tensor],
+        batch: int,
+        emit: Emit,
+    ) -> Iterator[tuple[Sequence[str], torch.Tensor]]:
+        """Different captions and their vectors, the remembered ones first."""
+        known = {each: self._vectors.pop(each) for each in asked if each in self._vectors}
+        others = [*self._vectors]
+        for each in others[: max(0, len(others) + len(asked) - REMEMBERED)]:
+            del self._vectors[each]
+        self._vectors |= known
+        old, new = [*known], [each for each in asked if each not in known]
+        for start in range(0, len(old), batch):
+            some = old[start : start + batch]
+            yield some, torch.stack([known[each] for each in some])
         for start in range(0, len(new), batch):
             emit(Progress("embedding captions", start, len(new)))
             some = new[start : start + batch]
-            self._vectors |= zip(some, embed(some), strict=True)
+            vectors = embed(some)
+            room = max(0, REMEMBERED - len(self._vectors))
+            # Copies: a part of a batch would hold all of it.
+            self._vectors |= {each: vectors[row].clone() for row, each in enumerate(some[:room])}
+            yield some, vectors
         emit(Progress("embedding captions", len(new), len(new)))
-        return torch.stack([self._vectors[each] for each in captions])
 
 
 class Model:
@@ -198,13 +245,7 @@ class Model:
     def token_maps(
         self, images: Images, features: Features, emit: Emit = ignore
     ) -> Iterator[TokenMap]:
-        """What becomes of each token of all images, one image after the other, in their order.
-
-        Args:
-            images: what `open_shards` gave.
-            features: which ones.
-            emit: told of progress.
-        """
+        """As of `Embedder`, of what `open_shards` gave."""
         assert isinstance(images, TokenShards), "a variant reads tokens"
         for number, rows in enumerate(in_order(images, BATCH)):
             emit(Progress("reading tokens", number * BATCH, len(images)))

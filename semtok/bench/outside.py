@@ -5,7 +5,7 @@ tokenizer cuts captions at the length that the model was built for. Vectors are 
 length here, as these models do themselves before they compare.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,10 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding
 from semtok.bench.embedding import Images, Remembered, RememberedTexts
 from semtok.bench.image_files import ImageFiles
 from semtok.bench.kept_vectors import KeptVectors
+from semtok.bench.token_maps import Features, TokenMap
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.workspace import fingerprint
@@ -40,6 +42,18 @@ class Reader(Protocol):
 
     def embed_captions(self, captions: Sequence[str]) -> Tensor:
         """Vectors of captions, as `embed_files`."""
+        ...
+
+    def token_maps(self, paths: Sequence[Path], features: Features) -> list[TokenMap]:
+        """What its last block makes of each token of n image files, where `contestant` has such.
+
+        A whole image is stretched to the size that the model reads, and nothing is cut off: a map
+        is of all of it.
+        """
+        ...
+
+    def contestant(self) -> Contestant:
+        """What it can be asked."""
         ...
 
     def costs(self) -> Encoding:
@@ -128,6 +142,21 @@ class OutsideModel:
             return self._vectors("captions", some, lambda: self._model.embed_captions(some))
 
         return self._texts.get(captions, embed, CAPTIONS, emit)
+
+    def token_maps(
+        self, images: Images, features: Features, emit: Emit = ignore
+    ) -> Iterator[TokenMap]:
+        """As of `Embedder`; the maps are not kept."""
+        assert isinstance(images, ImageFiles), "it reads no tokens"
+        for start in range(0, len(images), IMAGES):
+            emit(Progress("reading tokens", start, len(images)))
+            paths = [images.folder / each for each in images.paths[start : start + IMAGES]]
+            yield from self._model.token_maps(paths, features)
+        emit(Progress("reading tokens", len(images), len(images)))
+
+    def contestant(self) -> Contestant:
+        """As of `Reader`."""
+        return self._model.contestant()
 
     def costs(self) -> Encoding:
         """As of `Reader`."""

@@ -9,10 +9,14 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from semtok.bench import contestant
+from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding, Parameters
 from semtok.bench.image_files import opened
 from semtok.bench.outside_offline import check_text_tower, offline
+from semtok.bench.token_maps import Features, TokenMap, of_grid
 from semtok.errors import SemtokError
+from semtok.models.open_clip_tokens import attention, last_attention
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -92,6 +96,27 @@ class OpenClipModel:
         """What the model sees of an RGB image, by its own transform: [1, 3, H, W], on the CPU."""
         found: Tensor = self._transform(image)[None]
         return found
+
+    def token_maps(self, paths: Sequence[Path], features: Features) -> list[TokenMap]:
+        """As of `Reader`; its own transform prepares images, but for cutting off their margins."""
+        pixels = torch.cat([self.stretched(opened(each)) for each in paths])
+        found = last_attention(self._model.visual, pixels.to(self.device))[features]
+        return of_grid(found, self._model.visual.grid_size[0])
+
+    def stretched(self, image: "Image.Image") -> Tensor:
+        """As `pixels`, of the whole image, whatever its sides."""
+        from open_clip.transform import PreprocessCfg, image_transform_v2
+
+        settings = {**self._model.visual.preprocess_cfg, "resize_mode": "squash"}
+        found: Tensor = image_transform_v2(PreprocessCfg(**settings), is_train=False)(image)[None]
+        return found
+
+    def contestant(self) -> Contestant:
+        """Its own transformer tells of patches, and timm's do not."""
+        visual = self._model.visual
+        if attention(visual) is None:
+            return contestant.of_library(f"{type(visual).__name__} of open_clip", 0)
+        return contestant.of_library("open_clip", len(visual.transformer.resblocks))
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:
         """Its image features, of [n, 3, H, W]."""

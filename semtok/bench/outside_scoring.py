@@ -1,19 +1,22 @@
 """The stage `outside_scores`: a model that was trained elsewhere, put to the same cases."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import benchmark, costs, weights
+from semtok.bench import benchmark, costs, unasked, weights
 from semtok.bench.cases import CASES
+from semtok.bench.contestant import Contestant
 from semtok.bench.image_files import ImageFiles
 from semtok.bench.outside import OutsideModel, Source
 from semtok.bench.scoring import ask
 from semtok.data.index import Annotations
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, ignore
+from semtok.json_files import read_json
 from semtok.tables import write_table
 
 #: Such a model was trained once, and the cases have a column for that.
@@ -30,14 +33,16 @@ def score(
     emit: Emit = ignore,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pa.Table:
-    """Score a model; write `cases.parquet`, `costs.json` and `model.json` (which model it was).
+    """Score a model; write `cases.parquet`, `costs.json`, `unasked.json` and `model.json`.
+
+    The last says which model it was, and what decided what it was asked.
 
     Args:
         source: of the model.
         images: split -> its images; those of train are learned from, where a benchmark does that,
             and never scored.
         annotations: what the index says of them.
-        benchmarks: names of modules of semtok/bench; those that need tokens are left out.
+        benchmarks: names of modules of semtok/bench; those that it cannot be asked are left out.
         staging: folder to write into.
         kept: folder of the vectors that a run of the very same inputs goes on from where it was
             killed; None: it starts again.
@@ -51,14 +56,16 @@ def score(
         SemtokError: the model or an image cannot be read, there is no such benchmark, or none that
             such a model can be asked.
     """
-    asked = {name: benchmark.find(name) for name in askable(benchmarks)}
-    for name in benchmarks:
-        if name not in asked:
-            emit(Message(f"{name}: not asked, it reads tokens, which {source.name} does not"))
-    if not asked:
-        raise SemtokError(f"{source.name}: bench.benchmarks has none that needs no tokens; add one")
     model = OutsideModel(source, kept)
-    facts = model.facts()
+    facts = model.facts() | {"contestant": asdict(model.contestant())}
+    left_out = benchmark.refusals(model.contestant(), benchmarks)
+    for name, reason in left_out.items():
+        emit(Message(f"{name}: not asked of {source.name}: {reason}"))
+    asked = {name: benchmark.find(name) for name in benchmarks if name not in left_out}
+    if not asked:
+        raise SemtokError(
+            f"bench.benchmarks: {source.name} can be asked none of them; add one that fits"
+        )
     emit(Message(f"{source.name}: {facts['model']}; its vectors are brought to unit length"))
     parts = [CASES.columns.empty_table()]
     for data in benchmark.splits_data(images, annotations, settings):
@@ -66,14 +73,21 @@ def score(
     table = pa.concat_tables(parts)
     write_table(staging / "cases.parquet", table, CASES)
     costs.write(staging, model.costs())
+    unasked.write(staging, left_out)
     weights.write(staging, facts)
     return table
 
 
-def askable(benchmarks: Sequence[str]) -> list[str]:
-    """Those of the given benchmarks that need no tokens.
+def asked(scores: Path, benchmarks: Sequence[str]) -> list[str]:
+    """Those of the given benchmarks that the model could be asked.
+
+    Args:
+        scores: what `score` wrote, which says what the model is.
+        benchmarks: names of modules of semtok/bench.
 
     Raises:
-        SemtokError: there is none of that name.
+        SemtokError: there is none of that name, or the scores do not say what the model is.
     """
-    return [name for name in benchmarks if not benchmark.find(name).NEEDS_TOKENS]
+    facts = read_json(scores / weights.NAME)
+    left_out = benchmark.refusals(Contestant(**facts["contestant"]), benchmarks)
+    return [name for name in benchmarks if name not in left_out]

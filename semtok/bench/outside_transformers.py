@@ -9,9 +9,13 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from semtok.bench import contestant
+from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding, Parameters
 from semtok.bench.image_files import opened
+from semtok.bench.token_maps import Features, TokenMap, of_grid
 from semtok.errors import SemtokError
+from semtok.models.patch_tokens import of_transformers
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -77,6 +81,29 @@ class TransformersModel:
                 f"reads {side} x {side}; save the model's own beside it"
             )
         return found
+
+    def token_maps(self, paths: Sequence[Path], features: Features) -> list[TokenMap]:
+        """As of `Reader`; its own processor prepares images, but for cutting off their margins."""
+        pixels = torch.cat([self.stretched(opened(each)) for each in paths])
+        found = of_transformers(self._model.vision_model, pixels.to(self.device))
+        return of_grid(getattr(found, features), found.rows)
+
+    def stretched(self, image: "Image.Image") -> Tensor:
+        """As `pixels`, of the whole image, whatever its sides."""
+        side = self._model.config.vision_config.image_size
+        found: Tensor = self._processor(
+            images=image,
+            do_resize=True,
+            size={"height": side, "width": side},
+            do_center_crop=False,
+            return_tensors="pt",
+        )["pixel_values"]
+        return found
+
+    def contestant(self) -> Contestant:
+        """Its patches meet in one stack of blocks, all of them in each."""
+        depth = self._model.config.vision_config.num_hidden_layers
+        return contestant.of_library("transformers", depth)
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:
         """Its image features, of [n, 3, H, W]."""

@@ -75,21 +75,20 @@ def ranks(
     before_image, before_text = (
         torch.zeros(len(side), dtype=torch.int64, device=side.device) for side in (images, texts)
     )
-    margin, single = _margin(images.shape[1], *map(float, lengths)), images.float()
-    bounded = _is_bounded()
+    margin = _margin(images.shape[1], *map(float, lengths)) if _is_bounded() else None
+    single = images.float()
     rows, owners = max(1, block // (8 * max(images.shape))), right[:, 0].contiguous()
     for start in range(0, len(texts), rows):
         emit(Progress("retrieval", start, len(texts)))
         here = slice(start, start + rows)
         first, last = torch.searchsorted(owners, owners.new_tensor([start, start + rows])).tolist()
         text, image = right[first:last].T
-        some = texts[here]
-        found = some.float() @ single.T if bounded else some.double() @ images.double().T
+        found = _Block(texts[here], images, single, margin)
         for least, before, dim in (
             (least_of_text[here, None], before_text[here], 1),
             (least_of_image, before_image, 0),
         ):
-            stands = _at_least(least, found, margin, some, images) if bounded else found >= least
+            stands = found.at_least(least)
             stands[text - start, image] = False  # what is right does not stand before itself
             before += stands.sum(dim, dtype=torch.int32)
     emit(Progress("retrieval", len(texts), len(texts)))
@@ -118,31 +117,54 @@ def _margin(width: int, *lengths: float) -> float:
     return 1.01 * 2**-24 * (width + 8) * math.prod(lengths)
 
 
-def _at_least(
-    least: torch.Tensor,
-    found: torch.Tensor,
-    margin: float,
-    texts: torch.Tensor,
-    images: torch.Tensor,
-) -> torch.Tensor:
-    """[t, I] bool whether each text and image are so similar at least, as compared in float64.
+class _Block:
+    """The similarities of some texts and all images, as compared in float64."""
 
-    Args:
-        least: [t, 1] or [I] float64.
-        found: [t, I] float32 similarities, each off by `margin` at most.
-        margin: as `_margin`.
-        texts: [t, P].
-        images: [I, P].
-    """
-    reaches = found > (least + margin).float()
-    near = ((found > (least - margin).float()) ^ reaches).nonzero()
-    if len(near) * _ONE_IN > found.numel():
-        del near  # it may be as large as what follows
-        return texts.double() @ images.double().T >= least
-    text, image = near.T
-    wanted = least.expand_as(found)[text, image]
-    reaches[text, image] = _similarities(texts, images, near) >= wanted
-    return reaches
+    def __init__(
+        self,
+        texts: torch.Tensor,
+        images: torch.Tensor,
+        single: torch.Tensor,
+        margin: float | None,
+    ) -> None:
+        """Multiply them in float32, where that tells something.
+
+        Args:
+            texts: [t, P].
+            images: [I, P].
+            single: the same in float32.
+            margin: as `_margin`; None: factors may be rounded, so that nothing is known of it.
+        """
+        self._texts, self._images, self._margin = texts, images, margin
+        self._found = None if margin is None else texts.float() @ single.T
+        self._exact: torch.Tensor | None = None
+
+    def at_least(self, least: torch.Tensor) -> torch.Tensor:
+        """[t, I] bool whether each text and image are so similar at least.
+
+        Args:
+            least: [t, 1] or [I] float64.
+        """
+        if self._found is not None and self._margin is not None:
+            reaches = self._found > (least + self._margin).float()
+            near = (self._found > (least - self._margin).float()) ^ reaches
+            # Counted first: the places of all would take more than the similarities do.
+            if int(near.count_nonzero()) * _ONE_IN <= near.numel():
+                return self._told_apart(reaches, near, least)
+            self._found = None  # vectors so alike are so from the other side, too
+        if self._exact is None:
+            self._exact = self._texts.double() @ self._images.double().T
+        return self._exact >= least
+
+    def _told_apart(
+        self, reaches: torch.Tensor, near: torch.Tensor, least: torch.Tensor
+    ) -> torch.Tensor:
+        """The same, where few are too near to their bound."""
+        pairs = near.nonzero()
+        text, image = pairs.T
+        wanted = least.expand_as(near)[text, image]
+        reaches[text, image] = _similarities(self._texts, self._images, pairs) >= wanted
+        return reaches
 
 
 def _similarities(texts: torch.Tensor, images: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:

@@ -26,7 +26,7 @@ from annotated_types import Interval
 from semtok.bench import official, token_maps
 from semtok.bench.benchmark import SplitData
 from semtok.bench.contestant import Contestant
-from semtok.bench.embedding import Model
+from semtok.bench.embedding import Embedder
 from semtok.bench.overlap import Overlap, f_curve, overlap
 from semtok.bench.question import Question
 from semtok.bench.segmentation import cut
@@ -36,7 +36,7 @@ from semtok.parsing import parse
 
 #: A model that was trained to match captions may know nothing of outlines.
 CLEARS_CHANCE = False
-NEEDS_TOKENS = True
+NEEDS_TOKENS = False
 NEEDS_SENTENCES = False
 
 FOLDER = "saliency/ground_truth_mask"
@@ -68,7 +68,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     return dict.fromkeys(_TASKS, ids)
 
 
-def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
+def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split."""
     from semtok.data.salient import read_mask
 

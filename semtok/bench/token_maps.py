@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semtok.bench.contestant import Contestant
+from semtok.bench.contestant import OTHERS, Contestant
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.models.patch_tokens import PatchTokens, last_block
 from semtok.tokens.rows import RegionRows, Rows, SuperpixelRows
@@ -36,18 +36,23 @@ class TokenMap:
 
 
 def refusal(contestant: Contestant) -> str:
-    """Why a variant has no token maps; empty where it has (`of_rows`)."""
+    """Why a model has no token maps; empty where it has."""
     if contestant.scheme not in _SIDE_BY_SIDE:
         return f"tokens of the tokenizer {contestant.scheme} do not lie side by side in the image"
-    if contestant.encoder != "tokens":
-        return f"tokens do not reach the last block of the encoder {contestant.encoder} one by one"
+    if contestant.encoder not in ("tokens", *OTHERS):
+        return f"the encoder {contestant.encoder} does not tell what its last block makes of each token"
     return "its gates keep some tokens from the last block" if contestant.gates else ""
 
 
 def of_patches(tokens: PatchTokens, features: Features) -> TokenMap:
     """The first image's patches."""
-    found: Tensor = getattr(tokens, features)[0]
-    return TokenMap(found, np.arange(len(found)).reshape(tokens.rows, tokens.columns))
+    return of_grid(getattr(tokens, features), tokens.rows)[0]
+
+
+def of_grid(features: Tensor, rows: int) -> list[TokenMap]:
+    """The patches of I images in reading order, [I, rows x columns, width]."""
+    owners = np.arange(features.shape[1]).reshape(rows, -1)
+    return [TokenMap(each, owners) for each in features]
 
 
 def of_rows(trained: Checkpoint, rows: Rows, features: Features) -> list[TokenMap] | None:
@@ -74,5 +79,4 @@ def of_rows(trained: Checkpoint, rows: Rows, features: Features) -> list[TokenMa
     patches = trained.model.config.vision.patches
     assert patches is not None, "a variant of pixels has patches"
     side = round(patches**0.5)
-    grid = np.arange(patches).reshape(side, side)
-    return [TokenMap(each[:patches], grid) for each in found]
+    return of_grid(found[:, :patches], side)

@@ -75,8 +75,8 @@ def of_transformers(model: nn.Module, pixels: Tensor) -> PatchTokens:
     """Read the patches of a vision transformer of transformers.
 
     Args:
-        model: Dinov2Model, Dinov2WithRegistersModel, ViTModel, CLIPVisionModel, or whatever else
-            names its parts as one of these does.
+        model: Dinov2Model, Dinov2WithRegistersModel, ViTModel, CLIPVisionModel, SiglipVisionModel,
+            or whatever else names its parts as one of these does.
         pixels: [I, 3, H, W], as the model's image processor makes them.
 
     Raises:
@@ -114,8 +114,8 @@ def of_transformers(model: nn.Module, pixels: Tensor) -> PatchTokens:
     if embedded.ndim == 4:  # CLIP's convolution keeps the grid
         embedded = embedded.flatten(2).mT
     rows, columns = (side // config.patch_size for side in pixels.shape[-2:])
-    leading = 1 + getattr(config, "num_register_tokens", 0)
-    of_image = {name: each[:, leading:] for name, each in found.items()}
+    # Behind [CLS] and registers, of which SigLIP has none.
+    of_image = {name: each[:, -rows * columns :] for name, each in found.items()}
     return PatchTokens(rows, columns, embedded, **of_image)
 
 

@@ -12,7 +12,7 @@ from semtok import params, params_file
 from semtok.bench import benchmark, costs, leaderboard, unasked
 from semtok.bench.cases import CASES
 from semtok.bench.comparison import ALONE, compare
-from semtok.bench.contestant import Contestant, of_params, of_training
+from semtok.bench.contestant import Contestant, of_library, of_params, of_training
 from semtok.bench.scoring import refusals, score
 from semtok.errors import SemtokError
 from semtok.events import Message
@@ -24,6 +24,7 @@ REPO = Path(__file__).parents[2]
 
 PATCHES = Contestant("grid", "tokens", depth=4, clusters=False, gates=False, classes=False)
 DROPPING, LOOKING = ["budget", "faithfulness"], ["saliency", "corloc"]
+OF_SHARDS = ["retrieval_permuted", "retrieval_corrupted", "siblings_permuted", *DROPPING]
 OF_SENTENCES = [
     *("retrieval", "retrieval_permuted", "retrieval_corrupted", "karpathy"),
     *("siblings", "siblings_permuted", "sugar_crepe", "winoground", "aro", "vsr"),
@@ -48,6 +49,22 @@ EVERY = [*OF_SENTENCES, *DROPPING, *LOOKING, "classification", "knn", "linear_pr
 )
 def test_a_benchmark_says_whom_it_cannot_ask(change, refused):
     found = benchmark.refusals(replace(PATCHES, **change), EVERY)
+    assert sorted(found) == sorted(refused)
+    assert all(found.values())
+
+
+@pytest.mark.parametrize(
+    ("who", "refused"),
+    [
+        (of_library("transformers", 12), OF_SHARDS),
+        (of_library("open_clip", 12), OF_SHARDS),
+        (of_library("TimmModel of open_clip", 12), [*OF_SHARDS, *LOOKING]),
+        (replace(PATCHES, shards=False), OF_SHARDS),
+        (replace(PATCHES, shards=False, scheme="semantic"), [*OF_SHARDS, *LOOKING]),
+    ],
+)
+def test_models_from_elsewhere_are_asked_what_needs_no_token_shards(who, refused):
+    found = benchmark.refusals(who, EVERY)
     assert sorted(found) == sorted(refused)
     assert all(found.values())
 

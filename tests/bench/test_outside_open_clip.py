@@ -3,10 +3,12 @@
 import sys
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from semtok.bench import token_maps
 from semtok.bench.outside import OutsideModel
 from semtok.bench.outside_folders import of_folder
 from semtok.errors import SemtokError
@@ -41,6 +43,46 @@ def test_similarities_are_those_of_the_model_itself(folder, image_files, tmp_pat
         images, texts, *_ = whole.eval()(torch.stack(pictures), words)
     torch.testing.assert_close(found, texts @ images.T, atol=1e-5, rtol=0)
     assert found.std() > 1e-3, "a constant would agree with anything"
+
+
+@needs_open_clip
+@pytest.mark.parametrize("features", ["keys", "queries", "values"])
+def test_tokens_are_those_of_the_model_itself(folder, image_files, tmp_path, features):
+    import open_clip
+
+    files = image_files(tmp_path / "root", tiny_clip.pictures(tmp_path / "root"))
+    model = OutsideModel(of_folder(folder))
+    found = [*model.token_maps(files, features)]
+    visual = open_clip.create_model(f"local-dir:{folder}").eval().visual
+    side, rows = tiny_open_clip.SIDE, tiny_open_clip.SIDE // tiny_open_clip.PATCH
+    last = visual.transformer.resblocks[-1]
+    part = ["queries", "keys", "values"].index(features)
+    for each, path in zip(found, files.paths, strict=True):
+        with Image.open(files.folder / path) as image:
+            small = image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+        pixels = torch.from_numpy((np.asarray(small, np.float32) / 255 - 0.5) / 0.25)
+        with torch.no_grad():
+            # What reaches the last block, and what its attention makes of it.
+            before = visual.forward_intermediates(
+                pixels.permute(2, 0, 1)[None],
+                indices=[tiny_open_clip.DEPTH - 2],
+                output_fmt="NLC",
+                output_extra_tokens=True,
+                intermediates_only=True,
+            )["image_intermediates"][0]
+            weights = last.attn.in_proj_weight.chunk(3)[part]
+            wanted = (last.ln_1(before) @ weights.T + last.attn.in_proj_bias.chunk(3)[part])[0]
+        torch.testing.assert_close(each.features, wanted, atol=1e-5, rtol=0)
+        assert each.owners.shape == (rows, rows)
+    assert token_maps.refusal(model.contestant()) == ""
+
+
+@needs_open_clip
+def test_a_vision_side_of_timm_is_not_asked_about_its_tokens(tmp_path):
+    vision = {"timm_model_name": "test_vit", "timm_model_pretrained": False, "image_size": 160}
+    model = OutsideModel(of_folder(tiny_open_clip.save(tmp_path / "mine", **vision)))
+    told = "the encoder TimmModel of open_clip does not tell what its last block makes of each"
+    assert token_maps.refusal(model.contestant()).startswith(told)
 
 
 @needs_open_clip

@@ -5,11 +5,12 @@ import json
 import pyarrow as pa
 import pytest
 
-from semtok.bench import costs, outside, retrieval
+from semtok.bench import costs, outside, retrieval, unasked
 from semtok.bench.benchmark import split_data
 from semtok.bench.cases import CASES
 from semtok.bench.outside import OutsideModel
 from semtok.bench.outside_folders import of_folder
+from semtok.bench.outside_scoring import asked as asked_of
 from semtok.bench.outside_scoring import score
 from semtok.bench.outside_transformers import TransformersModel
 from semtok.data.index import CAPTIONS, SIBLINGS, TRUTH, Annotations
@@ -48,10 +49,13 @@ def test_it_is_put_to_the_same_cases_as_variants(asked, tmp_path):
     assert read_table(tmp_path / "out/cases.parquet", CASES).equals(found)
     said = [each.text for each in told if isinstance(each, Message)]
     assert said[:2] == [
-        f"{name}: not asked, it reads tokens, which {source.name} does not"
+        f"{name}: not asked of {source.name}: it reads or alters token shards, and this model "
+        "reads image files"
         for name in ("retrieval_permuted", "retrieval_corrupted")
     ]
     assert "CLIPModel; its vectors are brought to unit length" in said[2]
+    assert [*unasked.read(tmp_path / "out")] == ["retrieval_corrupted", "retrieval_permuted"]
+    assert asked_of(tmp_path / "out", benchmarks) == ["retrieval", "siblings"]
     assert costs.read_outside(tmp_path / "out").tokens_per_image == 16
     assert (
         json.loads((tmp_path / "out/model.json").read_text())["digest"] == source.origin["digest"]
@@ -103,7 +107,7 @@ def test_a_run_that_was_killed_goes_on_from_there(asked, tmp_path, monkeypatch):
 
 
 def test_benchmarks_of_tokens_alone_leave_nothing_to_ask(asked, tmp_path):
-    with pytest.raises(SemtokError, match="has none that needs no tokens"):
+    with pytest.raises(SemtokError, match="can be asked none of them; add one that fits"):
         score(*asked, ["retrieval_permuted"], tmp_path)
     with pytest.raises(SemtokError, match="is no benchmark"):
         score(*asked, ["nope"], tmp_path)

@@ -175,6 +175,43 @@ def test_a_constant_model_is_last_everywhere(width):
     assert set(of_texts.tolist()) == {40}
 
 
+class Work(TorchDispatchMode):
+    """Counts products in float64, and how many places were listed at once at most."""
+
+    def __init__(self):
+        super().__init__()
+        self.products, self.places = 0, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        self.products += func is torch.ops.aten.mm.default and found.dtype == torch.float64
+        if func is torch.ops.aten.nonzero.default:
+            self.places = max(self.places, len(found))
+        return found
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-7])
+def test_vectors_that_are_nearly_all_the_same_are_multiplied_once(scale):
+    """One product in float64 a block serves both directions, and no pairs are listed."""
+    random = np.random.default_rng(3)
+    images = unit(np.ones((32, 8)) + scale * random.normal(size=(32, 8)))
+    owners = random.permutation(np.arange(32).repeat(5))
+    texts = unit(np.ones((160, 8)) + scale * random.normal(size=(160, 8)))
+    rows = 20
+    with Work() as work:
+        found = ranks(
+            torch.from_numpy(images),
+            torch.from_numpy(texts),
+            belonging(torch.from_numpy(owners)),
+            block=8 * 32 * rows,
+        )
+    assert work.products == 160 / rows
+    assert work.places <= rows * 32 / ranking._ONE_IN
+    similarities = texts.astype(np.float64) @ images.astype(np.float64).T
+    wanted = by_plain_loop(similarities, belonging(torch.from_numpy(owners)).numpy())
+    assert tuple(each.tolist() for each in found) == wanted
+
+
 def test_an_equal_caption_of_another_image_stands_before_its_own():
     images = torch.eye(3)
     texts = torch.stack([images[0], images[0], images[1], images[2]])

@@ -11,6 +11,8 @@ from transformers import (
     Dinov2Model,
     Dinov2WithRegistersConfig,
     Dinov2WithRegistersModel,
+    SiglipVisionConfig,
+    SiglipVisionModel,
     ViTConfig,
     ViTModel,
 )
@@ -34,7 +36,11 @@ MODELS = {
     ),
     "vit": lambda: ViTModel(ViTConfig(**COMMON, intermediate_size=32)),
     "clip": lambda: CLIPVisionModel(CLIPVisionConfig(**COMMON, intermediate_size=32)),
+    "siglip": lambda: SiglipVisionModel(SiglipVisionConfig(**COMMON, intermediate_size=32)),
 }
+
+#: Tokens before the patches, where that is not [CLS] alone.
+LEADING = {"registers": 4, "siglip": 0}
 
 
 def test_our_own_patches_are_read_behind_registers(patches_of) -> None:
@@ -62,11 +68,12 @@ def test_models_of_transformers_are_read_by_their_own_code(name, size) -> None:
     assert (found.rows, found.columns) == (rows, columns)
     for each in (found.output, found.embedded, found.queries, found.keys, found.values):
         assert each.shape == (2, rows * columns, 16)
-    leading = 4 if name == "registers" else 1
+    leading = LEADING.get(name, 1)
     more = {} if name in ("dinov2", "registers") else {"interpolate_pos_encoding": True}
     with torch.no_grad():
         whole = model(pixel_values=pixels, **more).last_hidden_state[:, leading:]
-        norm = torch.nn.Identity() if name == "clip" else model.layernorm
+        norms = {"clip": torch.nn.Identity(), "siglip": getattr(model, "post_layernorm", None)}
+        norm = norms.get(name) or model.layernorm
         torch.testing.assert_close(norm(found.output), whole)
         convolution = next(each for each in model.modules() if isinstance(each, torch.nn.Conv2d))
         embedded = convolution(pixels).flatten(2).mT

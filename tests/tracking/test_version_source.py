@@ -29,6 +29,10 @@ pytestmark = pytest.mark.slow
 MODELS = {"vit": "patches", "semantic": "regions"}
 
 
+#: The last two ask what becomes of tokens, which masks do not tell.
+BENCHMARKS = ["retrieval", "saliency", "corloc"]
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, mlflow_server):
     """Trainings on patches and on superpixels, registered, and scored a second time from there."""
@@ -36,7 +40,7 @@ def project(tmp_path_factory, mlflow_server):
     document = small_line.shrunk(small_line.own())
     document["data"]["name"] = data
     document["train"]["seeds"] = [0]
-    document["bench"] |= {"benchmarks": ["retrieval"], "splits": ["val"]}
+    document["bench"] |= {"benchmarks": BENCHMARKS, "splits": ["val"]}
     # Its name is the one that the token shards read.
     document["extractors"]["annotated"] = {
         "masks": "superpixels",
@@ -76,6 +80,8 @@ def test_a_version_scores_as_its_training_does(project, variant):
     found = cases(workspace, "remote_scores", MODELS[variant])
     assert found == cases(workspace, "scores", variant)
     assert len({each["rank"] for each in found}) > 5, "or ties would agree with anything"
+    asked = {"vit": BENCHMARKS, "semantic": BENCHMARKS[:1]}[variant]
+    assert {each["benchmark"] for each in found} == {*asked}
     path = workspace.input("remote_scores", MODELS[variant]) / "model.json"
     registered = json.loads(path.read_text())["registered"]
     assert registered == f"models:/{model}/{numbers[variant]}", "an alias is resolved"
