@@ -40,7 +40,7 @@ def refusal(contestant: Contestant) -> str:
     if contestant.scheme not in _SIDE_BY_SIDE:
         return f"tokens of the tokenizer {contestant.scheme} do not lie side by side in the image"
     if contestant.encoder not in ("tokens", *OTHERS):
-        return f"the encoder {contestant.encoder} does not tell what its last block makes of each token"
+        return f"the encoder {contestant.encoder} does not tell what becomes of each token"
     return "its gates keep some tokens from the last block" if contestant.gates else ""
 
 
