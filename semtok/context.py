@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from semtok.errors import SemtokError
 from semtok.events import Emit
 from semtok.params import FETCHED, Params
+from semtok.remote import AnyPath
 from semtok.sharding import Partition
 from semtok.tables import read_table
 from semtok.workspace import Workspace
@@ -41,7 +42,7 @@ class Context:
     emit: Emit
 
     @property
-    def root(self) -> Path:
+    def root(self) -> AnyPath:
         """The data root."""
         from semtok.data import files
 

@@ -15,6 +15,7 @@ from semtok.data.index import IMAGES, SPLITS, split_images
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, ignore
 from semtok.params import Params
+from semtok.remote import AnyPath
 from semtok.report.explorer import set_aside
 from semtok.report.explorer.captions import Captions
 from semtok.report.explorer.extractions import Extraction
@@ -106,8 +107,9 @@ def _images(workspace: Workspace, params: Params, named: str) -> tuple[str, list
         ids = table["image_id"].cast(pa.string())  # what is typed may exceed any integer
         rows = table.filter(pc.equal(ids, named.lstrip("0") or "0")).to_pylist()
     else:
-        inside = path.is_relative_to(root.resolve())
-        name = path.relative_to(root.resolve()).as_posix() if inside else ""
+        folder = root.resolve() if isinstance(root, Path) else None
+        inside = folder and path.is_relative_to(folder)
+        name = path.relative_to(folder).as_posix() if folder and inside else ""
         # Names of files are bytes, and not always text.
         rows = table.filter(
             pc.equal(table["path"].cast(pa.binary()), os.fsencode(name))
@@ -124,7 +126,7 @@ def _images(workspace: Workspace, params: Params, named: str) -> tuple[str, list
     )
 
 
-def _image(root: Path, row: dict[str, object]) -> Image:
+def _image(root: AnyPath, row: dict[str, object]) -> Image:
     name, width, height = str(row["path"]), row["width"], row["height"]
     return Image(row["image_id"], root / name, name, (width, height))  # type: ignore[arg-type]
 

@@ -93,7 +93,13 @@ def _root(project: Path, params: Params, root: Path | None) -> Path:
 
     if files.is_made(params.data):  # an artifact, in which nothing else may lie
         raise SemtokError("params.yaml: data.format makes its data; name a root with --root DIR")
-    return files.root(Workspace(project, params.data.name), params.data)
+    own = files.root(Workspace(project, params.data.name), params.data)
+    if not isinstance(own, Path):
+        raise SemtokError(
+            f"{own}: is read where it lies, and nothing is fetched into it; name a folder with "
+            "--root DIR"
+        )
+    return own
 
 
 def _wanted(params: Params, wanted: Sequence[str]) -> Sequence[str]:

@@ -206,9 +206,12 @@ class Predictor:
                 parts.append(model.encode_image(batch).float().cpu().numpy())
         return np.concatenate(parts)
 
-    def token_maps(self, images: Sequence[Path], features: Features) -> list[TokenMap]:
+    def token_maps(
+        self, images: Sequence[Path | bytes], names: Sequence[str], features: Features
+    ) -> list[TokenMap]:
         """What becomes of each token of image files, by a model that has such (`of_rows`)."""
-        token_sets = [self._tokenize(str(image), image, None, None) for image in images]
+        named = zip(names, images, strict=True)
+        token_sets = [self._tokenize(name, image, None, None) for name, image in named]
         found: list[TokenMap] = []
         for rows in self._packed(token_sets):
             maps = of_rows(self._checkpoint, rows, features)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.params import DataSettings, WorkersSettings
+from semtok.remote import AnyPath
 from semtok.tables import FINGERPRINT, REJECTED, read_metadata, read_table, write_table
 
 #: Builds shards in any order: writes their files (with the fingerprint in the metadata), and yields
@@ -38,7 +39,7 @@ class Partition:
         workers: who makes the shards.
     """
 
-    root: Path
+    root: AnyPath
     images: pa.Table
     data: DataSettings
     staging: Path

@@ -12,6 +12,7 @@ from semtok import params_file
 from semtok.errors import SemtokError
 from semtok.params import Params
 from semtok.parsing import parse, read
+from semtok.remote import locate
 
 _HEADER = """\
 # Written by `semtok study {size}`: the settings of {file} over those that stood here.
@@ -56,7 +57,7 @@ def write(root: Path, size: str, source: Path | None = None) -> Params:
     file, document = _document(root, size, source)
     found = params_file.validate(document, file)
     made = found.data.format in found.data.settings
-    if not made and not (root / found.data.source).exists():
+    if not made and not locate(root, found.data.source).exists():
         raise SemtokError(
             f"{size}: data.source: no {found.data.source} here; name the data's root with --source"
         )

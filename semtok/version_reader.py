@@ -19,6 +19,7 @@ from semtok.bench.token_maps import Features, TokenMap
 from semtok.errors import SemtokError
 from semtok.extract.raw import RawExtractor
 from semtok.predict import Predictor
+from semtok.remote import AnyPath
 
 
 class VersionReader:
@@ -58,17 +59,18 @@ class VersionReader:
         """As of `Reader`, as all that follows."""
         return self._predictor.device
 
-    def embed_files(self, paths: Sequence[Path]) -> Tensor:
+    def embed_files(self, paths: Sequence[AnyPath]) -> Tensor:
         """Its image embeddings."""
-        return torch.from_numpy(self._predictor.embed_images(list(paths)))
+        found = self._predictor.embed_images(_images(paths), names=[str(each) for each in paths])
+        return torch.from_numpy(found)
 
     def embed_captions(self, captions: Sequence[str]) -> Tensor:
         """Its caption embeddings."""
         return torch.from_numpy(self._predictor.embed_texts(captions))
 
-    def token_maps(self, paths: Sequence[Path], features: Features) -> list[TokenMap]:
+    def token_maps(self, paths: Sequence[AnyPath], features: Features) -> list[TokenMap]:
         """As a variant's, of tokens that its own tokenizer makes."""
-        return self._predictor.token_maps(paths, features)
+        return self._predictor.token_maps(_images(paths), [str(each) for each in paths], features)
 
     def contestant(self) -> Contestant:
         """As in its training, but that it reads image files."""
@@ -81,3 +83,8 @@ class VersionReader:
     def facts(self) -> dict[str, Any]:
         """What was read."""
         return self._predictor.facts()
+
+
+def _images(paths: Sequence[AnyPath]) -> list[Path | bytes]:
+    """As whoever predicts takes them, who knows no address."""
+    return [each if isinstance(each, Path) else each.read_bytes() for each in paths]

@@ -16,6 +16,7 @@ from semtok.bench.selections import Selection
 from semtok.bench.token_maps import Features, TokenMap, of_rows
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
+from semtok.remote import AnyPath
 from semtok.tokens.loader import in_order
 from semtok.tokens.rows import Rows
 from semtok.tokens.shards import TokenShards
@@ -32,8 +33,12 @@ REMEMBERED = 65_536
 class Images(Protocol):
     """The images of a split: token shards, or image files."""
 
-    folder: Path
     image_ids: npt.NDArray[np.int64]
+
+    @property
+    def folder(self) -> AnyPath:
+        """The artifact with the shards, or the data root."""
+        ...
 
     def __len__(self) -> int:
         """The number of images."""

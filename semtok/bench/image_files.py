@@ -7,6 +7,7 @@ import numpy as np
 
 from semtok.data import index
 from semtok.errors import SemtokError
+from semtok.remote import AnyPath, readable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,7 +22,7 @@ class ImageFiles:
         paths: I of them, relative to the folder.
     """
 
-    def __init__(self, root: Path, indexed: Path, split: str) -> None:
+    def __init__(self, root: AnyPath, indexed: Path, split: str) -> None:
         """List them.
 
         Args:
@@ -39,7 +40,7 @@ class ImageFiles:
         return len(self.image_ids)
 
 
-def opened(path: Path) -> "Image.Image":
+def opened(path: AnyPath) -> "Image.Image":
     """An image file as stored, in RGB.
 
     Raises:
@@ -48,7 +49,7 @@ def opened(path: Path) -> "Image.Image":
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(readable(path)) as image:
             return image.convert("RGB")
     except OSError as error:
         raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None

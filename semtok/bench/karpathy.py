@@ -23,6 +23,7 @@ from semtok.bench.cases import RECALLS
 from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
 from semtok.events import Emit, ignore
+from semtok.remote import AnyPath
 
 CLEARS_CHANCE = True
 NEEDS_TOKENS = False
@@ -51,7 +52,7 @@ class _Fold:
 class _Some:
     """Some of a split's images, as `embedding.Images`."""
 
-    folder: Path
+    folder: AnyPath
     image_ids: npt.NDArray[np.int64]
 
     def __len__(self) -> int:

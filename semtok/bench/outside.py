@@ -22,6 +22,7 @@ from semtok.bench.kept_vectors import KeptVectors
 from semtok.bench.token_maps import Features, TokenMap
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
+from semtok.remote import AnyPath
 from semtok.workspace import fingerprint
 
 #: Images or captions encoded at once. Of image files one at a time is held at its full size.
@@ -36,7 +37,7 @@ class Reader(Protocol):
         """Where the model is."""
         ...
 
-    def embed_files(self, paths: Sequence[Path]) -> Tensor:
+    def embed_files(self, paths: Sequence[AnyPath]) -> Tensor:
         """Vectors of n image files, of any length: [n, P], on the model's device."""
         ...
 
@@ -44,7 +45,7 @@ class Reader(Protocol):
         """Vectors of captions, as `embed_files`."""
         ...
 
-    def token_maps(self, paths: Sequence[Path], features: Features) -> list[TokenMap]:
+    def token_maps(self, paths: Sequence[AnyPath], features: Features) -> list[TokenMap]:
         """What its last block makes of each token of n image files, where `contestant` has such.
 
         A whole image is stretched to the size that the model reads, and nothing is cut off: a map
@@ -128,7 +129,7 @@ class OutsideModel:
             emit(Progress("embedding images", start, len(images)))
             paths = images.paths[start : start + IMAGES]
 
-            def encode(paths: Sequence[str] = paths, folder: Path = images.folder) -> Tensor:
+            def encode(paths: Sequence[str] = paths, folder: AnyPath = images.folder) -> Tensor:
                 return self._model.embed_files([folder / each for each in paths])
 
             parts.append(self._vectors("images", paths, encode))

@@ -17,6 +17,7 @@ from semtok.bench.outside_offline import check_text_tower, offline
 from semtok.bench.token_maps import Features, TokenMap, of_grid
 from semtok.errors import SemtokError
 from semtok.models.open_clip_tokens import attention, last_attention
+from semtok.remote import AnyPath
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -88,7 +89,7 @@ class OpenClipModel:
         found: torch.device = self._model.logit_scale.device
         return found
 
-    def embed_files(self, paths: Sequence[Path]) -> Tensor:
+    def embed_files(self, paths: Sequence[AnyPath]) -> Tensor:
         """One image is held at its full size at a time."""
         return self.embed_pixels(torch.cat([self.pixels(opened(each)) for each in paths]))
 
@@ -97,7 +98,7 @@ class OpenClipModel:
         found: Tensor = self._transform(image)[None]
         return found
 
-    def token_maps(self, paths: Sequence[Path], features: Features) -> list[TokenMap]:
+    def token_maps(self, paths: Sequence[AnyPath], features: Features) -> list[TokenMap]:
         """As of `Reader`; its own transform prepares images, but for cutting off their margins."""
         pixels = torch.cat([self.stretched(opened(each)) for each in paths])
         found = last_attention(self._model.visual, pixels.to(self.device))[features]

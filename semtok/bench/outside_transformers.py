@@ -16,6 +16,7 @@ from semtok.bench.image_files import opened
 from semtok.bench.token_maps import Features, TokenMap, of_grid
 from semtok.errors import SemtokError
 from semtok.models.patch_tokens import of_transformers
+from semtok.remote import AnyPath
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,7 +67,7 @@ class TransformersModel:
         found: torch.device = self._model.device
         return found
 
-    def embed_files(self, paths: Sequence[Path]) -> Tensor:
+    def embed_files(self, paths: Sequence[AnyPath]) -> Tensor:
         """One image is held at its full size at a time."""
         return self.embed_pixels(torch.cat([self.pixels(opened(each)) for each in paths]))
 
@@ -82,7 +83,7 @@ class TransformersModel:
             )
         return found
 
-    def token_maps(self, paths: Sequence[Path], features: Features) -> list[TokenMap]:
+    def token_maps(self, paths: Sequence[AnyPath], features: Features) -> list[TokenMap]:
         """As of `Reader`; its own processor prepares images, but for cutting off their margins."""
         pixels = torch.cat([self.stretched(opened(each)) for each in paths])
         found = of_transformers(self._model.vision_model, pixels.to(self.device))

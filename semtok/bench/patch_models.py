@@ -14,6 +14,7 @@ from semtok.bench.image_files import ImageFiles
 from semtok.errors import SemtokError
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.models.patch_tokens import PatchTokens, of_encoder, of_transformers
+from semtok.remote import AnyPath, readable
 from semtok.tokens.loader import in_order
 from semtok.train import checkpoint
 
@@ -144,17 +145,17 @@ class HubModel:
         except (ValueError, AttributeError) as error:
             raise SemtokError(f"{self.name}: no vision transformer known here: {error}") from None
 
-    def _values(self, path: Path) -> Tensor:
+    def _values(self, path: AnyPath) -> Tensor:
         found: Tensor = self._processor(images=_pixels(path), return_tensors="pt")["pixel_values"]
         return found
 
 
-def _pixels(path: Path, side: int | None = None) -> NDArray[np.uint8]:
+def _pixels(path: AnyPath, side: int | None = None) -> NDArray[np.uint8]:
     """[H, W, 3], both of them multiples of `side` where one is given."""
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(readable(path)) as image:
             shown = image.convert("RGB")
             if side:
                 width, height = (max(1, round(length / side)) * side for length in shown.size)

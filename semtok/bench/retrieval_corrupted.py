@@ -62,7 +62,8 @@ def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
 
 def _folders(data: SplitData) -> list[Path]:
     """The corrupted token shards of the split, one folder a kind and severity."""
-    return sorted((data.images.folder / CORRUPTED).glob("*"))
+    folder = data.images.folder
+    return sorted((folder / CORRUPTED).glob("*")) if isinstance(folder, Path) else []
 
 
 def _part(task: str, folder: Path) -> str:

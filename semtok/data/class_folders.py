@@ -25,6 +25,7 @@ from semtok.data.halves import half
 from semtok.data.index import SIBLINGS, TRUTH
 from semtok.data.listing import Listing
 from semtok.errors import SemtokError
+from semtok.remote import AnyPath, within
 
 REQUIRED = ("train", "val")
 _FOLDERS = (*REQUIRED, "test")
@@ -47,7 +48,7 @@ class Settings:
     ordered: bool = False  # whether classes are grades: by number where folders are, else by name
 
 
-def check_layout(root: Path) -> None:
+def check_layout(root: AnyPath) -> None:
     """Fail unless there are folders to train and to score on.
 
     Raises:
@@ -61,9 +62,9 @@ def check_layout(root: Path) -> None:
             )
 
 
-def list_files(root: Path) -> list[Path]:
+def list_files(root: AnyPath) -> list[AnyPath]:
     """Every file of the root that the line may read, in order of their names."""
-    found = [
+    found: list[AnyPath] = [
         root / file
         for folder in _FOLDERS
         for each in _folders(root / folder)
@@ -71,10 +72,10 @@ def list_files(root: Path) -> list[Path]:
     ]
     others = (_ANNOTATIONS, _WORDS, _TEMPLATES)
     found += [root / name for name in others if (root / name).is_file()]
-    return sorted(found)
+    return sorted(found, key=str)
 
 
-def listing(root: Path, settings: Settings) -> Listing:
+def listing(root: AnyPath, settings: Settings) -> Listing:
     """Read the classes and the images of each.
 
     Raises:
@@ -122,7 +123,7 @@ def listing(root: Path, settings: Settings) -> Listing:
     )
 
 
-def _labelled(root: Path, folder: str, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _labelled(root: AnyPath, folder: str, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Each image of train, val or test, relative to the root, and the folder of its class."""
     if folder == "val" and (root / _ANNOTATIONS).is_file():
         yield from _annotated(root, names)
@@ -141,7 +142,7 @@ def _labelled(root: Path, folder: str, names: Mapping[str, str]) -> Iterator[tup
             yield each, path.name
 
 
-def _annotated(root: Path, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _annotated(root: AnyPath, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The images of val that `val_annotations.txt` names."""
     path = root / _ANNOTATIONS
     for number, line in enumerate(_lines(path), 1):
@@ -155,7 +156,7 @@ def _annotated(root: Path, names: Mapping[str, str]) -> Iterator[tuple[str, str]
         yield f"val/images/{file}", label
 
 
-def _names(root: Path, folders: list[str]) -> dict[str, str]:
+def _names(root: AnyPath, folders: list[str]) -> dict[str, str]:
     """Folder of a class -> its name, no two alike."""
     path, words = root / _WORDS, dict[str, str]()
     if path.is_file():
@@ -170,29 +171,30 @@ def _names(root: Path, folders: list[str]) -> dict[str, str]:
     return names
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: AnyPath) -> list[str]:
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise SemtokError(f"{path}: is not UTF-8; save it as UTF-8") from None
 
 
-def _folders(place: Path) -> list[Path]:
+def _folders(place: AnyPath) -> list[AnyPath]:
     """The folders of train, val or test, in order; none where there is no such place."""
     if not place.is_dir():
         return []
-    return sorted(each for each in place.iterdir() if each.is_dir() and each.name[0] != ".")
+    found = (each for each in place.iterdir() if each.is_dir() and each.name[0] != ".")
+    return sorted(found, key=str)
 
 
-def _pictures(root: Path, folder: Path) -> Iterator[str]:
+def _pictures(root: AnyPath, folder: AnyPath) -> Iterator[str]:
     """The pictures of a class, at any depth, relative to the root."""
-    for place, inner, files in os.walk(folder):
+    for place, inner, files in os.walk(folder) if isinstance(folder, Path) else folder.walk():
         inner[:] = [name for name in inner if name[0] != "."]
         for name in files:
-            path = Path(place, name)
-            if name[0] == "." or path.suffix.lower() not in (*_IMAGES, *_OTHER_IMAGES):
+            if name[0] == "." or Path(name).suffix.lower() not in (*_IMAGES, *_OTHER_IMAGES):
                 continue
-            file = path.relative_to(root).as_posix()
+            above = Path(place) if isinstance(place, str) else place
+            file = within(above / name, root).as_posix()
             try:
                 file.encode()
             except UnicodeEncodeError:

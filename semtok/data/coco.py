@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from semtok.errors import SemtokError
+from semtok.remote import AnyPath, within
 
 #: Folders of images that are always there, and all that may be, each with files of its own.
 REQUIRED = ("train2017", "val2017")
@@ -53,7 +54,7 @@ _KARPATHY = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 Fields = Mapping[str, type | tuple[type, ...]]
 
 
-def check_layout(root: Path) -> None:
+def check_layout(root: AnyPath) -> None:
     """Fail unless the files that every line needs are there.
 
     Raises:
@@ -62,21 +63,25 @@ def check_layout(root: Path) -> None:
     for folder in REQUIRED:
         for name in (folder, f"annotations/captions_{folder}.json"):
             if not (root / name).exists():
+                remedy = (
+                    "unpack the images and the annotations of cocodataset.org/#download (2017) "
+                    f"side by side, or semtok data fetch coco --root {root}"
+                    if isinstance(root, Path)
+                    else "see to its bucket and prefix, or copy a root there"
+                )
                 raise SemtokError(
-                    f"{root / name}: missing; data.source must be a COCO root: unpack the images "
-                    "and the annotations of cocodataset.org/#download (2017) side by side, or "
-                    f"semtok data fetch coco --root {root}"
+                    f"{root / name}: missing; data.source must be a COCO root: {remedy}"
                 )
 
 
-def folders(root: Path) -> list[str]:
+def folders(root: AnyPath) -> list[str]:
     """Those of `FOLDERS` that a root has."""
     return [folder for folder in FOLDERS if (root / folder).is_dir()]
 
 
-def list_files(root: Path) -> list[Path]:
+def list_files(root: AnyPath) -> list[AnyPath]:
     """Every file of the root that the line may read, in order of their names."""
-    images = [
+    images: list[AnyPath] = [
         path
         for folder in folders(root)
         for path in (root / folder).iterdir()
@@ -85,19 +90,19 @@ def list_files(root: Path) -> list[Path]:
     annotations = [path for pattern in _ANNOTATIONS for path in root.glob(pattern)]
     some = [path for pattern in _OF_BENCHMARKS for path in root.glob(pattern)]
     of_benchmarks = [path for path in some if is_of_a_benchmark(path, root)]
-    return sorted(images + annotations + of_benchmarks)
+    return sorted(images + annotations + of_benchmarks, key=str)
 
 
-def is_of_a_benchmark(path: Path, root: Path) -> bool:
+def is_of_a_benchmark(path: AnyPath, root: AnyPath) -> bool:
     """Whether a file lies where the official files of benchmarks do."""
-    below = path.relative_to(root)
+    below = within(path, root)
     return below.parts[0] not in (*FOLDERS, "annotations") and any(
         below.match(pattern) and len(below.parts) == pattern.count("/") + 1
         for pattern in _OF_BENCHMARKS
     )
 
 
-def read_json(path: Path, kind: type[dict[str, Any]] | type[list[Any]] = dict) -> Any:
+def read_json(path: AnyPath, kind: type[dict[str, Any]] | type[list[Any]] = dict) -> Any:
     """Parse a JSON file that holds an object, or a list where `kind` says so.
 
     Raises:
@@ -115,7 +120,9 @@ def read_json(path: Path, kind: type[dict[str, Any]] | type[list[Any]] = dict) -
     return document
 
 
-def columns(path: Path, document: Mapping[str, Any], table: str, fields: Fields) -> list[list[Any]]:
+def columns(
+    path: AnyPath, document: Mapping[str, Any], table: str, fields: Fields
+) -> list[list[Any]]:
     """The named fields of every row of one of a document's lists, checked.
 
     Args:
@@ -134,7 +141,7 @@ def columns(path: Path, document: Mapping[str, Any], table: str, fields: Fields)
     return check_rows(path, table, rows, fields)
 
 
-def check_rows(path: Path, table: str, rows: list[Any], fields: Fields) -> list[list[Any]]:
+def check_rows(path: AnyPath, table: str, rows: list[Any], fields: Fields) -> list[list[Any]]:
     """`columns` of rows at hand; `table` says where in the file they stand."""
     kinds = {name: each if isinstance(each, tuple) else (each,) for name, each in fields.items()}
     try:
@@ -147,7 +154,7 @@ def check_rows(path: Path, table: str, rows: list[Any], fields: Fields) -> list[
     return found
 
 
-def integers(path: Path, document: Mapping[str, Any], table: str, width: int) -> list[list[int]]:
+def integers(path: AnyPath, document: Mapping[str, Any], table: str, width: int) -> list[list[int]]:
     """The rows of one of a document's lists, each a list of `width` integers.
 
     Raises:
@@ -165,7 +172,7 @@ def integers(path: Path, document: Mapping[str, Any], table: str, width: int) ->
     return rows
 
 
-def categories(path: Path, document: Mapping[str, Any]) -> dict[int, str]:
+def categories(path: AnyPath, document: Mapping[str, Any]) -> dict[int, str]:
     """The names of a document's categories by their ids."""
     ids, names = columns(path, document, "categories", {"id": int, "name": str})
     return dict(zip(ids, names, strict=True))
@@ -178,7 +185,7 @@ class Karpathy(NamedTuple):
     others: str | None
 
 
-def karpathy_splits(root: Path) -> Karpathy | None:
+def karpathy_splits(root: AnyPath) -> Karpathy | None:
     """Karpathy's splits, if the root has a file that says them.
 
     Images of `restval` are trained on, as everywhere in the literature. The lists of BLIP name val
@@ -206,7 +213,7 @@ def karpathy_splits(root: Path) -> Karpathy | None:
     return Karpathy(splits, "train")
 
 
-def ids_of(path: Path, table: str, field: str, names: Sequence[str]) -> list[int]:
+def ids_of(path: AnyPath, table: str, field: str, names: Sequence[str]) -> list[int]:
     """The ids of images by the names of their files.
 
     Args:
@@ -229,7 +236,9 @@ def _fits(value: Any, kinds: tuple[type, ...]) -> bool:
     return type(value) in kinds and (type(value) is not int or -(2**63) <= value < 2**63)
 
 
-def _blame(path: Path, table: str, rows: list[Any], fields: Mapping[str, tuple[type, ...]]) -> str:
+def _blame(
+    path: AnyPath, table: str, rows: list[Any], fields: Mapping[str, tuple[type, ...]]
+) -> str:
     """The message for the first row that does not fit."""
     for number, row in enumerate(rows):
         where = f"{path}: {table}[{number}]"

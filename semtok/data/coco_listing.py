@@ -1,15 +1,14 @@
 """What a COCO root lists: images, captions, what is true of what, siblings, and whose split."""
 
-from pathlib import Path
-
 import polars as pl
 
 from semtok.data import coco
 from semtok.data.halves import half
 from semtok.data.listing import Listing
+from semtok.remote import AnyPath, within
 
 
-def listing(root: Path) -> Listing:
+def listing(root: AnyPath) -> Listing:
     """Read the annotation files of a COCO root.
 
     Raises:
@@ -23,14 +22,14 @@ def listing(root: Path) -> Listing:
         siblings=siblings,
         without_split="in none of Karpathy's splits",
         official={
-            path.relative_to(root).as_posix(): path.read_bytes()
+            within(path, root).as_posix(): path.read_bytes()
             for path in coco.list_files(root)
             if coco.is_of_a_benchmark(path, root)
         },
     )
 
 
-def _listed_images(root: Path) -> pl.DataFrame:
+def _listed_images(root: AnyPath) -> pl.DataFrame:
     """The images that the annotations name, file by file in their order."""
     fields = {"id": int, "file_name": str, "width": int, "height": int}
     frames = []
@@ -52,7 +51,7 @@ def _listed_images(root: Path) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _listed_captions(root: Path) -> pl.DataFrame:
+def _listed_captions(root: AnyPath) -> pl.DataFrame:
     fields = {"id": int, "image_id": int, "caption": str}
     frames = []
     for folder in coco.folders(root):
@@ -72,7 +71,7 @@ def _listed_captions(root: Path) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _listed_truth(root: Path) -> pl.DataFrame:
+def _listed_truth(root: AnyPath) -> pl.DataFrame:
     """What is true of what, as the files say."""
     frames = [pl.DataFrame(schema={"caption_id": pl.Int64, "image_id": pl.Int64})]
     for folder in coco.folders(root):
@@ -83,7 +82,7 @@ def _listed_truth(root: Path) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _listed_siblings(root: Path) -> pl.DataFrame:
+def _listed_siblings(root: AnyPath) -> pl.DataFrame:
     ids = {"first_image_id": int, "second_image_id": int}
     fields = {**ids, "kind": str, "first_caption": str, "second_caption": str}
     schema = {name: pl.Int64 if kind is int else pl.String for name, kind in fields.items()}
@@ -96,7 +95,7 @@ def _listed_siblings(root: Path) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _splits(root: Path, images: pl.DataFrame, siblings: pl.DataFrame) -> pl.Series:
+def _splits(root: AnyPath, images: pl.DataFrame, siblings: pl.DataFrame) -> pl.Series:
     """Karpathy's splits where the root has them, else those of the folders; siblings together.
 
     What lies in novel2017 is novel, whatever else is said.

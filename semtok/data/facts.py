@@ -8,13 +8,14 @@ import polars as pl
 
 from semtok.data import coco
 from semtok.data.index import CAPTIONS, IMAGES, SPLITS
+from semtok.remote import AnyPath
 from semtok.tables import read_table
 
 #: Of an image whose annotations name none.
 UNSTATED = "not stated"
 
 
-def facts(index: Path, root: Path) -> dict[str, dict[str, Any]]:
+def facts(index: Path, root: AnyPath) -> dict[str, dict[str, Any]]:
     """Count, split by split, what stands on a card.
 
     Args:
@@ -59,7 +60,7 @@ def facts(index: Path, root: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _licences(root: Path) -> dict[int, str]:
+def _licences(root: AnyPath) -> dict[int, str]:
     """Image id -> name of its licence, where the annotations say one."""
     found = {}
     for folder in coco.folders(root):

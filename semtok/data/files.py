@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 import importlib.util
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.params import FETCHED, DataSettings, Params
 from semtok.parsing import parse
+from semtok.remote import AnyPath, locate, threads, within
 from semtok.tables import TableSchema, write_table
 from semtok.workspace import Workspace
 
@@ -56,14 +56,14 @@ def images(workspace: Workspace, params: Params, staging: Path, emit: Emit = ign
         where = f"params.yaml: data.settings.{params.data.format}"
         settings = parse(maker.Settings, raw, where)
         maker.write(staging, settings, emit)
-        source = staging
+        source: AnyPath = staging
     else:
         source = root(workspace, params.data)
     _LAYOUTS.get(params.data.format, coco).check_layout(source)
     write_table(staging / "files.parquet", list_files(source, emit, params.data.format), FILES)
 
 
-def root(workspace: Workspace, settings: DataSettings) -> Path:
+def root(workspace: Workspace, settings: DataSettings) -> AnyPath:
     """The data root: the artifact of `images` where the format makes it, else `data.source`.
 
     What is fetched lies in downloads/NAME of the project, where DVC and scratch runs both find it.
@@ -72,7 +72,7 @@ def root(workspace: Workspace, settings: DataSettings) -> Path:
         return workspace.input("images")
     if settings.source == FETCHED:
         return workspace.root / "downloads" / settings.name
-    return workspace.root / settings.source
+    return locate(workspace.root, settings.source)
 
 
 def is_made(settings: DataSettings) -> bool:
@@ -85,7 +85,7 @@ def required(layout: str) -> tuple[str, ...]:
     return tuple(_LAYOUTS.get(layout, coco).REQUIRED)
 
 
-def list_files(root: Path, emit: Emit = ignore, layout: str = "coco") -> pa.Table:
+def list_files(root: AnyPath, emit: Emit = ignore, layout: str = "coco") -> pa.Table:
     """Hash every file that the line may read.
 
     Args:
@@ -98,29 +98,33 @@ def list_files(root: Path, emit: Emit = ignore, layout: str = "coco") -> pa.Tabl
     """
     paths = _LAYOUTS.get(layout, coco).list_files(root)
     hashed = hash_files(paths, emit)
-    names = [path.relative_to(root).as_posix() for path in paths]
+    names = [within(path, root).as_posix() for path in paths]
     sizes, digests = ([each[place] for each in hashed] for place in (0, 1))
     return pa.table([names, sizes, digests], schema=FILES.columns).sort_by("path")
 
 
-def hash_files(paths: Sequence[Path], emit: Emit = ignore) -> list[tuple[int, str]]:
+def hash_files(paths: Sequence[AnyPath], emit: Emit = ignore) -> list[tuple[int, str]]:
     """The size (bytes) and SHA-256 (hexadecimal) of each file."""
     batches = [paths[i : i + _BATCH] for i in range(0, len(paths), _BATCH)]
     found: list[tuple[int, str]] = []
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for hashed in threads.map(_hash, batches):
+    with ThreadPoolExecutor(threads(*paths[:1])) as pool:
+        for hashed in pool.map(_hash, batches):
             emit(Progress("hash files", len(found), len(paths)))
             found += hashed
     emit(Progress("hash files", len(paths), len(paths)))
     return found
 
 
-def _hash(paths: Sequence[Path]) -> list[tuple[int, str]]:
+def _hash(paths: Sequence[AnyPath]) -> list[tuple[int, str]]:
     found = []
     for path in paths:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            found.append((stream.tell(), digest))
+        if isinstance(path, Path):
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                found.append((stream.tell(), digest))
+        else:
+            content = path.read_bytes()
+            found.append((len(content), hashlib.sha256(content).hexdigest()))
     return found
 
 

@@ -1,6 +1,5 @@
 """The stage `index`: images, captions and splits as tables, and what was set aside."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from semtok.data.listing import Listing
 from semtok.events import Emit, Progress, ignore
 from semtok.params import DataSettings
 from semtok.parsing import parse
+from semtok.remote import AnyPath, UnreachableError, readable, threads
 from semtok.tables import REJECTED, write_table
 
 #: Images that one thread decodes between two progress events.
@@ -21,7 +21,7 @@ _BATCH = 64
 
 
 def build(
-    root: Path, files: pa.Table, settings: DataSettings, staging: Path, emit: Emit = ignore
+    root: AnyPath, files: pa.Table, settings: DataSettings, staging: Path, emit: Emit = ignore
 ) -> None:
     """Write `images`, `captions`, `truth`, `siblings`, `splits` and `rejected.parquet`.
 
@@ -76,7 +76,7 @@ def build(
         target.write_bytes(content)
 
 
-def listing_of(root: Path, settings: DataSettings) -> Listing:
+def listing_of(root: AnyPath, settings: DataSettings) -> Listing:
     """What a data root lists, by its layout.
 
     Raises:
@@ -139,7 +139,7 @@ def _kept_siblings(siblings: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame
 
 
 def _sound_images(
-    root: Path,
+    root: AnyPath,
     listed: Listing,
     files: pa.Table,
     sieve: _Sieve,
@@ -161,12 +161,12 @@ def _sound_images(
     return sieve.drop(images, pl.col("split").is_null(), listed.without_split)
 
 
-def _headers(paths: list[Path], emit: Emit) -> pl.DataFrame:
+def _headers(paths: list[AnyPath], emit: Emit) -> pl.DataFrame:
     """Width, height and, where a file cannot be decoded, the fault."""
     found: list[tuple[int, int, str | None]] = []
     batches = [paths[i : i + _BATCH] for i in range(0, len(paths), _BATCH)]
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for headers in threads.map(lambda batch: [_header(path) for path in batch], batches):
+    with ThreadPoolExecutor(threads(*paths[:1])) as pool:
+        for headers in pool.map(lambda batch: [_header(path) for path in batch], batches):
             emit(Progress("decode images", len(found), len(paths)))
             found += headers
     emit(Progress("decode images", len(paths), len(paths)))
@@ -174,13 +174,15 @@ def _headers(paths: list[Path], emit: Emit) -> pl.DataFrame:
     return pl.DataFrame(found, schema=schema, orient="row")
 
 
-def _header(path: Path) -> tuple[int, int, str | None]:
+def _header(path: AnyPath) -> tuple[int, int, str | None]:
     try:
-        with Image.open(path) as image:
+        with Image.open(readable(path)) as image:
             width, height = image.size
             # Every byte is still decoded, but only an eighth of the pixels is made.
             image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
             image.load()
+    except UnreachableError:
+        raise
     except Exception as error:  # whatever a damaged file makes its decoder raise
         return 0, 0, " ".join(str(error).replace(str(path), path.name).split()) or repr(error)
     return width, height, None

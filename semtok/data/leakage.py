@@ -1,10 +1,10 @@
 """How many images of other data sets lie in Karpathy's splits of COCO: training on them leaks."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from semtok.data import coco
 from semtok.data.download import catalogue
+from semtok.remote import AnyPath
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Overlap:
     test: int
 
 
-def overlaps(root: Path) -> list[Overlap]:
+def overlaps(root: AnyPath) -> list[Overlap]:
     """Count the images of every source in the root that knows COCO's ids of them.
 
     Args:

@@ -1,13 +1,13 @@
 """Bad inputs: set aside with a reason, counted, and too many of them stop the stage."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from semtok.errors import SemtokError
+from semtok.remote import AnyPath
 from semtok.tables import REJECTED
 
 CROWD = "crowd"
@@ -39,7 +39,7 @@ def table(rejects: Iterable[Reject], shard: str | None = None) -> pa.Table:
     return pa.table([[shard] * len(rows), *map(list, values)], schema=REJECTED.columns)
 
 
-def enforce(rejected: pa.Table, kept: int, share: float, what: str, root: Path) -> None:
+def enforce(rejected: pa.Table, kept: int, share: float, what: str, root: AnyPath) -> None:
     """Fail if more than `share` of the inputs were faulty.
 
     Args:

@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 from semtok.data import coco, scenes
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
+from semtok.remote import within
 
 Record = dict[str, Any]
 Label = Literal["largest", "count"]
@@ -75,7 +76,7 @@ def relabel(root: Path, label: Label) -> None:
     for path in coco.list_files(root):
         # What is true of other captions, and benchmarks made of them.
         if coco.is_of_a_benchmark(path, root) or path.name.startswith("truth_"):
-            path.unlink()
+            (root / within(path, root)).unlink()
     for folder in coco.folders(root):
         _label(root, folder, labelling)
     target = root / CLASSES

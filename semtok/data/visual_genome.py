@@ -10,11 +10,11 @@ annotations/visual_genome/relationship_alias.txt   lines of predicates that say 
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from semtok.data import coco
 from semtok.errors import SemtokError
+from semtok.remote import AnyPath
 
 FOLDER = "annotations/visual_genome"  # not beside annotations/, where the files of benchmarks lie
 RELATIONSHIPS = f"{FOLDER}/relationships.json"
@@ -43,7 +43,7 @@ class Relationship(NamedTuple):
     object: Box
 
 
-def images(root: Path) -> dict[int, Image] | None:
+def images(root: AnyPath) -> dict[int, Image] | None:
     """Visual Genome's id of an image -> COCO's and its size, of those that are COCO's.
 
     Returns:
@@ -68,7 +68,7 @@ def images(root: Path) -> dict[int, Image] | None:
     return {key: Image(coco_id, *size) for key, coco_id, *size in rows if coco_id is not None}
 
 
-def relationships(root: Path) -> Iterator[tuple[int, list[Relationship]]]:
+def relationships(root: AnyPath) -> Iterator[tuple[int, list[Relationship]]]:
     """The relationships of one image after another, by Visual Genome's ids of these.
 
     The file is read as text and parsed image by image: as objects, all of it would take many times
@@ -96,7 +96,7 @@ def relationships(root: Path) -> Iterator[tuple[int, list[Relationship]]]:
         yield key, [Relationship(*each) for each in columns]
 
 
-def aliases(root: Path) -> dict[str, str]:
+def aliases(root: AnyPath) -> dict[str, str]:
     """Predicate -> the one that says the same, both as `normal` writes them.
 
     Of each line the first one stands for all; what an earlier line says holds. Empty where the
@@ -121,7 +121,7 @@ def normal(predicate: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", predicate.lower()))
 
 
-def _fields(path: Path, at: int, entry: Any) -> tuple[int, list[Any]]:
+def _fields(path: AnyPath, at: int, entry: Any) -> tuple[int, list[Any]]:
     """The id of an image and its rows."""
     match entry:
         case {"image_id": int(key), "relationships": list(rows)}:
@@ -132,7 +132,7 @@ def _fields(path: Path, at: int, entry: Any) -> tuple[int, list[Any]]:
 _BETWEEN = re.compile(r"\s*(?:,\s*|(?=\]))")
 
 
-def _entries(path: Path) -> Iterator[Any]:
+def _entries(path: AnyPath) -> Iterator[Any]:
     """The elements of a JSON list, one at a time."""
     text, decoder = _text(path), json.JSONDecoder()
     between = re.match(r"\s*\[\s*", text)
@@ -149,7 +149,7 @@ def _entries(path: Path) -> Iterator[Any]:
             raise SemtokError(f"{path}: no complete JSON (char {end}); download it again")
 
 
-def _text(path: Path) -> str:
+def _text(path: AnyPath) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

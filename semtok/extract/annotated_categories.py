@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from semtok.data import coco
 from semtok.json_files import write_json
+from semtok.remote import AnyPath
 from semtok.workspace import fingerprint
 
 NAME = "annotated_categories.json"
@@ -19,7 +20,7 @@ UNNAMED = "region"
 _KINDS = ("panoptic", "instances")
 
 
-def hand_down(root: Path, files: pa.Table, staging: Path, state: Path) -> None:
+def hand_down(root: AnyPath, files: pa.Table, staging: Path, state: Path) -> None:
     """Write how many masks of each category are annotated in the training folders.
 
     Nothing is written where nothing is annotated. Panoptic annotations, which name things and
@@ -52,7 +53,7 @@ def hand_down(root: Path, files: pa.Table, staging: Path, state: Path) -> None:
         return
 
 
-def _count(path: Path) -> Counter[str]:
+def _count(path: AnyPath) -> Counter[str]:
     """Category -> annotated masks."""
     document = coco.read_json(path)
     names = coco.categories(path, document)

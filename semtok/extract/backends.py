@@ -20,6 +20,7 @@ from semtok.errors import SemtokError
 from semtok.extract.corruptions import CLEAN, Corruption
 from semtok.extract.rle import Runs
 from semtok.parsing import parse
+from semtok.remote import AnyPath
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Job:
         project: the project's folder, from which settings name files.
     """
 
-    root: Path
+    root: AnyPath
     files: pa.Table
     images: pa.Table
     settings: Any

@@ -5,7 +5,6 @@ A pixel's segment is R + 256 G + 65536 B; 0 is unlabelled.
 
 import marshal
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,6 +16,8 @@ from semtok.data import coco
 from semtok.data.rejects import CROWD, NOT_ANNOTATED, Reject
 from semtok.extract import rle
 from semtok.extract.backends import FoundMask, FoundMasks, Job
+from semtok.extract.photos import content
+from semtok.remote import AnyPath
 
 _FIELDS: coco.Fields = {"image_id": int, "file_name": str, "segments_info": list}
 _SEGMENT_FIELDS: coco.Fields = {"id": int, "category_id": int, "iscrowd": int}
@@ -138,9 +139,9 @@ class Panoptic:
         return kept
 
 
-def _read(path: Path) -> NDArray[np.int32] | None:
+def _read(path: AnyPath) -> NDArray[np.int32] | None:
     """The segment of every pixel, [H, W]."""
-    data = np.fromfile(path, np.uint8) if path.is_file() else np.empty(0, np.uint8)
+    data = content(path)
     png = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     if png is None:
         return None

@@ -1,7 +1,6 @@
 """Image files -> what the extractors' own networks look at."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,22 +9,35 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semtok.errors import SemtokError
+from semtok.remote import AnyPath
 
 
-def read_image(path: Path, size: int | None = None) -> NDArray[np.uint8]:
+class UnreadableImageError(SemtokError):
+    """An image that cannot be decoded, whatever is asked of it again."""
+
+
+def read_image(path: AnyPath, size: int | None = None) -> NDArray[np.uint8]:
     """Decode an image: [H, W, 3] RGB, stretched to [S, S, 3] where a `size` is given.
 
     Raises:
-        SemtokError: it cannot be decoded.
+        UnreadableImageError: it cannot be decoded.
     """
-    data = np.fromfile(path, np.uint8) if path.is_file() else np.empty(0, np.uint8)
+    data = content(path)
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(data, flags) if len(data) else None
     if pixels is None:
-        raise SemtokError(f"{path}: not a readable image; run the images stage again")
+        raise UnreadableImageError(f"{path}: not a readable image; run the images stage again")
     if size is not None and pixels.shape[:2] != (size, size):
         pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(pixels, np.uint8)
+
+
+def content(path: AnyPath) -> NDArray[np.uint8]:
+    """The bytes of a file, none where there is no file: [N]."""
+    try:
+        return np.frombuffer(path.read_bytes(), np.uint8)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return np.empty(0, np.uint8)
 
 
 def to_tensor(images: Sequence[NDArray[np.uint8]]) -> Tensor:

@@ -24,7 +24,7 @@ from semtok.errors import SemtokError
 from semtok.extract import rle, trained
 from semtok.extract.backends import FoundMask, FoundMasks, Job
 from semtok.extract.corruptions import corrupt
-from semtok.extract.photos import read_image
+from semtok.extract.photos import UnreadableImageError, read_image
 
 #: Height and width of the image that FLOPs are counted on: COCO's commonest.
 _COUNTED_ON = (480, 640)
@@ -127,7 +127,7 @@ class Predicted:
         for row in images.to_pylist():
             try:
                 image = read_image(self._root / row["path"])
-            except SemtokError:
+            except UnreadableImageError:
                 found.rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
                 continue
             pixels = self._model.prepare(corrupt(image, row["image_id"], self._corruption))

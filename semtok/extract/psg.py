@@ -7,7 +7,6 @@ place in `predicate_classes`, both from 0.
 import marshal
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from semtok.data import coco
 from semtok.data.rejects import FOLLOWS, NOT_ANNOTATED, Reject
 from semtok.errors import SemtokError
 from semtok.extract.backends import RELATIONS, FoundRelations, Job
+from semtok.remote import AnyPath
 
 #: Relations name segments, which only these masks have as their `source_id`.
 READS_MASKS = ("panoptic",)
@@ -114,13 +114,13 @@ class PSG:
         return None
 
 
-def _names(path: Path, values: Any) -> list[str]:
+def _names(path: AnyPath, values: Any) -> list[str]:
     if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
         raise SemtokError(f"{path}: predicate_classes: expected a list of names")
     return values
 
 
-def _check_triplets(path: Path, where: str, relations: list[Any]) -> None:
+def _check_triplets(path: AnyPath, where: str, relations: list[Any]) -> None:
     for number, each in enumerate(relations):
         if not isinstance(each, list) or [type(end) for end in each] != [int, int, int]:
             raise SemtokError(

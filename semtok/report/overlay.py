@@ -14,6 +14,7 @@ from matplotlib.patheffects import withStroke
 
 from semtok.extract.photos import read_image
 from semtok.extract.rle import decode
+from semtok.remote import AnyPath
 from semtok.report.style import PALETTE, picture
 
 _SIDE = 480  # pixels of a panel's longer side
@@ -24,7 +25,9 @@ Image = npt.NDArray[np.uint8]
 Point = npt.NDArray[np.float64]
 
 
-def draw(images: pa.Table, root: Path, masks: pa.Table, scene_graphs: pa.Table, path: Path) -> None:
+def draw(
+    images: pa.Table, root: AnyPath, masks: pa.Table, scene_graphs: pa.Table, path: Path
+) -> None:
     """Draw images side by side with their masks, category names and strongest relations.
 
     Args:
@@ -84,7 +87,7 @@ def strongest(graph: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(graph, key=lambda relation: -float(relation["score"]))[:_MOST_RELATIONS]
 
 
-def read(path: Path, side: int | None = None) -> Image:
+def read(path: AnyPath, side: int | None = None) -> Image:
     """Read an image to draw on.
 
     Args:

@@ -1,5 +1,7 @@
 """The stages that say what there is: files, and images with captions and splits."""
 
+from pathlib import Path
+
 from semtok.context import Context
 from semtok.params import FETCHED
 from semtok.report.summary import Summary, preview
@@ -14,7 +16,9 @@ def images(context: Context) -> Summary:
     if data.source == FETCHED and not files.is_made(data):
         from semtok.data.download.fetch import fetch
 
-        fetch(context.root, data.fetch, context.params.download.mirror, context.emit)
+        root = context.root
+        assert isinstance(root, Path), "what is fetched lies in the project"
+        fetch(root, data.fetch, context.params.download.mirror, context.emit)
     files.images(context.workspace, context.params, context.staging, context.emit)
     table = read_table(context.staging / "files.parquet", files.FILES)
     return Summary({"files": table.num_rows}, preview(table))

@@ -1,12 +1,11 @@
 """Image file -> the training-size pixels that every tokenizer starts from."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import simplejpeg
 
 from semtok.errors import SemtokError
+from semtok.remote import AnyPath
 from semtok.tokens.rows import UInt8
 
 #: Bilinear sampling skips no source pixel up to this reduction; beyond it would alias.
@@ -22,7 +21,7 @@ class UnreadableImageError(SemtokError):
         self.reason = reason
 
 
-def decode(source: Path | bytes, size: int) -> UInt8:
+def decode(source: AnyPath | bytes, size: int) -> UInt8:
     """Decode an image and stretch it to a square.
 
     A JPEG is decoded at the smallest of libjpeg-turbo's DCT scales (eighths) whose sides are at

@@ -30,6 +30,7 @@ from semtok.errors import SemtokError
 from semtok.events import Progress
 from semtok.extract.corruptions import KINDS, Corruption, corrupt
 from semtok.parsing import parse
+from semtok.remote import AnyPath
 from semtok.sharding import Partition, rebuild
 from semtok.tables import REJECTED, TableSchema, read_table
 from semtok.tokens import shards
@@ -195,7 +196,7 @@ def find(tokenizer: Mapping[str, Any], where: str) -> tuple[Tokenizer, Any]:
 
 
 def _read(
-    rows: Sequence[Mapping[str, Any]], root: Path, size: int
+    rows: Sequence[Mapping[str, Any]], root: AnyPath, size: int
 ) -> tuple[dict[int, UInt8], list[Reject]]:
     """The pixels of the images that can be read, by id, and why the others cannot."""
     readable, rejected = {}, []

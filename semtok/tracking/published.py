@@ -11,6 +11,7 @@ from semtok.errors import SemtokError
 from semtok.events import Emit, Message, ignore
 from semtok.params import DataSettings
 from semtok.parsing import parse
+from semtok.remote import AnyPath
 from semtok.tracking.lineage import PROVENANCE, Artifact, Lineage, flatten, read_json, trace
 from semtok.tracking.training import CHECKPOINT, DATA_HASH, Training
 from semtok.workspace import Workspace, digest, fingerprint
@@ -37,7 +38,7 @@ class Published:
     scores: Path | None
     lineage: Lineage
     pictures: Mapping[str, Path]
-    root: Path
+    root: AnyPath
     index: Path
 
     @cached_property
@@ -124,7 +125,7 @@ def _of_variant(
     return found
 
 
-def _root(workspace: Workspace, lineage: Lineage) -> Path:
+def _root(workspace: Workspace, lineage: Lineage) -> AnyPath:
     """Where the data set lies by the settings that it was indexed with."""
     block = lineage.artifacts["index"].params["data"]
     return files.root(workspace, parse(DataSettings, block, "index: params: data"))

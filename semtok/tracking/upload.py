@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from semtok.bench import cases, costs, leaderboard, unasked
 from semtok.json_files import write_json
+from semtok.remote import AnyPath
 from semtok.tables import read_table, write_table
 from semtok.tracking import registry, runs
 from semtok.tracking.published import Published
@@ -117,7 +118,7 @@ def _write_artifacts(folder: Path, item: Published) -> None:
 
 
 @cache
-def _data_facts(index: Path, root: Path, *digests: str | None) -> dict[str, dict[str, Any]]:
+def _data_facts(index: Path, root: AnyPath, *digests: str | None) -> dict[str, dict[str, Any]]:
     """`facts` of what has these digests: once for all trainings, as COCO takes seconds to read."""
     # Imports polars, which a sync with nothing to do can spare.
     from semtok.data.facts import facts

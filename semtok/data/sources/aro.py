@@ -3,11 +3,10 @@
 Format from the spec, not run on the original.
 """
 
-from pathlib import Path
-
 from semtok.data import coco
 from semtok.data.download.catalogue import File, Source
 from semtok.data.sources import visual_genome
+from semtok.remote import AnyPath
 
 _DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 _FILES = {
@@ -31,7 +30,7 @@ SOURCE = Source(
 )
 
 
-def coco_ids(root: Path) -> set[int] | None:
+def coco_ids(root: AnyPath) -> set[int] | None:
     """COCO's ids of its images, as Visual Genome tells them; None where either is not there."""
     paths = [root / name for name in _FILES if (root / name).exists()]
     known = visual_genome.coco_id_of(root)

@@ -4,10 +4,9 @@ Its makers publish it behind links that only a browser follows. Format from the 
 original.
 """
 
-from pathlib import Path
-
 from semtok.data import coco
 from semtok.data.download.catalogue import File, Source
+from semtok.remote import AnyPath
 
 _FILE = "annotations/psg.json"
 
@@ -18,7 +17,7 @@ SOURCE = Source(
 )
 
 
-def coco_ids(root: Path) -> set[int] | None:
+def coco_ids(root: AnyPath) -> set[int] | None:
     """COCO's ids of its images; None where the file is not there."""
     path = root / _FILE
     if not path.exists():

@@ -1,10 +1,11 @@
 """SugarCrepe (arXiv 2306.14610): captions of COCO's val2017 and hard negatives of them."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from semtok.data import coco
 from semtok.data.download.catalogue import File, Source
 from semtok.data.editions import CURRENT
+from semtok.remote import AnyPath
 
 _HOST = "https://raw.githubusercontent.com/RAIVNLab/sugar-crepe/main/data"
 
@@ -19,7 +20,7 @@ SOURCE = Source(
 )
 
 
-def coco_ids(root: Path) -> set[int] | None:
+def coco_ids(root: AnyPath) -> set[int] | None:
     """COCO's ids of the images that are asked about; None where no file is there."""
     paths = [root / file.path for file in SOURCE.files if (root / file.path).exists()]
     found: set[int] = set()

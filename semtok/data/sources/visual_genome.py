@@ -4,10 +4,9 @@ Format from the spec, not run on the original. Its images are not fetched: those
 use are COCO's.
 """
 
-from pathlib import Path
-
 from semtok.data import visual_genome
 from semtok.data.download.catalogue import File, Source
+from semtok.remote import AnyPath
 
 _HOST = "https://homes.cs.washington.edu/~ranjay/visualgenome/data/dataset"
 
@@ -34,13 +33,13 @@ SOURCE = Source(
 )
 
 
-def coco_ids(root: Path) -> set[int] | None:
+def coco_ids(root: AnyPath) -> set[int] | None:
     """COCO's ids of those of its images that are COCO's; None where the file is not there."""
     found = coco_id_of(root)
     return None if found is None else set(found.values())
 
 
-def coco_id_of(root: Path) -> dict[int, int] | None:
+def coco_id_of(root: AnyPath) -> dict[int, int] | None:
     """Visual Genome's id of an image -> COCO's, of those that have one; None as `coco_ids`.
 
     Raises:

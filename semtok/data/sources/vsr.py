@@ -1,12 +1,12 @@
 """Visual Spatial Reasoning (arXiv 2205.00363): statements of where things are in images of COCO."""
 
 import json
-from pathlib import Path
 
 from semtok.data import coco
 from semtok.data.download.catalogue import File, Source
 from semtok.data.editions import CURRENT
 from semtok.errors import SemtokError
+from semtok.remote import AnyPath
 
 _HOST = "https://raw.githubusercontent.com/cambridgeltl/visual-spatial-reasoning"
 _FILE = "vsr/all_vsr_validated_data.jsonl"
@@ -24,7 +24,7 @@ SOURCE = Source(
 )
 
 
-def coco_ids(root: Path) -> set[int] | None:
+def coco_ids(root: AnyPath) -> set[int] | None:
     """COCO's ids of the images that are stated about; None where the file is not there."""
     path = root / _FILE
     if not path.exists():

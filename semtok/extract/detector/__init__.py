@@ -22,7 +22,7 @@ from semtok.extract.corruptions import corrupt
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector.network import Network
 from semtok.extract.detector.prediction import Region, regions
-from semtok.extract.photos import read_image, to_tensor
+from semtok.extract.photos import UnreadableImageError, read_image, to_tensor
 from semtok.json_files import read_json
 from semtok.params import Count, Share
 
@@ -94,7 +94,7 @@ class Detector:
                 image = read_image(self._root / row["path"], self._size)
                 pixels.append(corrupt(image, row["image_id"], self._corruption))
                 rows.append(row)
-            except SemtokError:
+            except UnreadableImageError:
                 found.rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
         runs: list[NDArray[np.int64]] = []
         if not rows:

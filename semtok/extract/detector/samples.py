@@ -1,7 +1,6 @@
 """Image files and masks -> what a step of training looks at, and what it should find."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -14,6 +13,7 @@ from torch import Tensor
 from semtok.extract import rle
 from semtok.extract.detector.network import CELL, MASK_PIXEL
 from semtok.extract.photos import read_image, to_tensor
+from semtok.remote import AnyPath
 
 #: A cell lies in the middle of a region where it is nearer to it than this share of the radius,
 #: and than a cell's side, so that what is large does not outweigh what is small.
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
 class Samples:
     """The annotated images that a training draws from."""
 
-    def __init__(self, root: Path, images: pa.Table, masks: pa.Table, size: int) -> None:
+    def __init__(self, root: AnyPath, images: pa.Table, masks: pa.Table, size: int) -> None:
         """Index them; nothing is decoded before it is asked for.
 
         Args:

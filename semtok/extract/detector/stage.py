@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +17,7 @@ from semtok.extract.extracted import extracted_masks
 from semtok.extract.photos import read_image, to_tensor
 from semtok.json_files import write_json
 from semtok.params import DetectorSettings, ExtractorSettings
+from semtok.remote import AnyPath
 from semtok.sharding import Partition
 
 #: For average precision nearly all that is found counts, in the order of its score.
@@ -75,7 +75,7 @@ def build(
     return found.filter(pc.greater_equal(found["score"], Settings().score))
 
 
-def _look(networks: Sequence[Network], root: Path, images: pa.Table, size: int) -> None:
+def _look(networks: Sequence[Network], root: AnyPath, images: pa.Table, size: int) -> None:
     """Show each image to the network of its fold."""
     own = folds_of(images["image_id"].to_numpy(), len(networks))
     for path, fold in zip(images["path"].to_pylist(), own.tolist(), strict=True):

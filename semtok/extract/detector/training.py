@@ -15,10 +15,11 @@ from semtok.extract.detector.loss import loss
 from semtok.extract.detector.network import Network
 from semtok.extract.detector.samples import Sample, Samples
 from semtok.params import DetectorSettings
+from semtok.remote import AnyPath
 
 
 def train(
-    root: Path,
+    root: AnyPath,
     images: pa.Table,
     masks: pa.Table,
     settings: DetectorSettings,

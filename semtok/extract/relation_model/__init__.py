@@ -21,7 +21,7 @@ from semtok.extract import trained
 from semtok.extract.backends import RELATIONS, FoundRelations, Job
 from semtok.extract.corruptions import corrupt
 from semtok.extract.crossfit import folds_of
-from semtok.extract.photos import read_image
+from semtok.extract.photos import UnreadableImageError, read_image
 from semtok.extract.relation_model.network import Network
 from semtok.extract.relation_model.pairs import Masks, every_pair, look, masks_of
 from semtok.json_files import read_json
@@ -87,7 +87,7 @@ class RelationModel:
             try:
                 image = read_image(self._root / row["path"])
                 image = corrupt(image, row["image_id"], self._corruption)
-            except SemtokError:
+            except UnreadableImageError:
                 rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
                 continue
             found.append(self._state(row["image_id"], image, masks_of(rows), self._networks[fold]))

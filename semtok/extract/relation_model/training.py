@@ -18,6 +18,7 @@ from semtok.extract.photos import read_image
 from semtok.extract.relation_model.network import Network
 from semtok.extract.relation_model.pairs import every_pair, look, masks_of
 from semtok.params import RelationModelSettings
+from semtok.remote import AnyPath
 
 #: Other pairs of an image beside those that have an annotated relation.
 _OTHERS = 6
@@ -27,7 +28,7 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 def train(
-    root: Path,
+    root: AnyPath,
     images: pa.Table,
     masks: pa.Table,
     relations: pa.Table,
@@ -83,7 +84,7 @@ class _Pairs:
     """The pairs of masks that a training draws from: of images with two masks or more."""
 
     def __init__(
-        self, root: Path, images: pa.Table, masks: pa.Table, relations: pa.Table, size: int
+        self, root: AnyPath, images: pa.Table, masks: pa.Table, relations: pa.Table, size: int
     ) -> None:
         counts = masks.group_by("image_id").aggregate([("mask_id", "count")])
         able = counts.filter(pc.greater(counts["mask_id_count"], 1))["image_id"]

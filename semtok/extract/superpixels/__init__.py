@@ -11,10 +11,9 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from semtok.data.rejects import Reject
-from semtok.errors import SemtokError
 from semtok.extract import rle
 from semtok.extract.backends import FoundMask, FoundMasks, Job
-from semtok.extract.photos import read_image
+from semtok.extract.photos import UnreadableImageError, read_image
 from semtok.extract.superpixels.merging import Int, superpixels
 from semtok.params import Count
 
@@ -56,7 +55,7 @@ class Superpixels:
         for row in images.to_pylist():
             try:
                 pixels = read_image(self._root / row["path"])
-            except SemtokError:
+            except UnreadableImageError:
                 found.rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
                 continue
             numbers, masks = rle.of_labels(self._labels(pixels))

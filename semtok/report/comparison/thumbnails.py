@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from semtok.extract.extracted import in_order
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
+from semtok.remote import AnyPath
 from semtok.report import overlay
 
 #: Pixels of a picture's longer side, and the quality of its JPEG, 0..100: together some 6 kB.
@@ -40,7 +41,7 @@ class Thumbnail:
     relations: tuple[str, ...] = ()
 
 
-def plain(paths: Mapping[int, Path]) -> dict[int, Thumbnail]:
+def plain(paths: Mapping[int, AnyPath]) -> dict[int, Thumbnail]:
     """The images as they are.
 
     Args:
@@ -55,7 +56,7 @@ def plain(paths: Mapping[int, Path]) -> dict[int, Thumbnail]:
     }
 
 
-def overlaid(paths: Mapping[int, Path], masks: Path, scene_graphs: Path) -> dict[int, Thumbnail]:
+def overlaid(paths: Mapping[int, AnyPath], masks: Path, scene_graphs: Path) -> dict[int, Thumbnail]:
     """The images under their masks.
 
     Args:

@@ -14,6 +14,7 @@ from typing import Any
 
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
+from semtok.remote import AnyPath
 from semtok.report.explorer import outlines
 from semtok.report.explorer.captions import Captions
 from semtok.report.explorer.extractions import Extraction
@@ -47,7 +48,7 @@ class Image:
     """
 
     image_id: int | None
-    source: Path
+    source: AnyPath
     name: str
     pixels: tuple[int, int]
 

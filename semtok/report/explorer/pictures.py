@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from semtok.errors import SemtokError
+from semtok.extract.photos import UnreadableImageError
+from semtok.remote import AnyPath
 from semtok.report import overlay
 
 #: Pixels of the longer side at most: what a person looks at, and what helps to find it.
@@ -27,7 +28,7 @@ class Pictures:
 
     folder: Path | None
 
-    def add(self, source: Path, number: int) -> dict[str, str]:
+    def add(self, source: AnyPath, number: int) -> dict[str, str]:
         """Add an image, large and small.
 
         Args:
@@ -39,7 +40,7 @@ class Pictures:
         """
         try:
             picture = overlay.read(source)
-        except SemtokError:
+        except UnreadableImageError:
             return {"picture": "", "thumbnail": ""}
         return {
             "picture": self._add(_at_most(picture, _PICTURE), f"pictures/{number}.jpg"),

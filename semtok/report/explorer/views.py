@@ -14,6 +14,7 @@ from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.models.adaptive import AdaptiveEncoder
 from semtok.models.encoder import VisualTokenEncoder
+from semtok.remote import AnyPath
 from semtok.report.explorer.captions import Captions, Near
 from semtok.tokens import tokenize
 from semtok.tokens.batch import TokenBatch
@@ -74,7 +75,7 @@ class Viewer:
         """Open token shards, if they come from the tokenizer that it was trained with."""
         return Tokens(self, shards)
 
-    def view_file(self, path: Path) -> View:
+    def view_file(self, path: AnyPath) -> View:
         """Look at an image that is not of the data set.
 
         Raises:
