@@ -42,7 +42,8 @@ def write(root: Path, size: str, source: Path | None = None) -> Params:
     Args:
         root: the project's folder, with `params.yaml` and `study.yaml`.
         size: one of `sizes` in `study.yaml`, or in a `study_NAME.yaml`.
-        source: the data's root, absolute, where the study's settings cannot know it.
+        source: the data's root, absolute, where the study's settings cannot know it; by default
+            the one in `params.yaml`, if that is this study's already.
 
     Returns:
         The settings as they now stand.
@@ -114,6 +115,10 @@ def _document(root: Path, size: str, source: Path | None) -> tuple[Path, dict[st
         raise SemtokError(f"{root / 'params.yaml'}: no settings; git checkout params.yaml")
     kept = {name: block for name, block in base.items() if name not in study.replaced}
     document = laid_over(laid_over(kept, study.all), study.sizes[size])
+    before, data = base.get("data"), document.get("data")
+    if source is None and isinstance(before, Mapping) and isinstance(data, Mapping):
+        # What this study was told of its data when it was last written holds.
+        source = before.get("source") if before.get("name") == data.get("name") else None
     return file, laid_over(document, {"data": {"source": str(source)}}) if source else document
 
 
