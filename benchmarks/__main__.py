@@ -14,6 +14,7 @@ from benchmarks.result import Result
 MODULES = (
     "starting",
     "superpixels",
+    "extraction",
     "tokenizing",
     "loading",
     "memory",
