@@ -64,8 +64,8 @@ def test_what_is_remembered_is_what_would_be_encoded(trained, encoded, monkeypat
     model.embed_texts(asked[0])
     assert not encoded
     model.embed_texts([f"{n} others" for n in range(25)])
-    model.embed_texts(asked[0])  # more than are remembered were there
-    assert total(encoded, "text") == 25 + 20
+    model.embed_texts(asked[0])  # of which 15 are among the latest 40
+    assert total(encoded, "text") == 25 + 5
 
 
 SCRIPT = """
