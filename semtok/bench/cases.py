@@ -127,10 +127,8 @@ def by_task(cases: pa.Table) -> dict[Task, Ranks]:
     order = [(name, "ascending") for name in (*Task._fields, "seed", "case_id")]
     cases = cases.sort_by(order)
     tasks = cases.select(list(Task._fields)).group_by(list(Task._fields), use_threads=False)
-    return {
-        task: _ranks(task, cases.filter(_rows_of(cases, task)))
-        for task in (Task(**row) for row in tasks.aggregate([]).to_pylist())
-    }
+    found = sorted(Task(**row) for row in tasks.aggregate([]).to_pylist())
+    return {task: _ranks(task, cases.filter(_rows_of(cases, task))) for task in found}
 
 
 def metrics(cases: pa.Table) -> dict[str, dict[str, dict[str, dict[str, float]]]]:

@@ -13,6 +13,7 @@ _SHOWN: Mapping[str, Sequence[Sequence[str]]] = {
         ("text_to_image_any_true", "image_to_text_any_true"),
         ("text_to_image", "image_to_text"),
     ),
+    "karpathy": (("text_to_image", "image_to_text", "rsum"),),
     "siblings": (("caption",),),
     "winoground": (("group",),),
     "aro": (

@@ -111,7 +111,7 @@ def _facts(
             "checkpoint": item.tags[CHECKPOINT],
             "data": item.tags[DATA_HASH],
             "protocol": item.tags[registry.PROTOCOL],
-            "commit": f"{facts.get('commit')}{' and changes' if facts.get('dirty') else ''}",
+            "commit": f"{facts.get('commit') or 'none'}{' and changes' * bool(facts.get('dirty'))}",
         },
         data=_data(client, run_id, folder),
         settings=client.get_run(run_id).data.params,

@@ -29,6 +29,19 @@ def test_rows_may_come_in_any_order(make_cases):
     assert cases.schema == CASES.columns
 
 
+def test_tasks_come_in_the_order_of_their_names(make_cases):
+    """Arrow numbers groups as it meets them in blocks, so that a short one may come too late."""
+    names = [f"{task}{part}" for task in "abc" for part in ("", *(f"/{n}" for n in range(5)))]
+    sizes = [300, 7, 90, 1, 40, 2] * 3
+    tables = [
+        make_cases({0: [1] * size}, task=name, split=split)
+        for split in ("test", "val")
+        for name, size in zip(names, sizes, strict=True)
+    ]
+    found = [(each.split, each.task) for each in by_task(pa.concat_tables(tables))]
+    assert found == [(split, name) for split in ("test", "val") for name in names]
+
+
 def test_clusters_are_numbered_from_0(make_cases):
     found = by_task(make_cases({0: [1, 1, 1, 1]}, clusters=[900, 7, 900, 8]))[TEST]
     assert found.clusters.tolist() == [2, 0, 2, 1]

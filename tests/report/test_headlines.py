@@ -24,6 +24,12 @@ def test_retrieval_leads_and_any_true_stands_for_paired():
     assert [name for *_, name in shown(more)[:2]] == ANY_TRUE[::-1]
 
 
+def test_of_karpathys_twelve_tasks_those_that_papers_report_are_shown():
+    ways = ["", "_all", "_folds", "_folds_all"]
+    tasks = of("test", karpathy=[name + way for way in ways for name in (*BOTH, "rsum")])
+    assert [name for *_, name in shown(tasks)] == ["text_to_image", "image_to_text", "rsum"]
+
+
 def test_conditions_parts_and_novel_images_are_left_out():
     plain = of("test", retrieval=BOTH, siblings=["caption"])
     conditions = of("test", retrieval_permuted=BOTH, siblings_permuted=["caption"])
