@@ -17,6 +17,7 @@ from semtok.data.index import Annotations
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, ignore
 from semtok.json_files import read_json
+from semtok.parsing import parse
 from semtok.tables import write_table
 
 #: Such a model was trained once, and the cases have a column for that.
@@ -88,6 +89,7 @@ def asked(scores: Path, benchmarks: Sequence[str]) -> list[str]:
     Raises:
         SemtokError: there is none of that name, or the scores do not say what the model is.
     """
-    facts = read_json(scores / weights.NAME)
-    left_out = benchmark.refusals(Contestant(**facts["contestant"]), benchmarks)
+    path = scores / weights.NAME
+    who = parse(Contestant, read_json(path).get("contestant"), f"{path}: contestant")
+    left_out = benchmark.refusals(who, benchmarks)
     return [name for name in benchmarks if name not in left_out]

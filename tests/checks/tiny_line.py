@@ -7,7 +7,7 @@ enough that good ranks cannot be luck; image 201 is the test split.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 
 from semtok.bench import costs, leaderboard, weights
 from semtok.bench.cases import CASES
+from semtok.bench.contestant import of_library
 from semtok.bench.transmission import JPEG, RATE_DISTORTION, RATES, SNRS
 from semtok.bench.transmission import NAME as RATE_DISTORTION_FILE
 from semtok.data.files import FILES
@@ -135,7 +136,12 @@ def build(root: Path) -> None:
     for outside in ("outside_scores@own", "remote_scores@hub"):
         _scores(root / outside, 20, seeds=(0,))
         _costs(root / outside, trained=False)
-        weights.write(root / outside, {"model": "CLIPModel", "digest": "ab" * 16})
+        facts = {
+            "model": "CLIPModel",
+            "digest": "ab" * 16,
+            "contestant": asdict(of_library("transformers", 12)),
+        }
+        weights.write(root / outside, facts)
     _transmission(root / "transmission@grid")
     _leaderboard(root)
 
