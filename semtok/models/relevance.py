@@ -1,6 +1,8 @@
 """What each token of an image counts for, by the gradients of a score of the image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -37,20 +39,9 @@ def relevance(
         batch: B images of N tokens, on the encoder's device.
         score: of the images' embeddings [B, embedding], differentiable: [B], each of its own row.
     """
-    embedded: list[Tensor] = []
-
-    def begin(_layer: nn.Module, _given: tuple[Any, ...], x: Tensor) -> Tensor:
-        # Gradients are wanted up to here: what embeds tokens is left out.
-        embedded.append(x.detach().requires_grad_())
-        return embedded[0]
-
-    hook = encoder.embedding.register_forward_hook(begin)
-    try:
-        with torch.enable_grad():
-            seen = watch(encoder, batch)
-            total = score(seen.embedding).sum()
-    finally:
-        hook.remove()
+    with torch.enable_grad(), _embedded(encoder) as embedded:
+        seen = watch(encoder, batch)
+        total = score(seen.embedding).sum()
     mixed = [each.mixed for each in seen.layers]
     of_input, *of_mixed = torch.autograd.grad(total, [*embedded, *mixed])
     tokens = batch.valid.shape[1]
@@ -63,6 +54,55 @@ def relevance(
             flow = flow + (flow[:, None, : through.shape[1]] @ through)[:, 0]
         found = (each[:, -tokens:].masked_fill(~batch.valid, 0.0) for each in (product, flow))
         return Relevance(*found)
+
+
+def gradient_input(
+    encoder: nn.Module, batch: TokenBatch, score: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """The first attribution of `Relevance` alone, which asks nothing of the encoder's attention.
+
+    With gates a token counts as long as it is kept. An encoder that joins patches to a picture
+    embeds no tokens one by one: there it is the bytes of each, scaled to -1..1, times the score's
+    gradient there.
+
+    Args:
+        encoder: of any variant.
+        batch, score: as of `relevance`.
+
+    Returns:
+        [B, N]; 0 for padding.
+    """
+    with torch.enable_grad():
+        if isinstance(encoder, VisualTokenEncoder):
+            with _embedded(encoder) as embedded:
+                total = score(encoder(batch)).sum()
+            given, offset = embedded[0], 0.0
+        else:
+            # Times the gradient, 127.5 cancels out of the scale.
+            dtype, offset = next(encoder.parameters()).dtype, 127.5
+            given = batch.features.to(dtype).requires_grad_()
+            total = score(encoder(replace(batch, features=given))).sum()
+    (gradient,) = torch.autograd.grad(total, [given])
+    with torch.no_grad():
+        product = ((given - offset) * gradient).sum(dim=-1)
+        return product[:, -batch.valid.shape[1] :].masked_fill(~batch.valid, 0.0)
+
+
+@contextmanager
+def _embedded(encoder: VisualTokenEncoder) -> Iterator[list[Tensor]]:
+    """The tokens that a forward pass embeds, the leading ones first: gradients end with them."""
+    found: list[Tensor] = []
+
+    def begin(_layer: nn.Module, _given: tuple[Any, ...], x: Tensor) -> Tensor:
+        # What embeds tokens is left out.
+        found.append(x.detach().requires_grad_())
+        return found[0]
+
+    hook = encoder.embedding.register_forward_hook(begin)
+    try:
+        yield found
+    finally:
+        hook.remove()
 
 
 def _attention_gradient(given: Given, gradient: Tensor) -> Tensor:

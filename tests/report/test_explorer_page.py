@@ -120,7 +120,7 @@ def test_nearest_captions_and_attributions_are_those_of_other_ways(root, folder)
     assert (owners == drawn.rows.owners[0].ravel()).all()
 
 
-def test_tokens_of_masks_are_named_by_masks_and_gates_tell_no_attention(folder):
+def test_tokens_of_masks_are_named_by_masks_and_gates_tell_gradients_alone(folder):
     images, semantic, gates = (part(folder, each) for each in ("images", "variant1", "variant0"))
     for row, view in zip(images, semantic, strict=True):
         masks = row["found"]["annotated-val"]
@@ -132,7 +132,10 @@ def test_tokens_of_masks_are_named_by_masks_and_gates_tell_no_attention(folder):
         assert told <= true | {(s, "unknown", o) for s, _, o in true} and told & true
         assert len(view["values"]["attention"]) == len(names) + len(view["relations"])
         assert 0 < sum(view["values"]["attention"]) <= 1.01
-    assert all(view["values"] == {} and len(view["near"]) == 5 for view in gates)
+    for view in gates:
+        assert list(view["values"]) == ["gradient_input"] and len(view["near"]) == 5
+        assert len(view["values"]["gradient_input"]) == view["patches"] ** 2
+        assert any(view["values"]["gradient_input"])
 
 
 def test_again_it_writes_the_same_bytes_in_place_of_the_older_ones(root, folder, tmp_path):
@@ -278,8 +281,11 @@ def test_in_a_browser_the_page_opens_from_its_folder(folder, tab):
     assert tab.evaluate(unlabelled) == 0
     heats = "[...document.querySelectorAll('[role=img]')].map(e => e.getAttribute('aria-label'))"
     assert [each.split(";")[0] for each in tab.evaluate(heats)] == [
-        f"attention of {name}" for name in ("semantic", "superpixels", "vit")
+        "gradient input of gates",
+        *(f"attention of {name}" for name in ("semantic", "superpixels", "vit")),
     ]
+    told = "The gradient input, since the attention of its encoder is not read: gradient of the"
+    assert told in tab.evaluate("document.querySelector('[aria-label=gates]').innerText")
     words = tab.evaluate("document.getElementById('captions').innerText")
     assert HOSTILE in words
     assert "entry 77: empty" in tab.evaluate("document.getElementById('aside').innerText")

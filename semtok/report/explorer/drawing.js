@@ -133,14 +133,16 @@ function heat(row, view, masks, kind, label) {
 }
 
 /** A variant's card: where it looks, its strongest tokens, and what it says of the image. */
-function card(variant, row, view, kind) {
+function card(variant, row, view, wanted) {
   const article = make("article", { "aria-label": variant.name }, make("h3", {}, variant.name));
   if (!view) {
     article.append(make("p", { class: "mean" }, "no tokens of this image"));
     return article;
   }
   const masks = row.found[variant.reads]?.masks ?? [];
-  const values = view.values[kind.name];
+  // Some encoders do not tell their attention.
+  const kind = view.values[wanted.name] ? wanted : contents.kinds.find(each => view.values[each.name]);
+  const values = kind && view.values[kind.name];
   if (values) {
     const names = tokenNames(view, masks);
     const order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, 4);
@@ -148,8 +150,8 @@ function card(variant, row, view, kind) {
     article.append(
       heat(row, view, masks, kind, `${kind.label} of ${variant.name}; most: ${strongest[0]}`),
       make("p", { class: "mean" }, `Most of ${values.length} tokens: ${strongest.join("; ")}`));
-  } else {
-    article.append(make("p", { class: "mean" }, "the attention of its encoder is not read"));
+    if (kind !== wanted) article.append(make("p", { class: "mean" },
+      `The ${kind.label}, since the attention of its encoder is not read: ${kind.about}.`));
   }
   const list = make("ol", { class: "captions" });
   for (const [text, cosine, mark] of view.near) {

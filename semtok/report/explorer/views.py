@@ -14,6 +14,7 @@ from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.models.adaptive import AdaptiveEncoder
 from semtok.models.encoder import VisualTokenEncoder
+from semtok.models.relevance import gradient_input
 from semtok.remote import AnyPath
 from semtok.report.explorer.captions import Captions, Near
 from semtok.tokens import tokenize
@@ -21,6 +22,9 @@ from semtok.tokens.batch import TokenBatch
 from semtok.tokens.permutation import permute
 from semtok.tokens.pixels import UnreadableImageError, decode
 from semtok.tokens.rows import RegionRows, RelatedPixelRows, Rows, SuperpixelRows, pack
+
+#: Of `removal.ATTRIBUTIONS` the one that reads no attention, which some encoders do not tell.
+_OF_ANY = "gradient_input"
 
 #: Bytes of attention maps held at once.
 _MEMORY = 128 * 2**20
@@ -38,8 +42,8 @@ class View:
             those that the variant is told. Of a control they are permuted.
         values: what each token counts for, by each of `removal.ATTRIBUTIONS`: first patches,
             superpixels or masks, then one for each relation where these are tokens. Gradients are
-            those of the logarithm of the nearest caption's probability among all. Empty where the
-            encoder's attention is not read.
+            those of the logarithm of the nearest caption's probability among all. `gradient_input`
+            alone where the encoder's attention is not read.
         near: the captions that lie nearest.
     """
 
@@ -122,17 +126,19 @@ class Viewer:
     def _values(self, batch: TokenBatch) -> list[dict[str, NDArray[np.float64]]]:
         encoder = self._trained.model.vision
         if not isinstance(encoder, VisualTokenEncoder) or isinstance(encoder, AdaptiveEncoder):
-            return [{} for _ in range(len(batch))]
+            found = gradient_input(encoder, batch, self._nearest).double().cpu().numpy()
+            valid = batch.valid.cpu().numpy()
+            return [{_OF_ANY: row[own]} for row, own in zip(found, valid, strict=True)]
         tokens = encoder.leading + batch.valid.shape[1]
         each = 8 * encoder.settings.depth * encoder.settings.heads * tokens**2
-        found = []
+        told = []
         for some in torch.split(torch.arange(len(batch)), max(1, _MEMORY // each)):
             part = batch.part(some.to(batch.valid.device))
             kinds = removal.attributions(encoder, part, self._nearest, self._prototypes)
             arrays = {name: values.double().cpu().numpy() for name, values in kinds.items()}
             for row, valid in enumerate(part.valid.cpu().numpy()):
-                found.append({name: values[row][valid] for name, values in arrays.items()})
-        return found
+                told.append({name: values[row][valid] for name, values in arrays.items()})
+        return told
 
     def _nearest(self, embedding: torch.Tensor) -> torch.Tensor:
         """The logarithm of the probability of each image's nearest caption, [B]."""
