@@ -21,7 +21,7 @@ from benchmarks.result import Result
 from semtok.data import index
 from semtok.events import Event, Metrics
 from semtok.extract.detector import network as detector
-from semtok.extract.detector.prediction import regions
+from semtok.extract.detector.prediction import find
 from semtok.extract.masks import MASKS
 from semtok.extract.photos import read_image, to_tensor
 from semtok.extract.relation_model import judge
@@ -155,7 +155,7 @@ def _extraction(workspace: Workspace) -> float:
     times = []
     for _ in range(3):
         start = time.perf_counter()
-        regions(finder, to_tensor(pictures))
+        find(finder, to_tensor(pictures))
         for picture, each in zip(pictures, masks, strict=True):
             _judged(judger, picture, each)
         times.append((time.perf_counter() - start) / len(pictures))

@@ -104,7 +104,7 @@ _STAGES = (
     ),
     Stage(
         name="detector",
-        about="Networks that find the regions of an image, cross-fitted on annotated masks.",
+        about="Networks that find the masks of an image, cross-fitted on annotated ones.",
         partitions=lambda params: list(params.detectors),
         inputs=inputs.of_indexed_images,
         settings=lambda partition: [
@@ -121,7 +121,7 @@ _STAGES = (
     ),
     Stage(
         name="masks",
-        about="The regions that an extractor finds in each image.",
+        about="The masks that an extractor finds in each image.",
         partitions=_by_extractor,
         inputs=inputs.of_masks,
         settings=lambda partition: ["data", f"extractors.{_owner(partition)}", "checks.masks"],
@@ -169,7 +169,7 @@ _STAGES = (
     ),
     Stage(
         name="extraction_scores",
-        about="How well an extractor's models do on clean and on corrupted pictures.",
+        about="How well an extractor's models do on clean and on corrupted images.",
         partitions=lambda params: list(params.extraction_scores),
         inputs=inputs.of_extraction_scores,
         settings=lambda partition: [

@@ -1,4 +1,4 @@
-"""Retrieval among corrupted pictures, in the manner of ImageNet-C: how far it falls.
+"""Retrieval among corrupted images, in the manner of ImageNet-C: how far it falls.
 
 Every picture of the split is corrupted in one way at a time, and its tokens were made from it anew
 (`semtok.tokens.tokenize`); captions stay. Asked is what `retrieval` asks, by any true answer alone

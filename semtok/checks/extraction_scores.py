@@ -1,4 +1,4 @@
-"""The gate of `extraction_scores`: every corruption was shown, and clean pictures are read well."""
+"""The gate of `extraction_scores`: every corruption was shown, and clean images are read well."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _KEY = ["kind", "severity"]
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits of the gate; of clean pictures."""
+    """Limits of the gate; of clean images."""
 
     average_precision: float = 0.05  # of masks, IoU 0.50:0.95, at least
     recall: float = 0.02  # R@20 of relations, masks found too, at least
@@ -33,14 +33,14 @@ _OF_A_ROW = (
 _OF_A_WANTED_ROW = (
     Rule(
         "missing_rows",
-        "clean pictures were judged, and each kind of corruption in each severity",
+        "clean images were judged, and each kind of corruption in each severity",
         ~pl.col("there"),
     ),
 )
 
 
 def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
-    """Count the faults of the table, and read how well clean pictures are read."""
+    """Count the faults of the table, and read how well clean images are read."""
     found = pl.DataFrame(read_table(subject.artifact / NAME, EXTRACTION_SCORES))
     images = split_images(subject.input("index"), subject.split).num_rows
     asked = corruptions(subject.params["corruption.severities"])
@@ -61,7 +61,7 @@ def suite(settings: Settings) -> Suite:
         "rows": none(*_OF_A_ROW, *_OF_A_WANTED_ROW),
         "clean": [
             at_least(
-                "average_precision", settings.average_precision, "masks of clean pictures are found"
+                "average_precision", settings.average_precision, "masks of clean images are found"
             ),
             at_least("recall", settings.recall, "so are relations among them"),
         ],

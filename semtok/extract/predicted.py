@@ -36,7 +36,7 @@ UInt8 = NDArray[np.uint8]
 
 
 class Seen(NamedTuple):
-    """One region of one image."""
+    """One mask of one image."""
 
     score: float  # 0 to 1
     category_id: int
@@ -169,7 +169,7 @@ class _Prepared(NamedTuple):
 
 
 def distinct(seen: Sequence[Seen], size: tuple[int, int], same: float) -> list[Seen]:
-    """Regions without those that repeat a better one, the best first.
+    """Masks without those that repeat a better one, the best first.
 
     Args:
         seen: of one image; of equal scores the first goes before.

@@ -54,7 +54,7 @@ class Facts:
         settings: the flat settings of the training.
         costs: of it.
         scores: of the whole tasks on the last split, corruption aside.
-        corrupted: of retrieval among corrupted pictures, by kind; empty: not measured.
+        corrupted: of retrieval among corrupted images, by kind; empty: not measured.
         beside: name, role (baseline, control, empty) and value of others by the same metric.
         beside_metric: which one.
         seeds: trainings of its recipe.

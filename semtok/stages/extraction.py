@@ -64,7 +64,7 @@ def scene_graphs(context: Context) -> Summary:
 
 
 def extraction_scores(context: Context) -> Summary:
-    """Judge an extractor by annotations, on clean and on corrupted pictures."""
+    """Judge an extractor by annotations, on clean and on corrupted images."""
     from semtok.extract import extraction_scores
     from semtok.extract.corruptions import CLEAN
     from semtok.report import severity_curves

@@ -1,4 +1,4 @@
-"""Retrieval among corrupted pictures: as `retrieval` on each folder of tokens, and the means."""
+"""Retrieval among corrupted images: as `retrieval` on each folder of tokens, and the means."""
 
 import json
 import shutil

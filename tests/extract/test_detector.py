@@ -15,10 +15,9 @@ from semtok.errors import SemtokError
 from semtok.events import Metrics, Progress
 from semtok.extract.backends import Job, find_backend
 from semtok.extract.crossfit import folds_of
-from semtok.extract.detector import stage
+from semtok.extract.detector import prediction, stage
 from semtok.extract.detector.loss import loss
 from semtok.extract.detector.network import CELL, MASK_PIXEL, Network, draw
-from semtok.extract.detector.prediction import regions
 from semtok.extract.detector.samples import Samples
 from semtok.extract.detector.training import train
 from semtok.extract.extracted import extracted_masks
@@ -137,7 +136,7 @@ def test_the_stage_says_how_good_and_how_dear_it_is(little_scenes, tmp_path):
     assert cost["parameters"] == sum(each.numel() for each in Network(16).parameters())
     # Untrained networks find nothing; what is found has to be drawn, and that is paid for.
     fresh = Network(16).eval()
-    nothing = size(fresh, lambda: regions(fresh, torch.rand(2, 3, 64, 64)), images=2)
+    nothing = size(fresh, lambda: prediction.find(fresh, torch.rand(2, 3, 64, 64)), images=2)
     # The first convolution alone: 32 x 32 places, 27 inputs, 4 outputs, and a multiply-add is two.
     assert cost["flops_per_image"] > nothing["flops_per_image"] > 2 * 32 * 32 * 27 * 4
     assert cost["labels"] == {"images": 24, "masks": little_scenes.masks().num_rows}
@@ -170,16 +169,16 @@ def test_a_cell_draws_what_its_own_network_sums_up(seed):
             assert drawn[number, y, x].item() == pytest.approx(expected.item(), abs=1e-4)
 
 
-def test_middles_lie_inside_their_regions(little_scenes):
+def test_middles_lie_inside_their_masks(little_scenes):
     images = little_scenes.images()
     samples = Samples(little_scenes.root, images, little_scenes.masks(), 64)
     sample = samples.take(range(len(samples)), [False] * len(samples))
-    assert sample.middles.sum() == len(sample.region)
+    assert sample.middles.sum() == len(sample.owner)
     scale = CELL // MASK_PIXEL
     covered = [
-        sample.masks[region, row * scale : (row + 1) * scale, column * scale : (column + 1) * scale]
-        for region, row, column in zip(
-            sample.region.tolist(), sample.row.tolist(), sample.column.tolist(), strict=True
+        sample.masks[mask, row * scale : (row + 1) * scale, column * scale : (column + 1) * scale]
+        for mask, row, column in zip(
+            sample.owner.tolist(), sample.row.tolist(), sample.column.tolist(), strict=True
         )
     ]
     assert np.mean([float(each.max()) >= 0.5 for each in covered]) > 0.95
@@ -198,7 +197,7 @@ def test_perfect_masks_cost_next_to_nothing(little_scenes):
     sample = samples.take([0], [False])
     features = Network(16)(sample.pixels)
     sure = features._replace(middles=(sample.middles * 2 - 1) * 20)
-    everything = torch.arange(len(sample.region))
+    everything = torch.arange(len(sample.owner))
     find, _ = loss(sure, sample, everything)
     worse, _ = loss(features, sample, everything)
     assert find < 1e-6 < worse
@@ -207,16 +206,16 @@ def test_perfect_masks_cost_next_to_nothing(little_scenes):
     assert nothing == 0
 
 
-def test_a_region_found_twice_is_told_once(little_scenes, trained):
+def test_a_mask_found_twice_is_told_once(little_scenes, trained):
     config = json.loads((trained / "config.json").read_text())
     network = Network(config["width"])
     network.load_state_dict(load_file(trained / "fold-0.safetensors"))
     samples = Samples(little_scenes.root, little_scenes.images(), little_scenes.masks(), 64)
     pixels = samples.take(range(8), [False] * 8).pixels
-    for found in regions(network.eval(), pixels):
+    for found in prediction.find(network.eval(), pixels):
         scores = [each.score for each in found]
         assert scores == sorted(scores, reverse=True)
-        masks = torch.stack([each.mask for each in found]) if found else torch.zeros(0, 64, 64)
+        masks = torch.stack([each.pixels for each in found]) if found else torch.zeros(0, 64, 64)
         assert masks.shape[1:] == (64, 64)
         for a in range(len(found)):
             for b in range(a):

@@ -56,7 +56,7 @@ def board(make_board):
 
 @pytest.fixture(scope="session")
 def make_extraction_scores():
-    """A function: AP50 of clean pictures -> scores of severities 2 and 4; R@20 is half of AP50.
+    """A function: AP50 of clean images -> scores of severities 2 and 4; R@20 is half of AP50.
 
     A kind of corruption costs the more points a severity, the later it stands in `KINDS`.
     """

@@ -1,4 +1,4 @@
-"""Masks from the detector that the stage `detector` trained: regions without a category.
+"""Masks from the detector that the stage `detector` trained: they have no category.
 
 Every image is shown to the network of its own fold, which has not been trained on it
 (`semtok.extract.crossfit`).
@@ -21,12 +21,12 @@ from semtok.extract.backends import FoundMask, FoundMasks, Job
 from semtok.extract.corruptions import corrupt
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector.network import Network
-from semtok.extract.detector.prediction import Region, regions
+from semtok.extract.detector.prediction import Seen, find
 from semtok.extract.photos import UnreadableImageError, read_image, to_tensor
 from semtok.json_files import read_json
 from semtok.params import Count, Share
 
-#: It tells regions apart and does not name them.
+#: It tells masks apart and does not name them.
 _CATEGORY_ID, _CATEGORY = 1, "region"
 
 #: Images that a network is shown at once.
@@ -73,7 +73,7 @@ class Detector:
         return content.digest()
 
     def find(self, images: pa.Table) -> FoundMasks:
-        """The regions of these images; images that cannot be read are set aside."""
+        """The masks of these images; images that cannot be read are set aside."""
         found = FoundMasks()
         runs: list[NDArray[np.int64]] = []
         own = folds_of(images["image_id"].to_numpy(), len(self._networks))
@@ -99,16 +99,16 @@ class Detector:
         runs: list[NDArray[np.int64]] = []
         if not rows:
             return runs
-        seen = regions(network, to_tensor(pixels).to(trained.device()))
+        seen = find(network, to_tensor(pixels).to(trained.device()))
         for row, candidates in zip(rows, seen, strict=True):
             likely = [each for each in candidates if each.score >= self._settings.score]
-            for rank, region in enumerate(likely[: self._settings.masks]):
+            for rank, each in enumerate(likely[: self._settings.masks]):
                 found.masks.append(
                     FoundMask(
-                        row["image_id"], rank, _CATEGORY_ID, _CATEGORY, region.score, row["path"]
+                        row["image_id"], rank, _CATEGORY_ID, _CATEGORY, each.score, row["path"]
                     )
                 )
-                runs.append(rle.encode(_resized(region, row["height"], row["width"])))
+                runs.append(rle.encode(_resized(each, row["height"], row["width"])))
         return runs
 
 
@@ -117,8 +117,8 @@ def new_network(config: Mapping[str, Any]) -> Network:
     return Network(int(config["width"]))
 
 
-def _resized(region: Region, height: int, width: int) -> NDArray[np.uint8]:
-    mask: NDArray[np.uint8] = region.mask.cpu().numpy().astype(np.uint8)
+def _resized(seen: Seen, height: int, width: int) -> NDArray[np.uint8]:
+    mask: NDArray[np.uint8] = seen.pixels.cpu().numpy().astype(np.uint8)
     if mask.shape != (height, width):
         resized = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
         return np.asarray(resized, np.uint8)

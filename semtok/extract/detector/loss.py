@@ -19,17 +19,17 @@ def loss(features: Features, sample: Sample, drawn: Tensor) -> tuple[Tensor, Ten
 
     Args:
         features: of the sample's images.
-        sample: the images and their regions.
+        sample: the images and their masks.
         drawn: [K] int64, the places among the sample's cells whose masks are drawn.
 
     Returns:
         The loss of finding middles (focal) and of drawing masks (Dice, arXiv 1606.04797), weighted.
     """
-    find = _focal(features.middles, sample.middles) / max(1, len(sample.region))
+    find = _focal(features.middles, sample.middles) / max(1, len(sample.owner))
     if not len(drawn):
         return _FIND * find, 0 * features.shared.sum()
     logits = draw(features, sample.image[drawn], sample.row[drawn], sample.column[drawn])
-    return _FIND * find, _DRAW * _dice(logits, sample.masks[sample.region[drawn]])
+    return _FIND * find, _DRAW * _dice(logits, sample.masks[sample.owner[drawn]])
 
 
 def _focal(logits: Tensor, wanted: Tensor) -> Tensor:

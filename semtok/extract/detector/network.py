@@ -1,8 +1,8 @@
 """The detector's network: one pass over the pixels, no proposals, no categories.
 
 In the manner of CondInst (arXiv 2003.05664) and SOLOv2 (arXiv 2003.10152): a coarse map says where
-a region's middle lies; the same place gives the weights of a tiny network of its own, which draws
-that region from features that all regions share. It learns in minutes on two CPU cores, where
+a mask's middle lies; the same place gives the weights of a tiny network of its own, which draws
+that mask from features that all masks share. It learns in minutes on two CPU cores, where
 transformers with object queries need days.
 """
 
@@ -22,10 +22,10 @@ CELL, MASK_PIXEL = 8, 2
 ALIGN = 32
 
 _DRAWN, _HIDDEN = 16, 8  # channels that masks are drawn from, and of the network that draws them
-_PLACE = 2  # the pixel's place relative to the region's middle
+_PLACE = 2  # the pixel's place relative to the mask's middle
 _PARAMETERS = (_DRAWN + _PLACE) * _HIDDEN + _HIDDEN + _HIDDEN + 1
 
-#: A region's size is not known where it is drawn; this scales places to about -1..1 for most.
+#: A mask's size is not known where it is drawn; this scales places to about -1..1 for most.
 _REACH = 32.0
 
 #: Middles are rare: start by expecting one in a hundred cells (arXiv 1708.02002).
@@ -36,7 +36,7 @@ class Features(NamedTuple):
     """What one pass gives.
 
     Attributes:
-        middles: [B, H / 8, W / 8] logits of a cell being the middle of a region.
+        middles: [B, H / 8, W / 8] logits of a cell being the middle of a mask.
         kernels: [B, P, H / 8, W / 8] weights of each cell's own network.
         shared: [B, 16, H / 2, W / 2] what masks are drawn from.
     """
@@ -98,14 +98,14 @@ class Network(nn.Module):
 
 
 def draw(features: Features, image: Tensor, row: Tensor, column: Tensor) -> Tensor:
-    """Draw the regions of the given cells.
+    """Draw the masks of the given cells.
 
     Args:
         features: of B images.
         image, row, column: [N] int64, the cells.
 
     Returns:
-        [N, H / 2, W / 2] logits of a pixel belonging to the region.
+        [N, H / 2, W / 2] logits of a pixel belonging to the mask.
     """
     height, width = features.shared.shape[2:]
     weights = features.kernels[image, :, row, column]

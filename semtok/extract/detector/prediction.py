@@ -8,34 +8,34 @@ from torch.nn import functional as F
 
 from semtok.extract.detector.network import MASK_PIXEL, Network, draw
 
-#: Cells of one image whose masks are drawn: more than twice the regions that an image has.
+#: Cells of one image whose masks are drawn: more than twice the masks that an image has.
 _CANDIDATES = 64
 
-#: Two masks that share this much (IoU) are one region, found twice.
+#: Two masks that share this much (IoU) are one, found twice.
 _SAME = 0.5
 
 #: Candidates below this are never worth drawing.
 _FAINT = 0.05
 
 
-class Region(NamedTuple):
-    """One region of one image: its score, 0 to 1, and its pixels, [S, S] bool."""
+class Seen(NamedTuple):
+    """A mask of one image: its score, 0 to 1, and its pixels, [S, S] bool."""
 
     score: float
-    mask: Tensor
+    pixels: Tensor
 
 
 @torch.inference_mode()
-def regions(network: Network, pixels: Tensor) -> list[list[Region]]:
-    """Find the regions of some images.
+def find(network: Network, pixels: Tensor) -> list[list[Seen]]:
+    """Find the masks of some images.
 
     Args:
         network: in evaluation mode.
         pixels: [B, 3, S, S] float32, 0 to 1.
 
     Returns:
-        For each image its regions, the best first. The score is how sure the network is of a
-        region's middle times how sure it is of its pixels (SOLOv2's, arXiv 2003.10152).
+        For each image its masks, the best first. The score is how sure the network is of a
+        mask's middle times how sure it is of its pixels (SOLOv2's, arXiv 2003.10152).
     """
     features = network(pixels)
     chances = features.middles.sigmoid()
@@ -52,7 +52,7 @@ def regions(network: Network, pixels: Tensor) -> list[list[Region]]:
     return found
 
 
-def _distinct(chance: Tensor, logits: Tensor) -> list[Region]:
+def _distinct(chance: Tensor, logits: Tensor) -> list[Seen]:
     """Score masks, drop what repeats a better one, and bring the rest to full size."""
     likely = logits.sigmoid()
     inside = logits > 0
@@ -72,4 +72,4 @@ def _distinct(chance: Tensor, logits: Tensor) -> list[Region]:
     whole = F.interpolate(logits[chosen][:, None], scale_factor=float(MASK_PIXEL), mode="bilinear")[
         :, 0
     ]
-    return [Region(float(score[at]), mask > 0) for at, mask in zip(chosen, whole, strict=True)]
+    return [Seen(float(score[at]), mask > 0) for at, mask in zip(chosen, whole, strict=True)]

@@ -15,20 +15,20 @@ from semtok.extract.detector.network import CELL, MASK_PIXEL
 from semtok.extract.photos import read_image, to_tensor
 from semtok.remote import AnyPath
 
-#: A cell lies in the middle of a region where it is nearer to it than this share of the radius,
+#: A cell lies in the middle of a mask where it is nearer to it than this share of the radius,
 #: and than a cell's side, so that what is large does not outweigh what is small.
 _CORE, _MOST = 0.5, CELL / MASK_PIXEL
 
 
 class Sample(NamedTuple):
-    """Some images and the regions in them.
+    """Some images and their masks.
 
     Attributes:
         pixels: [B, 3, S, S] float32, 0 to 1.
-        middles: [B, S / 8, S / 8] float32, 1 where a cell lies in the middle of a region.
+        middles: [B, S / 8, S / 8] float32, 1 where a cell lies in the middle of a mask.
         image, row, column: [N] int64, these cells.
-        region: [N] int64, the place in `masks` of the region that a cell is the middle of.
-        masks: [M, S / 2, S / 2] float32, the share of each pixel that belongs to the region.
+        owner: [N] int64, the place in `masks` of the mask that a cell is the middle of.
+        masks: [M, S / 2, S / 2] float32, the share of each pixel that belongs to the mask.
     """
 
     pixels: Tensor
@@ -36,7 +36,7 @@ class Sample(NamedTuple):
     image: Tensor
     row: Tensor
     column: Tensor
-    region: Tensor
+    owner: Tensor
     masks: Tensor
 
 
@@ -79,11 +79,9 @@ class Samples:
             pixels.append(read_image(self._paths[place], self._size)[:, turn])
             masks = self._masks(place)[:, :, turn]
             drawn.append(masks)
-            cells += [
-                (number, row, column, found + region) for region, row, column in _middles(masks)
-            ]
+            cells += [(number, row, column, found + mask) for mask, row, column in _middles(masks)]
             found += len(masks)
-        image, row, column, region = torch.tensor(cells, dtype=torch.int64).view(-1, 4).unbind(1)
+        image, row, column, owner = torch.tensor(cells, dtype=torch.int64).view(-1, 4).unbind(1)
         side = self._size // CELL
         middles = torch.zeros(len(pixels), side, side)
         middles[image, row, column] = 1
@@ -93,12 +91,12 @@ class Samples:
             image=image,
             row=row,
             column=column,
-            region=region,
+            owner=owner,
             masks=torch.from_numpy(np.ascontiguousarray(np.concatenate(drawn))),
         )
 
     def _masks(self, place: int) -> NDArray[np.float32]:
-        """[M, S / 2, S / 2] the regions of an image, the largest one first."""
+        """[M, S / 2, S / 2] the masks of an image, the largest one first."""
         side = self._size // MASK_PIXEL
         masks: list[NDArray[np.float32]] = [np.empty((0, side, side), np.float32)]
         for at in range(self._first[place], self._last[place]):
@@ -113,16 +111,16 @@ class Samples:
 
 
 def _middles(masks: NDArray[np.float32]) -> list[tuple[int, int, int]]:
-    """The cells in the middle of each region: region, row, column.
+    """The cells in the middle of each mask: mask, row, column.
 
-    A region's middle is its pixel farthest from everything else (which lies inside, as a centroid
-    need not). Where regions share a cell it goes to the smaller one, so that none is lost behind
+    A mask's middle is its pixel farthest from everything else (which lies inside, as a centroid
+    need not). Where masks share a cell it goes to the smaller one, so that none is lost behind
     what it stands on.
     """
     cell = CELL // MASK_PIXEL
     side = masks.shape[1] // cell
     taken: dict[tuple[int, int], int] = {}
-    for region, mask in enumerate(masks):
+    for number, mask in enumerate(masks):
         inside = (mask >= 0.5).astype(np.uint8)
         depth = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
         y, x = divmod(int(depth.argmax() if inside.any() else mask.argmax()), masks.shape[2])
@@ -132,5 +130,5 @@ def _middles(masks: NDArray[np.float32]) -> list[tuple[int, int, int]]:
         for row in rows:
             for column in columns:
                 if row < side and column < side:
-                    taken[row, column] = region
-    return [(region, row, column) for (row, column), region in taken.items()]
+                    taken[row, column] = number
+    return [(number, row, column) for (row, column), number in taken.items()]

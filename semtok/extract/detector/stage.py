@@ -11,7 +11,7 @@ from semtok.extract.average_precision import average_precision
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector import Settings, new_network
 from semtok.extract.detector.network import Network
-from semtok.extract.detector.prediction import regions
+from semtok.extract.detector.prediction import find
 from semtok.extract.detector.training import train
 from semtok.extract.extracted import extracted_masks
 from semtok.extract.photos import read_image, to_tensor
@@ -23,7 +23,7 @@ from semtok.sharding import Partition
 #: For average precision nearly all that is found counts, in the order of its score.
 _ALL = {"detector": {"score": 0.05, "masks": 100}}
 
-#: Images of val that FLOPs are counted on: a region that is found has to be drawn as well.
+#: Images of val that FLOPs are counted on: a mask that is found has to be drawn as well.
 _LOOKED_AT = 32
 
 
@@ -79,4 +79,4 @@ def _look(networks: Sequence[Network], root: AnyPath, images: pa.Table, size: in
     """Show each image to the network of its fold."""
     own = folds_of(images["image_id"].to_numpy(), len(networks))
     for path, fold in zip(images["path"].to_pylist(), own.tolist(), strict=True):
-        regions(networks[fold], to_tensor([read_image(root / path, size)]).to(trained.device()))
+        find(networks[fold], to_tensor([read_image(root / path, size)]).to(trained.device()))

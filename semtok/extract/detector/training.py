@@ -48,7 +48,7 @@ def train(
         return samples.take(places.tolist(), mirrored.tolist())
 
     def parts(network: Network, sample: Sample, random: torch.Generator) -> Mapping[str, Tensor]:
-        drawn = _one_of_each(sample.region, random)
+        drawn = _one_of_each(sample.owner, random)
         sample = Sample(*(each.to(device) for each in sample))
         find, draw = loss(network(sample.pixels), sample, drawn.to(device))
         return {"find": find, "draw": draw}
@@ -60,10 +60,10 @@ def train(
     learning.learn(task, settings, config, staging, emit)
 
 
-def _one_of_each(region: Tensor, random: torch.Generator) -> Tensor:
-    """One cell of each region, drawn at random: [N] regions of cells -> [M] places of cells."""
-    order = torch.randperm(len(region), generator=random)
-    ordered = region[order].sort(stable=True)
-    first = torch.ones(len(region), dtype=torch.bool)
+def _one_of_each(owner: Tensor, random: torch.Generator) -> Tensor:
+    """One cell of each mask, drawn at random: [N] masks of cells -> [M] places of cells."""
+    order = torch.randperm(len(owner), generator=random)
+    ordered = owner[order].sort(stable=True)
+    first = torch.ones(len(owner), dtype=torch.bool)
     first[1:] = ordered.values[1:] != ordered.values[:-1]
     return order[ordered.indices[first]]

@@ -1,7 +1,7 @@
-"""The relation model's network: what two regions have to do with one another.
+"""The relation model's network: what two masks have to do with one another.
 
 In the manner of Relate-Anything (github.com/Luodian/RelateAnything): subject, object and union. It
-sees the pixels of both regions' common box with the two masks as further channels, and where and
+sees the pixels of both masks' common box with the two masks as further channels, and where and
 how large they are; no category.
 """
 
@@ -16,7 +16,7 @@ from semtok.extract.convolutions import Residual, convolution
 #: Red, green, blue, the subject's mask, the object's mask.
 CHANNELS = 5
 
-#: Numbers that say where two regions are (`pairs.geometry`).
+#: Numbers that say where two masks are (`pairs.geometry`).
 GEOMETRY = 14
 
 #: Most pairs have no given relation: start by expecting few.
@@ -24,7 +24,7 @@ _RARE = -4.0
 
 
 class Network(nn.Module):
-    """Pairs of regions -> predicates."""
+    """Pairs of masks -> predicates."""
 
     def __init__(self, width: int, predicates: int) -> None:
         """Build it.

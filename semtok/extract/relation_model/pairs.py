@@ -66,7 +66,7 @@ def look(
 def geometry(
     masks: Masks, pairs: Sequence[tuple[int, int]], shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Where two regions are, and where they are to one another: [N, 14].
+    """Where two masks are, and where they are to one another: [N, 14].
 
     For subject and object each the centre, the sides and the root of the area, in shares of the
     image; then the step between the centres in the subject's own size, the logarithm of the ratio

@@ -1,7 +1,7 @@
 """The same trainings under other conditions: predicted extraction, other images, other relations.
 
 A benchmark `retrieval_CONDITION` puts the test of `retrieval` under a condition. Extraction itself
-is shown on corrupted pictures.
+is shown on corrupted images.
 """
 
 from collections.abc import Iterator, Mapping
