@@ -6,6 +6,7 @@
 - Attention with an additive bias that learns, beside attention without: the scores' bias given to
   PyTorch's attention (SDPA), and computed within FlexAttention. Forward and backward.
 - The same step beside timm's ViT of equal shape, where timm is installed.
+- Superpixels in batches, beside SLIC of scikit-image on one core (`gpu_superpixels.py`).
 - What the GPU computes beside what the CPU does (`gpu_numerics.py`).
 
 Where there is no GPU it says so and ends well.
@@ -25,7 +26,7 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import flex_attention
 
-from benchmarks import gpu_numerics, turns
+from benchmarks import gpu_numerics, gpu_superpixels, turns
 from benchmarks.result import Result
 from semtok.models.encoder import VisionConfig, VisualTokenEncoder
 from semtok.models.pictures import assembled
@@ -97,6 +98,8 @@ def measure(device: torch.device, load: Load, compiled: bool) -> Iterator[Result
         yield _result(f"training step, {what}", reached / 1e12, rate / 1e12, "TFLOP/s", SHARE)
     yield from beside_timm(device, load, batch, vision)
     yield from biased_attention(device, load, compiled)
+    now = _clock(device)
+    yield gpu_superpixels.beside_slic(device, load.side, load.images, load.repetitions, now)
     few, of_few = pictures(replace(load, images=min(load.images, 8)))
     yield from gpu_numerics.run(device, load.settings, few, of_few)
 

@@ -31,6 +31,9 @@ def test_what_it_measures_runs_on_a_cpu() -> None:
     assert len(batch.edges[batch.edges[..., 0] >= 0]) and vision.relation_bias
     superpixels = found["gpu: numerics, superpixels"]
     assert replace(superpixels, ours=1.0).met is False
+    # Two images on a CPU are no batch on a GPU, but they are cut, and SLIC's are too.
+    cut = found["gpu: superpixels in batches"]
+    assert cut.ratio is not None and cut.ratio > 0
     # Where timm is not installed the row says so.
     (beside,) = [each for name, each in found.items() if "timm" in name]
     assert (beside.ratio is None) == (beside.note == "timm is not installed")
