@@ -21,6 +21,7 @@ from semtok.events import Event, Message
 from semtok.extract import masks
 from semtok.extract.backends import Backend, Job, find_backend
 from semtok.params import DataSettings, WorkersSettings
+from semtok.remote import locate
 from semtok.sharding import assign
 from semtok.tables import FINGERPRINT, read_metadata
 from semtok.workers import work
@@ -151,7 +152,8 @@ def test_the_stages_on_a_cluster_make_what_they_make_alone(
     cluster: Cluster, tiny: Extraction
 ) -> None:
     workers = WorkersSettings(count=2, ray=cluster.address)
-    other = replace(tiny, workers=workers)
+    # Each actor reads the root itself, which is at an address here, and a folder above.
+    other = replace(tiny, workers=workers, root=locate(Path(), f"file://{tiny.root}"))
     assert other.masks("masks_of_actors") == SHARDS
     assert tiny.bytes("masks_of_actors") == tiny.bytes("masks")
     assert other.scene_graphs("graphs_of_actors") == SHARDS
