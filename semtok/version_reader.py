@@ -15,6 +15,7 @@ from torch import Tensor
 from semtok.bench import contestant, costs
 from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding
+from semtok.bench.removal import Removable
 from semtok.bench.token_maps import Features, TokenMap
 from semtok.errors import SemtokError
 from semtok.extract.raw import RawExtractor
@@ -71,6 +72,10 @@ class VersionReader:
     def token_maps(self, paths: Sequence[AnyPath], features: Features) -> list[TokenMap]:
         """As a variant's, of tokens that its own tokenizer makes."""
         return self._predictor.token_maps(_images(paths), [str(each) for each in paths], features)
+
+    def removable(self, paths: Sequence[Path]) -> Removable:
+        """As a variant's, of tokens that its own tokenizer makes."""
+        return self._predictor.removable(paths)
 
     def contestant(self) -> Contestant:
         """As in its training, but that it reads image files."""

@@ -12,6 +12,9 @@ import torch
 
 from semtok.bench import sending
 from semtok.bench.kept_vectors import KeptVectors
+from semtok.bench.remembered import Remembered, RememberedTexts
+from semtok.bench.removal import BATCH as REMOVABLE
+from semtok.bench.removal import Removable, TokensOfVariant
 from semtok.bench.selections import Selection
 from semtok.bench.token_maps import Features, TokenMap, of_rows
 from semtok.errors import SemtokError
@@ -25,9 +28,6 @@ from semtok.workspace import fingerprint
 
 #: Images or captions encoded at once: enough to keep a GPU busy, little memory without one.
 BATCH = 256
-
-#: Captions whose vectors are remembered, at most: 256 MB at 1,024 numbers each.
-REMEMBERED = 65_536
 
 
 class Images(Protocol):
@@ -75,94 +75,16 @@ class Embedder(Protocol):
         """
         ...
 
+    def removable(self, images: Images, places: npt.NDArray[np.int64]) -> Iterator[Removable]:
+        """The tokens of some images, a batch at a time, to be attributed and removed.
 
-class Remembered:
-    """The embeddings of the last three sets of images.
-
-    Benchmarks ask for a split's and train's. One that does not learn asks for the next split's
-    first, and train's must outlast that.
-    """
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self._last: list[tuple[object, torch.Tensor]] = []
-
-    def get(self, key: object, embed: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """What was embedded under this key, or is now.
+        Of a model that has such (`faithfulness.refusal`).
 
         Args:
-            key: of the images; equal where they are the same.
-            embed: makes them.
+            images: of a split.
+            places: of some of them, in this order.
         """
-        found = next((each for each in self._last if each[0] == key), None) or (key, embed())
-        self._last = [found, *(each for each in self._last if each[0] != key)][:3]
-        return found[1]
-
-
-class RememberedTexts:
-    """The embeddings of captions: benchmarks repeat them, and each one is encoded once."""
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self._vectors: dict[str, torch.Tensor] = {}
-
-    def get(
-        self,
-        captions: Sequence[str],
-        embed: Callable[[Sequence[str]], torch.Tensor],
-        batch: int,
-        emit: Emit,
-    ) -> torch.Tensor:
-        """The embeddings of captions: [T, P], in their order.
-
-        Beside them no more than a batch is held, and what is remembered: of captions that were not
-        asked for now those go first that were not for longest, and of a set that is larger than
-        that the first ones stay.
-
-        Args:
-            captions: T of them, at least one.
-            embed: makes those of a batch.
-            batch: how many captions are embedded at once.
-            emit: told of progress.
-        """
-        places: dict[str, list[int]] = {}
-        for place, each in enumerate(captions):
-            places.setdefault(each, []).append(place)
-        found: torch.Tensor | None = None
-        for some, vectors in self._in_batches([*places], embed, batch, emit):
-            if found is None:
-                found = vectors.new_empty((len(captions), vectors.shape[1]))
-            rows = [row for row, each in enumerate(some) for _ in places[each]]
-            found[[place for each in some for place in places[each]]] = vectors[rows]
-        assert found is not None, "there is a caption"
-        return found
-
-    def _in_batches(
-        self,
-        asked: Sequence[str],
-        embed: Callable[[Sequence[str]], torch.Tensor],
-        batch: int,
-        emit: Emit,
-    ) -> Iterator[tuple[Sequence[str], torch.Tensor]]:
-        """Different captions and their vectors, the remembered ones first."""
-        known = {each: self._vectors.pop(each) for each in asked if each in self._vectors}
-        others = [*self._vectors]
-        for each in others[: max(0, len(others) + len(asked) - REMEMBERED)]:
-            del self._vectors[each]
-        self._vectors |= known
-        old, new = [*known], [each for each in asked if each not in known]
-        for start in range(0, len(old), batch):
-            some = old[start : start + batch]
-            yield some, torch.stack([known[each] for each in some])
-        for start in range(0, len(new), batch):
-            emit(Progress("embedding captions", start, len(new)))
-            some = new[start : start + batch]
-            vectors = embed(some)
-            room = max(0, REMEMBERED - len(self._vectors))
-            # Copies: a part of a batch would hold all of it.
-            self._vectors |= {each: vectors[row].clone() for row, each in enumerate(some[:room])}
-            yield some, vectors
-        emit(Progress("embedding captions", len(new), len(new)))
+        ...
 
 
 class Model:
@@ -258,6 +180,15 @@ class Model:
             assert found is not None, "others are not asked (token_maps.refusal)"
             yield from found
         emit(Progress("reading tokens", len(images), len(images)))
+
+    def removable(self, images: Images, places: npt.NDArray[np.int64]) -> Iterator[Removable]:
+        """As of `Embedder`, of what `open_shards` gave."""
+        assert isinstance(images, TokenShards), "a variant reads tokens"
+        model = self._checkpoint.model
+        for start in range(0, len(places), REMOVABLE):
+            rows = images.rows(places[start : start + REMOVABLE])
+            batch = self._checkpoint.collate(rows).to(model.log_scale.device)
+            yield TokensOfVariant(model, batch)
 
     def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> torch.Tensor:
         """Encode captions, each one once: [T, P], as `embed_images`."""

@@ -15,7 +15,7 @@ every image (OURS).
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -25,25 +25,21 @@ import torch
 from semtok.bench import classification, official, removal, sending
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
-from semtok.bench.contestant import Contestant
-from semtok.bench.embedding import Model
+from semtok.bench.contestant import OTHERS, Contestant
+from semtok.bench.embedding import Embedder, Model
 from semtok.bench.question import Question
 from semtok.events import Emit, Progress, ignore
-from semtok.models.encoder import VisualTokenEncoder
-from semtok.tokens.batch import TokenBatch
+from semtok.params import VisionEncoder
 from semtok.tokens.rows import Rows
 from semtok.tokens.shards import TokenShards
 
 #: A value is no choice among candidates, so that there is no chance to clear.
 CLEARS_CHANCE = False
-NEEDS_TOKENS = True
+NEEDS_TOKENS = False
 NEEDS_SENTENCES = False
 
 #: Images of a split that are asked, and captions that a model chooses from, at most.
 IMAGES, CAPTIONS = 500, 100
-
-#: Images encoded at once: each has maps of its attention in every block and head.
-_BATCH = 16
 
 #: Name of a measure -> whether it is a loss.
 _MEASURES = {"comprehensiveness": False, "sufficiency": True}
@@ -58,6 +54,10 @@ def refusal(contestant: Contestant) -> str:
     """It reads attention among all tokens, and takes some away."""
     if contestant.gates:
         return "its gates drop some of the tokens whose attention is read"
+    if contestant.encoder in OTHERS:
+        return ""
+    if contestant.encoder not in get_args(VisionEncoder):
+        return f"the encoder {contestant.encoder} does not tell what becomes of each token"
     return "it needs all of its tokens" if sending.needs_all(contestant) else ""
 
 
@@ -76,7 +76,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
     return found
 
 
-def score(model: Model, data: SplitData, emit: Emit = ignore) -> pa.Table:
+def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split; an image and its sibling are one cluster."""
     images, tasks = sample(data), case_ids(data)
     told = removed(model, data, images, emit)
@@ -120,19 +120,20 @@ def sample(data: SplitData) -> npt.NDArray[np.int64]:
 
 
 def removed(
-    model: Model, data: SplitData, image_ids: npt.NDArray[np.int64], emit: Emit = ignore
+    model: Embedder, data: SplitData, image_ids: npt.NDArray[np.int64], emit: Emit = ignore
 ) -> removal.Removal:
     """What a model says of some images of a split once tokens are removed, in the order of ids."""
     places = _places(data, image_ids)
 
-    def batches() -> Iterator[tuple[npt.NDArray[np.int64], TokenBatch]]:
-        for start in range(0, len(places), _BATCH):
-            emit(Progress("removing tokens", start, len(places)))
-            here = slice(start, start + _BATCH)
-            yield image_ids[here], _token_sets(model, data, places[here])
-        emit(Progress("removing tokens", len(places), len(places)))
+    def batches() -> Iterator[tuple[npt.NDArray[np.int64], removal.Removable]]:
+        done = 0
+        for tokens in model.removable(data.images, places):
+            emit(Progress("removing tokens", done, len(places)))
+            yield image_ids[done : done + len(tokens.readable)], tokens
+            done += len(tokens.readable)
+        emit(Progress("removing tokens", done, len(places)))
 
-    return removal.measure(model.trained.model, batches(), candidates(model, data, emit))
+    return removal.measure(batches(), candidates(model, data, emit))
 
 
 @dataclass(frozen=True)
@@ -161,12 +162,9 @@ def explained(model: Model, data: SplitData, images: int, of: int) -> Explained:
     """
     ids = sample(data)
     places = _places(data, ids[:images])
-    network, batch = model.trained.model, _token_sets(model, data, places)
-    assert isinstance(network.vision, VisualTokenEncoder), "params.yaml was checked for it"
-    vectors = candidates(model, data)
-    told = removal.attributions(
-        network.vision, batch, removal.choice(network, batch, vectors), vectors
-    )
+    (tokens,) = model.removable(data.images, places)
+    vectors = candidates(model, data).to(tokens.readable.device)
+    told = tokens.attributions(removal.choice(tokens, vectors), vectors)
     assert isinstance(data.images, TokenShards), "a variant reads tokens"
     return Explained(
         data.images.rows(places),
@@ -175,7 +173,7 @@ def explained(model: Model, data: SplitData, images: int, of: int) -> Explained:
     )
 
 
-def candidates(model: Model, data: SplitData, emit: Emit = ignore) -> torch.Tensor:
+def candidates(model: Embedder, data: SplitData, emit: Emit = ignore) -> torch.Tensor:
     """What a model chooses from, [C, P]: the classes, else a random sample of different captions.
 
     Of each image the first caption, so that no image is asked about more often than others.
@@ -183,7 +181,7 @@ def candidates(model: Model, data: SplitData, emit: Emit = ignore) -> torch.Tens
     if official.has(data.index, classification.FILE):
         classes = classification.read(data.index)
         vectors = classification.class_vectors(model, data.index, classes, emit)
-        return torch.from_numpy(vectors).to(model.trained.model.log_scale.device)
+        return torch.from_numpy(vectors)
     first = dict(
         zip(
             reversed(data.captions["image_id"].to_pylist()),
@@ -195,13 +193,6 @@ def candidates(model: Model, data: SplitData, emit: Emit = ignore) -> torch.Tens
     chosen = np.random.default_rng(0).permutation(texts)[:CAPTIONS].tolist()
     # A copy that gradients may pass, which those made for inference may not.
     return model.embed_texts(chosen, emit).clone()
-
-
-def _token_sets(model: Model, data: SplitData, places: npt.NDArray[np.int64]) -> TokenBatch:
-    """Those of some images, on the model's device."""
-    assert isinstance(data.images, TokenShards), "a variant reads tokens"
-    trained = model.trained
-    return trained.collate(data.images.rows(places)).to(trained.model.log_scale.device)
 
 
 def _with_parts(

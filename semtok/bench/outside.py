@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding
-from semtok.bench.embedding import Images, Remembered, RememberedTexts
+from semtok.bench.embedding import Images
 from semtok.bench.image_files import ImageFiles
 from semtok.bench.kept_vectors import KeptVectors
+from semtok.bench.remembered import Remembered, RememberedTexts
+from semtok.bench.removal import Removable
 from semtok.bench.token_maps import Features, TokenMap
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
@@ -27,6 +31,9 @@ from semtok.workspace import fingerprint
 
 #: Images or captions encoded at once. Of image files one at a time is held at its full size.
 IMAGES, CAPTIONS = 64, 256
+
+#: Images whose tokens are attributed at once: their attention is held in every block and head.
+REMOVABLE = 4
 
 
 class Reader(Protocol):
@@ -51,6 +58,10 @@ class Reader(Protocol):
         A whole image is stretched to the size that the model reads, and nothing is cut off: a map
         is of all of it.
         """
+        ...
+
+    def removable(self, paths: Sequence[Path]) -> Removable:
+        """The tokens of a few image files, where `contestant` has such."""
         ...
 
     def contestant(self) -> Contestant:
@@ -154,6 +165,13 @@ class OutsideModel:
             paths = [images.folder / each for each in images.paths[start : start + IMAGES]]
             yield from self._model.token_maps(paths, features)
         emit(Progress("reading tokens", len(images), len(images)))
+
+    def removable(self, images: Images, places: npt.NDArray[np.int64]) -> Iterator[Removable]:
+        """As of `Embedder`."""
+        assert isinstance(images, ImageFiles), "it reads no tokens"
+        paths = [images.folder / images.paths[each] for each in places.tolist()]
+        for start in range(0, len(paths), REMOVABLE):
+            yield self._model.removable(paths[start : start + REMOVABLE])
 
     def contestant(self) -> Contestant:
         """As of `Reader`."""

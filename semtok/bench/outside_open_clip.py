@@ -14,9 +14,12 @@ from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding, Parameters
 from semtok.bench.image_files import opened
 from semtok.bench.outside_offline import check_text_tower, offline
+from semtok.bench.outside_removal import Patches
+from semtok.bench.removal import Removable
 from semtok.bench.token_maps import Features, TokenMap, of_grid
 from semtok.errors import SemtokError
 from semtok.models.open_clip_tokens import attention, last_attention
+from semtok.models.outside_watching import Side
 from semtok.remote import AnyPath
 
 if TYPE_CHECKING:
@@ -112,8 +115,21 @@ class OpenClipModel:
         found: Tensor = image_transform_v2(PreprocessCfg(**settings), is_train=False)(image)[None]
         return found
 
+    def removable(self, paths: Sequence[Path]) -> Removable:
+        """As of `Reader`: of what the model sees of the files, as `embed_files`."""
+        visual = self._model.visual
+        layers = [each.attn for each in visual.transformer.resblocks]
+        return Patches(
+            Side(visual.ln_pre, visual.transformer, layers),
+            self.embed_pixels,
+            lambda tokens: visual.ln_post(tokens) @ visual.proj,
+            torch.cat([self.pixels(opened(each)) for each in paths]).to(self.device),
+            self._tokens_per_image,
+            self._model.logit_scale.detach().exp(),
+        )
+
     def contestant(self) -> Contestant:
-        """Its own transformer tells of patches, and timm's do not."""
+        """Its own plain transformer tells of its patches, and others do not."""
         visual = self._model.visual
         if attention(visual) is None:
             return contestant.of_library(f"{type(visual).__name__} of open_clip", 0)

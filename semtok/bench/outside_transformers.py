@@ -13,8 +13,11 @@ from semtok.bench import contestant
 from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding, Parameters
 from semtok.bench.image_files import opened
+from semtok.bench.outside_removal import Patches
+from semtok.bench.removal import Removable
 from semtok.bench.token_maps import Features, TokenMap, of_grid
 from semtok.errors import SemtokError
+from semtok.models.outside_watching import Side
 from semtok.models.patch_tokens import of_transformers
 from semtok.remote import AnyPath
 
@@ -101,6 +104,31 @@ class TransformersModel:
         )["pixel_values"]
         return found
 
+    def removable(self, paths: Sequence[Path]) -> Removable:
+        """As of `Reader`: of what the model sees of the files, as `embed_files`."""
+        vision = self._model.vision_model
+        layers = [each.self_attn for each in vision.encoder.layers]
+        head = getattr(vision, "head", None)
+        # Behind CLIP's norm of them: before it, the length of a token is of no account.
+        embedding = getattr(vision, "pre_layrnorm", vision.embeddings)
+
+        def project(tokens: Tensor) -> Tensor:
+            tokens = vision.post_layernorm(tokens)
+            if head is None:
+                found: Tensor = self._model.visual_projection(tokens)
+                return found
+            alone: Tensor = head(tokens.flatten(0, 1)[:, None])
+            return alone.unflatten(0, tokens.shape[:2])
+
+        return Patches(
+            Side(embedding, vision.encoder, layers, head and head.attention),
+            self.embed_pixels,
+            project,
+            torch.cat([self.pixels(opened(each)) for each in paths]).to(self.device),
+            self._patches(),
+            self._model.logit_scale.detach().exp(),
+        )
+
     def contestant(self) -> Contestant:
         """Its patches meet in one stack of blocks, all of them in each."""
         depth = self._model.config.vision_config.num_hidden_layers
@@ -135,9 +163,13 @@ class TransformersModel:
             self._model.get_image_features(pixel_values=blank.to(self.device))
         return Encoding(
             parameters=Parameters(**parameters),
-            tokens_per_image=float((vision.image_size // vision.patch_size) ** 2),
+            tokens_per_image=float(self._patches()),
             flops_per_image=float(counter.get_total_flops()),
         )
+
+    def _patches(self) -> int:
+        vision = self._model.config.vision_config
+        return int((vision.image_size // vision.patch_size) ** 2)
 
     def facts(self) -> dict[str, Any]:
         """What was read."""

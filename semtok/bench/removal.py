@@ -6,6 +6,7 @@ token is removed as a token: the encoder reads a shorter set. No pixel is painte
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,82 @@ ATTRIBUTIONS = (
 #: The floor: tokens in random order, the mean over so many draws.
 RANDOM, DRAWS = "random", 5
 
+#: Token sets of a variant that are encoded at once: each has maps of its attention in every block
+#: and head.
+BATCH = 16
+
 Floats = npt.NDArray[np.float64]
+
+
+class Removable(Protocol):
+    """The N tokens of B images, and a model that reads all of them or some."""
+
+    @property
+    def readable(self) -> Tensor:
+        """Which tokens there are, [B, N] bool, on the model's device."""
+        ...
+
+    @property
+    def scale(self) -> Tensor:
+        """The factor on cosine similarities that the model has learned."""
+        ...
+
+    def whole(self) -> Tensor:
+        """The images' embeddings, [B, P] of unit length."""
+        ...
+
+    def left(self, among: Tensor) -> Tensor:
+        """The same, of the tokens `among` alone, [B, N] bool."""
+        ...
+
+    def attributions(
+        self, score: Callable[[Tensor], Tensor], prototypes: Tensor
+    ) -> Mapping[str, Tensor]:
+        """What each token counts for, by each of `ATTRIBUTIONS`, as `attributions`."""
+        ...
+
+
+@dataclass(frozen=True)
+class TokensOfVariant:
+    """As `Removable`, of a variant whose tokens meet in one stack of blocks, all of them in each.
+
+    Attributes:
+        model: the variant's.
+        batch: B token sets, on its device.
+    """
+
+    model: ImageTextModel
+    batch: TokenBatch
+
+    @property
+    def readable(self) -> Tensor:
+        """As of `Removable`, as all that follows."""
+        return self._encoder.keys(self.batch)
+
+    @property
+    def scale(self) -> Tensor:
+        """Without gradients."""
+        return self.model.logit_scale.detach()
+
+    def whole(self) -> Tensor:
+        """As in all other benchmarks."""
+        return self.model.encode_image(self.batch)
+
+    def left(self, among: Tensor) -> Tensor:
+        """The encoder reads a shorter set."""
+        return run(self._encoder, self.batch, among=among).embedding
+
+    def attributions(
+        self, score: Callable[[Tensor], Tensor], prototypes: Tensor
+    ) -> Mapping[str, Tensor]:
+        """By the function of this name."""
+        return attributions(self._encoder, self.batch, score, prototypes)
+
+    @property
+    def _encoder(self) -> VisualTokenEncoder:
+        encoder = self.model.vision
+        assert isinstance(encoder, VisualTokenEncoder), "others are not asked"
+        return encoder
 
 
 @dataclass(frozen=True)
@@ -55,26 +131,23 @@ class Removal:
 
 
 def measure(
-    model: ImageTextModel,
-    batches: Iterable[tuple[npt.NDArray[np.int64], TokenBatch]],
-    candidates: Tensor,
+    batches: Iterable[tuple[npt.NDArray[np.int64], Removable]], candidates: Tensor
 ) -> Removal:
     """Remove the tokens that each of `ATTRIBUTIONS` puts first, then all others, then random ones.
 
     Args:
-        model: of a variant whose tokens meet in one stack of blocks, all of them in each.
-        batches: ids of B images and their token sets, on the model's device.
+        batches: ids of B images and their tokens.
         candidates: [C, P] float, unit rows, what the model chooses from. Its probability of each is
             the softmax of scaled cosine similarities, by the scale that it learned.
     """
-    encoder, parts = model.vision, []
-    assert isinstance(encoder, VisualTokenEncoder), "params.yaml was checked for it"
-    for image_ids, batch in batches:
-        log_probability = choice(model, batch, candidates)
-        merits = attributions(encoder, batch, log_probability, candidates)
+    parts = []
+    for image_ids, tokens in batches:
+        vectors = candidates.to(tokens.readable.device)
+        log_probability = choice(tokens, vectors)
+        merits = tokens.attributions(log_probability, vectors)
         orders = {name: [merit] for name, merit in merits.items()}
-        orders[RANDOM] = _random(image_ids, batch)
-        parts.append(_of_batch(encoder, batch, orders, log_probability))
+        orders[RANDOM] = _random(image_ids, tokens.readable)
+        parts.append(_of_batch(tokens, orders, log_probability))
     return Removal(
         np.concatenate([each.whole for each in parts]),
         *(
@@ -84,22 +157,20 @@ def measure(
     )
 
 
-def choice(
-    model: ImageTextModel, batch: TokenBatch, candidates: Tensor
-) -> Callable[[Tensor], Tensor]:
+def choice(tokens: Removable, candidates: Tensor) -> Callable[[Tensor], Tensor]:
     """The logarithm of the probability, [B], that embeddings give what whole images are taken for.
 
     Args:
-        model, candidates: as of `measure`.
-        batch: the whole images.
+        tokens: of the whole images.
+        candidates: as of `measure`.
     """
-    scale, vectors = model.logit_scale.detach().double(), candidates.double()
+    scale, vectors = tokens.scale.double(), candidates.double()
 
     def logs(embedding: Tensor) -> Tensor:
         return (scale * (embedding.double() @ vectors.T)).log_softmax(dim=1)
 
     with torch.no_grad():
-        chosen = logs(model.encode_image(batch)).argmax(dim=1, keepdim=True)
+        chosen = logs(tokens.whole()).argmax(dim=1, keepdim=True)
     return lambda embedding: logs(embedding).gather(1, chosen)[:, 0]
 
 
@@ -147,16 +218,14 @@ def first(merit: Tensor, readable: Tensor, share: float) -> Tensor:
 
 @torch.no_grad()
 def _of_batch(
-    encoder: VisualTokenEncoder,
-    batch: TokenBatch,
+    tokens: Removable,
     orders: Mapping[str, Sequence[Tensor]],
     log_probability: Callable[[Tensor], Tensor],
 ) -> Removal:
-    readable = encoder.keys(batch)
+    readable = tokens.readable
 
     def probability(among: Tensor) -> Floats:
-        embedding = run(encoder, batch, among=among).embedding
-        return np.asarray(log_probability(embedding).exp().cpu().numpy())
+        return np.asarray(log_probability(tokens.left(among)).exp().cpu().numpy())
 
     def curve(merits: Sequence[Tensor], *, alone: bool) -> Floats:
         found = [
@@ -172,10 +241,10 @@ def _of_batch(
     )
 
 
-def _random(image_ids: npt.NDArray[np.int64], batch: TokenBatch) -> list[Tensor]:
+def _random(image_ids: npt.NDArray[np.int64], readable: Tensor) -> list[Tensor]:
     """Draws of merits, which depend on an image alone, and not on the batch that it is in."""
-    tokens = batch.valid.shape[1]
+    tokens = readable.shape[1]
     drawn = np.stack(
         [np.random.default_rng([0, each]).random((tokens, DRAWS)) for each in image_ids.tolist()]
     )
-    return [torch.from_numpy(drawn[..., draw]).to(batch.valid.device) for draw in range(DRAWS)]
+    return [torch.from_numpy(drawn[..., draw]).to(readable.device) for draw in range(DRAWS)]

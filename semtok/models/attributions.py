@@ -55,17 +55,23 @@ def prototype_component(
         [B, N] float64, standardised as `attention_flow`; 0 for padding.
     """
     x = encoder.blocks[-1](*encoder.contextualise(batch))
-    tokens = F.normalize(encoder.projection(encoder.norm(x)), dim=-1).double()
-    values = torch.zeros(batch.valid.shape, dtype=torch.float64, device=tokens.device)
-    for image, valid in enumerate(batch.valid):
-        own = tokens[image, -len(valid) :][valid]
+    tokens = F.normalize(encoder.projection(encoder.norm(x)), dim=-1)
+    return component(tokens, batch.valid, prototypes)
+
+
+def component(tokens: Tensor, valid: Tensor, prototypes: Tensor) -> Tensor:
+    """As `prototype_component`, of tokens [B, C+N, embedding] in the joint space."""
+    tokens = tokens.double()
+    values = torch.zeros(valid.shape, dtype=torch.float64, device=tokens.device)
+    for image, there in enumerate(valid):
+        own = tokens[image, -len(there) :][there]
         together = torch.cat([own, prototypes.double()])
         centred = together - together.mean(dim=0)
         # The last eigenvector is that of the largest eigenvalue.
         along = centred @ torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -1]
         sign = 1 if along[len(own) :].mean() >= 0 else -1
-        values[image, valid] = sign * along[: len(own)]
-    return _standardised(values, batch.valid)
+        values[image, there] = sign * along[: len(own)]
+    return _standardised(values, valid)
 
 
 def _standardised(values: Tensor, valid: Tensor) -> Tensor:

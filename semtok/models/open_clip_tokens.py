@@ -42,11 +42,16 @@ def last_attention(visual: nn.Module, pixels: Tensor) -> dict[str, Tensor]:
 
 
 def attention(visual: nn.Module) -> nn.MultiheadAttention | None:
-    """The attention of the last block; None of other towers than open_clip's own plain one."""
+    """The attention of the last block; None of other towers than open_clip's own plain one.
+
+    Plain is one of which [CLS] alone is read, and whose attention is PyTorch's.
+    """
     blocks: Any = getattr(getattr(visual, "transformer", None), "resblocks", None)
     layer = getattr(blocks[-1], "attn", None) if blocks else None
-    known = isinstance(layer, nn.MultiheadAttention) and layer.batch_first
-    return layer if known else None
+    if not isinstance(layer, nn.MultiheadAttention) or not layer.batch_first:
+        return None
+    plain = visual.attn_pool is None and visual.pool_type == "tok" and visual.proj is not None
+    return layer if plain else None
 
 
 def _patches(visual: Any) -> int:

@@ -15,7 +15,7 @@ from transformers import (
     SiglipImageProcessorPil,
 )
 
-from semtok.bench import embedding, outside
+from semtok.bench import outside, remembered
 from semtok.bench.outside import OutsideModel
 from semtok.bench.outside_folders import of_folder
 from semtok.errors import SemtokError
@@ -63,7 +63,7 @@ def test_similarities_are_those_of_the_model_itself(folder, files, monkeypatch):
 
 
 def test_vectors_have_unit_length_and_captions_are_embedded_once(folder, files, monkeypatch):
-    monkeypatch.setattr(embedding, "REMEMBERED", 3)
+    monkeypatch.setattr(remembered, "REMEMBERED", 3)
     model = OutsideModel(of_folder(folder))
     for vectors in (model.embed_images(files), model.embed_texts(CAPTIONS)):
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)))

@@ -16,8 +16,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from semtok.bench import classification, knn, linear_probe, question
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import CASES, Task, by_task, values
-from semtok.bench.embedding import Remembered
 from semtok.bench.folds import folds_of
+from semtok.bench.remembered import Remembered
 from semtok.bench.scoring import ask
 from semtok.checks.chance import against_chance, clearest
 from semtok.data.index import CAPTIONS, SIBLINGS

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semtok.bench import embedding
-from semtok.bench.embedding import RememberedTexts
+from semtok.bench import remembered
+from semtok.bench.remembered import RememberedTexts
 from semtok.events import Progress, ignore
 
 
@@ -42,7 +42,7 @@ class Encoder:
 )
 def test_vectors_are_those_of_their_captions(calls, most, batch):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedding, "REMEMBERED", most)
+        patch.setattr(remembered, "REMEMBERED", most)
         texts, encode = RememberedTexts(), Encoder()
         for numbers in calls:
             captions = [f"caption {each}" for each in numbers]
@@ -53,7 +53,7 @@ def test_vectors_are_those_of_their_captions(calls, most, batch):
 
 def test_one_call_holds_no_more_than_is_remembered_and_a_batch(monkeypatch):
     """Beside what it returns; a part of a batch must not hold the whole of it."""
-    monkeypatch.setattr(embedding, "REMEMBERED", 7)
+    monkeypatch.setattr(remembered, "REMEMBERED", 7)
     texts, encode, held = RememberedTexts(), Encoder(), []
 
     def emit(event):
@@ -68,7 +68,7 @@ def test_one_call_holds_no_more_than_is_remembered_and_a_batch(monkeypatch):
 
 
 def test_the_latest_are_remembered_and_of_too_many_the_first(monkeypatch):
-    monkeypatch.setattr(embedding, "REMEMBERED", 6)
+    monkeypatch.setattr(remembered, "REMEMBERED", 6)
     texts, encode = RememberedTexts(), Encoder()
 
     def asks(names):

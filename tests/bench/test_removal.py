@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semtok.bench import removal
-from semtok.bench.removal import ATTRIBUTIONS, RANDOM, SHARES, first
+from semtok.bench.removal import ATTRIBUTIONS, RANDOM, SHARES, TokensOfVariant, first
 from semtok.models.adaptive import run
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
@@ -78,7 +78,7 @@ def test_the_right_attribution_is_as_comprehensive_as_can_be_and_sufficient():
         white = model.vision(batch)
         black = run(model.vision, batch, among=torch.zeros(4, side, dtype=torch.bool)).embedding
     candidates = torch.stack([black[0], white[0]])
-    found = removal.measure(model, [(rows.image_ids, batch)], candidates)
+    found = removal.measure([(rows.image_ids, TokensOfVariant(model, batch))], candidates)
     angle = float(black[0] @ white[0])
     scale = model.logit_scale.item()
     told = 1 / (1 + math.exp(-scale * (1 - angle)))  # white against black, where it is white
@@ -103,10 +103,10 @@ def test_orders_are_an_images_own():
     found = []
     for parts in ([slice(0, 6)], [slice(0, 2), slice(2, 6)]):
         batches = [
-            (ids[1], Collate(patch_size=4)(PixelRows(ids[1], pixels[ids[0]])))
-            for ids in ((part, rows.image_ids[part]) for part in parts)
+            (ids, TokensOfVariant(model, Collate(patch_size=4)(PixelRows(ids, pixels[part]))))
+            for part, ids in ((part, rows.image_ids[part]) for part in parts)
         ]
-        found.append(removal.measure(model, batches, vectors))
+        found.append(removal.measure(batches, vectors))
     for name in (*ATTRIBUTIONS, RANDOM):
         np.testing.assert_allclose(found[0].without[name], found[1].without[name], atol=1e-6)
         np.testing.assert_allclose(found[0].alone[name], found[1].alone[name], atol=1e-6)

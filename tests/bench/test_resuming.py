@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from semtok.bench import embedding
+from semtok.bench import embedding, remembered
 from semtok.bench.benchmark import split_data
 from semtok.bench.embedding import Model
 from semtok.bench.scoring import score
@@ -54,7 +54,7 @@ def test_each_caption_is_encoded_once_a_training(trained, encoded, tmp_path):
 
 
 def test_what_is_remembered_is_what_would_be_encoded(trained, encoded, monkeypatch):
-    monkeypatch.setattr(embedding, "REMEMBERED", 40)
+    monkeypatch.setattr(remembered, "REMEMBERED", 40)
     captions = [f"{n} things" for n in range(30)]
     model, folder = Model(trained.checkpoint / "seed-0"), trained.checkpoint / "seed-0"
     asked = [captions[:20], captions[10:] + captions[:5] * 2, [f"{n} more" for n in range(20)]]
@@ -70,7 +70,7 @@ def test_what_is_remembered_is_what_would_be_encoded(trained, encoded, monkeypat
 
 SCRIPT = """
 import os, pickle, signal, sys
-from semtok.bench import embedding
+from semtok.bench import embedding, remembered
 from semtok.bench.scoring import score
 from semtok.events import Progress
 embedding.BATCH = 4

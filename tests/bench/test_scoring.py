@@ -12,7 +12,8 @@ import torch
 from semtok.bench import benchmark, retrieval
 from semtok.bench.benchmark import split_data
 from semtok.bench.cases import CASES, Task, by_task
-from semtok.bench.embedding import Model, Remembered
+from semtok.bench.embedding import Model
+from semtok.bench.remembered import Remembered
 from semtok.bench.scoring import score, seed_folders
 from semtok.data.index import SIBLINGS, TRUTH
 from semtok.errors import SemtokError
