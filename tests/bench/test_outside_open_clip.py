@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from semtok.bench import token_maps
+from semtok.bench import removal, token_maps
 from semtok.bench.outside import OutsideModel
 from semtok.bench.outside_folders import of_folder
 from semtok.errors import SemtokError
@@ -75,6 +75,40 @@ def test_tokens_are_those_of_the_model_itself(folder, image_files, tmp_path, fea
         torch.testing.assert_close(each.features, wanted, atol=1e-5, rtol=0)
         assert each.owners.shape == (rows, rows)
     assert token_maps.refusal(model.contestant()) == ""
+
+
+@needs_open_clip
+def test_its_patches_are_removed_and_attributed_as_open_clip_reads_them(
+    folder, image_files, tmp_path
+):
+    import open_clip
+
+    files = image_files(tmp_path / "root", tiny_clip.pictures(tmp_path / "root", 2))
+    model = OutsideModel(of_folder(folder))
+    (tokens,) = model.removable(files, np.arange(2))
+    assert tokens.scale == pytest.approx(1 / 0.07, rel=0.2)
+    visual = open_clip.create_model(f"local-dir:{folder}").eval().visual
+    patches = (tiny_open_clip.SIDE // tiny_open_clip.PATCH) ** 2
+    among = torch.rand(2, patches, generator=torch.Generator().manual_seed(0)).argsort(dim=1) < 5
+    with torch.no_grad():
+        torch.testing.assert_close(tokens.whole(), model.embed_images(files))
+        embedded = visual._embeds(tokens.pixels)
+        left = torch.stack(
+            [torch.cat([x[:1], x[1:][there]]) for x, there in zip(embedded, among, strict=True)]
+        )
+        wanted = visual.ln_post(visual.transformer(left))[:, 0] @ visual.proj
+        wanted = torch.nn.functional.normalize(wanted, dim=-1)
+        torch.testing.assert_close(tokens.left(among), wanted, atol=1e-5, rtol=0)
+        *others, last = visual.transformer.resblocks
+        x = embedded
+        for each in others:
+            x = each(x)
+        read = last.ln_1(x)
+        weights = last.attn(read, read, read, average_attn_weights=False)[1]
+    found = tokens.attributions(lambda vectors: vectors[:, 0], tokens.whole().detach())
+    assert found.keys() == {*removal.ATTRIBUTIONS}
+    torch.testing.assert_close(found["attention"], weights[:, :, 0, 1:].mean(dim=1))
+    assert all(each.shape == (2, patches) and each.std() > 0 for each in found.values())
 
 
 @needs_open_clip
