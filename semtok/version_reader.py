@@ -4,7 +4,7 @@ Masks and relations are what its own extractor finds in each file, tokens what i
 makes of them: nothing of the data set's extraction or token shards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class VersionReader:
         """As a variant's, of tokens that its own tokenizer makes."""
         return self._predictor.token_maps(_images(paths), [str(each) for each in paths], features)
 
-    def removable(self, paths: Sequence[Path]) -> Removable:
+    def removable(self, paths: Sequence[Path]) -> Iterator[Removable]:
         """As a variant's, of tokens that its own tokenizer makes."""
         return self._predictor.removable(paths)
 

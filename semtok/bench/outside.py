@@ -32,9 +32,6 @@ from semtok.workspace import fingerprint
 #: Images or captions encoded at once. Of image files one at a time is held at its full size.
 IMAGES, CAPTIONS = 64, 256
 
-#: Images whose tokens are attributed at once: their attention is held in every block and head.
-REMOVABLE = 4
-
 
 class Reader(Protocol):
     """A model as one library has it."""
@@ -60,8 +57,8 @@ class Reader(Protocol):
         """
         ...
 
-    def removable(self, paths: Sequence[Path]) -> Removable:
-        """The tokens of a few image files, where `contestant` has such."""
+    def removable(self, paths: Sequence[Path]) -> Iterator[Removable]:
+        """The tokens of image files, as many at a time as it can attribute, where it has such."""
         ...
 
     def contestant(self) -> Contestant:
@@ -169,9 +166,9 @@ class OutsideModel:
     def removable(self, images: Images, places: npt.NDArray[np.int64]) -> Iterator[Removable]:
         """As of `Embedder`."""
         assert isinstance(images, ImageFiles), "it reads no tokens"
-        paths = [images.folder / images.paths[each] for each in places.tolist()]
-        for start in range(0, len(paths), REMOVABLE):
-            yield self._model.removable(paths[start : start + REMOVABLE])
+        return self._model.removable(
+            [images.folder / images.paths[each] for each in places.tolist()]
+        )
 
     def contestant(self) -> Contestant:
         """As of `Reader`."""

@@ -1,6 +1,6 @@
 """A model of open_clip, from a folder as its hub has them: `open_clip_config.json`, safetensors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding, Parameters
 from semtok.bench.image_files import opened
 from semtok.bench.outside_offline import check_text_tower, offline
-from semtok.bench.outside_removal import Patches
+from semtok.bench.outside_removal import Patches, in_batches
 from semtok.bench.removal import Removable
 from semtok.bench.token_maps import Features, TokenMap, of_grid
 from semtok.errors import SemtokError
@@ -115,18 +115,26 @@ class OpenClipModel:
         found: Tensor = image_transform_v2(PreprocessCfg(**settings), is_train=False)(image)[None]
         return found
 
-    def removable(self, paths: Sequence[Path]) -> Removable:
+    def removable(self, paths: Sequence[Path]) -> Iterator[Removable]:
         """As of `Reader`: of what the model sees of the files, as `embed_files`."""
         visual = self._model.visual
         layers = [each.attn for each in visual.transformer.resblocks]
-        return Patches(
-            Side(visual.ln_pre, visual.transformer, layers),
-            self.embed_pixels,
-            lambda tokens: visual.ln_post(tokens) @ visual.proj,
-            torch.cat([self.pixels(opened(each)) for each in paths]).to(self.device),
-            self._tokens_per_image,
-            self._model.logit_scale.detach().exp(),
-        )
+        side = Side(visual.ln_pre, visual.transformer, layers)
+        scale = self._model.logit_scale.detach().exp()
+
+        def project(tokens: Tensor) -> Tensor:
+            found: Tensor = visual.ln_post(tokens) @ visual.proj
+            return found
+
+        for pixels in in_batches(paths, self.pixels):
+            yield Patches(
+                side,
+                self.embed_pixels,
+                project,
+                pixels.to(self.device),
+                self._tokens_per_image,
+                scale,
+            )
 
     def contestant(self) -> Contestant:
         """Its own plain transformer tells of its patches, and others do not."""

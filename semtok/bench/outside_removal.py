@@ -4,16 +4,25 @@ As of a variant, but that SigLIP has no [CLS]: what reads its patches is the one
 which stands for [CLS] here, and its head for the last block.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from semtok.bench.image_files import opened
 from semtok.models.attention_maps import rollout
 from semtok.models.attributions import component, flow_of
 from semtok.models.outside_watching import Embed, Layer, Seen, Side, only, watch
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+#: Images that are attributed at once: their attention is held in every block and head.
+BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,19 @@ class Patches:
             return {name: each[:, -self.patches :] for name, each in found.items()}
 
 
+def in_batches(
+    paths: Sequence[Path], pixels: Callable[["Image.Image"], Tensor]
+) -> Iterator[Tensor]:
+    """What a model sees of image files, [B, 3, H, W], a few at a time.
+
+    Args:
+        paths: of the files.
+        pixels: what it sees of one, [1, 3, H, W].
+    """
+    for start in range(0, len(paths), BATCH):
+        yield torch.cat([pixels(opened(each)) for each in paths[start : start + BATCH]])
+
+
 def _unit(vectors: Tensor) -> Tensor:
     return F.normalize(vectors.float(), dim=-1)
 
@@ -111,5 +133,5 @@ def _relevance(seen: Seen, gradients: list[Tensor]) -> Tensor:
 def _attention_gradient(layer: Layer, gradient: Tensor) -> Tensor:
     """[B, Q, T]: attention times its gradient, which follows from that of what it gave."""
     heads = layer.weights.shape[1]
-    of_heads = (gradient @ layer.out).unflatten(-1, (heads, -1)).transpose(1, 2)
+    of_heads = (gradient @ layer.out).view(*gradient.shape[:2], heads, -1).transpose(1, 2)
     return (layer.weights * (of_heads @ layer.values.mT)).clamp(min=0).mean(dim=1)

@@ -1,6 +1,6 @@
 """A CLIP or SigLIP of transformers, from a folder that `save_pretrained` wrote."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from semtok.bench import contestant
 from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding, Parameters
 from semtok.bench.image_files import opened
-from semtok.bench.outside_removal import Patches
+from semtok.bench.outside_removal import Patches, in_batches
 from semtok.bench.removal import Removable
 from semtok.bench.token_maps import Features, TokenMap, of_grid
 from semtok.errors import SemtokError
@@ -104,7 +104,7 @@ class TransformersModel:
         )["pixel_values"]
         return found
 
-    def removable(self, paths: Sequence[Path]) -> Removable:
+    def removable(self, paths: Sequence[Path]) -> Iterator[Removable]:
         """As of `Reader`: of what the model sees of the files, as `embed_files`."""
         vision = self._model.vision_model
         layers = [each.self_attn for each in vision.encoder.layers]
@@ -118,16 +118,14 @@ class TransformersModel:
                 found: Tensor = self._model.visual_projection(tokens)
                 return found
             alone: Tensor = head(tokens.flatten(0, 1)[:, None])
-            return alone.unflatten(0, tokens.shape[:2])
+            return alone.view(*tokens.shape[:2], -1)
 
-        return Patches(
-            Side(embedding, vision.encoder, layers, head and head.attention),
-            self.embed_pixels,
-            project,
-            torch.cat([self.pixels(opened(each)) for each in paths]).to(self.device),
-            self._patches(),
-            self._model.logit_scale.detach().exp(),
-        )
+        side = Side(embedding, vision.encoder, layers, head and head.attention)
+        scale = self._model.logit_scale.detach().exp()
+        for pixels in in_batches(paths, self.pixels):
+            yield Patches(
+                side, self.embed_pixels, project, pixels.to(self.device), self._patches(), scale
+            )
 
     def contestant(self) -> Contestant:
         """Its patches meet in one stack of blocks, all of them in each."""

@@ -41,12 +41,12 @@ def last_attention(visual: nn.Module, pixels: Tensor) -> dict[str, Tensor]:
     return {name: each[:, -patches:] for name, each in zip(names, three, strict=True)}
 
 
-def attention(visual: nn.Module) -> nn.MultiheadAttention | None:
+def attention(visual: Any) -> nn.MultiheadAttention | None:
     """The attention of the last block; None of other towers than open_clip's own plain one.
 
     Plain is one of which [CLS] alone is read, and whose attention is PyTorch's.
     """
-    blocks: Any = getattr(getattr(visual, "transformer", None), "resblocks", None)
+    blocks = getattr(getattr(visual, "transformer", None), "resblocks", None)
     layer = getattr(blocks[-1], "attn", None) if blocks else None
     if not isinstance(layer, nn.MultiheadAttention) or not layer.batch_first:
         return None

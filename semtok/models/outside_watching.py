@@ -125,6 +125,8 @@ def only(side: Side, among: Tensor) -> Iterator[None]:
 
 def _layer(parts: tuple[Tensor, ...], heads: int, given: Tensor, out: Tensor) -> Layer:
     """One layer from its queries, keys and values, heads side by side."""
-    queries, keys, values = (each.unflatten(-1, (heads, -1)).transpose(1, 2) for each in parts)
+    queries, keys, values = (
+        each.view(*each.shape[:2], heads, -1).transpose(1, 2) for each in parts
+    )
     weights = (queries @ keys.mT * queries.shape[-1] ** -0.5).softmax(dim=-1)
     return Layer(weights.detach(), values.detach(), given, out.detach())

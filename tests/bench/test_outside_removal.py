@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModel
 
-from semtok.bench import benchmark, faithfulness, outside_scoring, removal
+from semtok.bench import benchmark, faithfulness, outside_removal, outside_scoring, removal
 from semtok.bench.cases import metrics
 from semtok.bench.image_files import ImageFiles
 from semtok.bench.outside import OutsideModel
@@ -98,7 +98,7 @@ class Theirs:
 def both(folder, files):
     """Ours, and theirs, of the same pictures."""
     reader = TransformersModel(folder)
-    ours = reader.removable([files.folder / each for each in files.paths])
+    (ours,) = reader.removable([files.folder / each for each in files.paths])
     return ours, Theirs(folder, ours.pixels)
 
 
@@ -210,7 +210,7 @@ def test_it_is_scored_as_a_variant_is(folder, data, tmp_path):
 
 def test_all_images_of_a_split_are_asked_a_few_at_a_time(folder, data, monkeypatch):
     few = faithfulness.removed(OutsideModel(of_folder(folder)), data, faithfulness.sample(data))
-    monkeypatch.setattr("semtok.bench.outside.REMOVABLE", 2)
+    monkeypatch.setattr(outside_removal, "BATCH", 2)
     again = faithfulness.removed(OutsideModel(of_folder(folder)), data, faithfulness.sample(data))
     np.testing.assert_allclose(few.whole, again.whole, atol=1e-6)
     for name in (*ATTRIBUTIONS, RANDOM):
