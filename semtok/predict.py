@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from semtok.bench.removal import BATCH, TokensOfVariant
+from semtok.bench.removal import TokensOfVariant
 from semtok.bench.token_maps import Features, TokenMap, of_rows
 from semtok.errors import SemtokError
 from semtok.extract.raw import RawExtractor
@@ -220,14 +220,12 @@ class Predictor:
             found += maps
         return found
 
-    def removable(self, images: Sequence[Path]) -> Iterator[TokensOfVariant]:
-        """The tokens of image files, by a model that has such (`faithfulness.refusal`)."""
-        for start in range(0, len(images), BATCH):
-            some = images[start : start + BATCH]
-            token_sets = [self._tokenize(str(image), image, None, None) for image in some]
-            (rows,) = self._packed(token_sets)
-            batch = self._checkpoint.collate(rows).to(self._device)
-            yield TokensOfVariant(self._checkpoint.model, batch)
+    def removable(self, images: Sequence[Path | bytes], names: Sequence[str]) -> TokensOfVariant:
+        """The tokens of a few files, by a model that has such (`faithfulness.refusal`)."""
+        named = zip(names, images, strict=True)
+        (rows,) = self._packed([self._tokenize(name, image, None, None) for name, image in named])
+        batch = self._checkpoint.collate(rows).to(self._device)
+        return TokensOfVariant(self._checkpoint.model, batch)
 
     def _packed(self, token_sets: Sequence[TokenSet]) -> Iterator[Rows]:
         """Token sets as they are read from shards, a batch at a time."""

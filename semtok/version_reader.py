@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from semtok.bench import contestant, costs
+from semtok.bench import contestant, costs, removal
 from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding
 from semtok.bench.removal import Removable
@@ -73,9 +73,11 @@ class VersionReader:
         """As a variant's, of tokens that its own tokenizer makes."""
         return self._predictor.token_maps(_images(paths), [str(each) for each in paths], features)
 
-    def removable(self, paths: Sequence[Path]) -> Iterator[Removable]:
+    def removable(self, paths: Sequence[AnyPath]) -> Iterator[Removable]:
         """As a variant's, of tokens that its own tokenizer makes."""
-        return self._predictor.removable(paths)
+        for start in range(0, len(paths), removal.BATCH):
+            some = paths[start : start + removal.BATCH]
+            yield self._predictor.removable(_images(some), [str(each) for each in some])
 
     def contestant(self) -> Contestant:
         """As in its training, but that it reads image files."""

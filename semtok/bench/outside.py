@@ -57,7 +57,7 @@ class Reader(Protocol):
         """
         ...
 
-    def removable(self, paths: Sequence[Path]) -> Iterator[Removable]:
+    def removable(self, paths: Sequence[AnyPath]) -> Iterator[Removable]:
         """The tokens of image files, as many at a time as it can attribute, where it has such."""
         ...
 

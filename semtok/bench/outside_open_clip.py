@@ -115,7 +115,7 @@ class OpenClipModel:
         found: Tensor = image_transform_v2(PreprocessCfg(**settings), is_train=False)(image)[None]
         return found
 
-    def removable(self, paths: Sequence[Path]) -> Iterator[Removable]:
+    def removable(self, paths: Sequence[AnyPath]) -> Iterator[Removable]:
         """As of `Reader`: of what the model sees of the files, as `embed_files`."""
         visual = self._model.visual
         layers = [each.attn for each in visual.transformer.resblocks]

@@ -6,7 +6,6 @@ which stands for [CLS] here, and its head for the last block.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,6 +16,7 @@ from semtok.bench.image_files import opened
 from semtok.models.attention_maps import rollout
 from semtok.models.attributions import component, flow_of
 from semtok.models.outside_watching import Embed, Layer, Seen, Side, only, watch
+from semtok.remote import AnyPath
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -84,7 +84,7 @@ class Patches:
 
 
 def in_batches(
-    paths: Sequence[Path], pixels: Callable[["Image.Image"], Tensor]
+    paths: Sequence[AnyPath], pixels: Callable[["Image.Image"], Tensor]
 ) -> Iterator[Tensor]:
     """What a model sees of image files, [B, 3, H, W], a few at a time.
 

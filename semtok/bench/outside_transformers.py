@@ -104,7 +104,7 @@ class TransformersModel:
         )["pixel_values"]
         return found
 
-    def removable(self, paths: Sequence[Path]) -> Iterator[Removable]:
+    def removable(self, paths: Sequence[AnyPath]) -> Iterator[Removable]:
         """As of `Reader`: of what the model sees of the files, as `embed_files`."""
         vision = self._model.vision_model
         layers = [each.self_attn for each in vision.encoder.layers]
