@@ -5,18 +5,22 @@ import pyarrow as pa
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from transformers import AutoModel
 
 from semtok.bench import benchmark, faithfulness, outside_removal, outside_scoring, removal
 from semtok.bench.cases import metrics
+from semtok.bench.embedding import Model
 from semtok.bench.image_files import ImageFiles
-from semtok.bench.outside import OutsideModel
+from semtok.bench.outside import OutsideModel, Source
 from semtok.bench.outside_folders import of_folder
 from semtok.bench.outside_transformers import TransformersModel
 from semtok.bench.removal import ATTRIBUTIONS, RANDOM, SHARES
 from semtok.data.index import CAPTIONS, SIBLINGS, TRUTH, Annotations
 from semtok.models.attention_maps import rollout
 from semtok.models.attributions import component, flow_of
+from semtok.tokens.shards import TokenShards
+from semtok.version_reader import VersionReader
 from tests.bench import tiny_clip
 from tests.bench.tiny_clip import PATCH, SIDE
 
@@ -216,3 +220,26 @@ def test_all_images_of_a_split_are_asked_a_few_at_a_time(folder, data, monkeypat
     for name in (*ATTRIBUTIONS, RANDOM):
         np.testing.assert_allclose(few.without[name], again.without[name], atol=1e-5)
     assert faithfulness.sample(data).tolist() == [1, 2, 3]
+
+
+def test_a_version_removes_tokens_of_files_as_its_training_does_of_shards(
+    trained, image_files, tmp_path
+):
+    folder = trained.checkpoint / "seed-0"
+    model, images = Model(folder), TokenShards(trained.shards["test"])
+    (wanted,) = model.removable(images, np.arange(5))
+    root = tmp_path / "pictures"
+    root.mkdir()
+    for number, pixels in enumerate(images.rows(np.arange(5)).pixels):
+        Image.fromarray(pixels).save(root / f"{number}.png")
+    files = image_files(root, [f"{number}.png" for number in range(5)])
+    version = VersionReader("models:/x/1", folder, None)
+    (found,) = OutsideModel(Source("x", {}, lambda: version)).removable(files, np.arange(5))
+    prototypes = model.embed_texts(["a caption of x", "a caption of y"]).clone()
+    with torch.no_grad():
+        torch.testing.assert_close(found.whole(), wanted.whole())
+        among = torch.tensor([[True, False, True, False]]).expand(5, -1)
+        torch.testing.assert_close(found.left(among), wanted.left(among))
+    theirs = wanted.attributions(removal.choice(wanted, prototypes), prototypes)
+    for name, each in found.attributions(removal.choice(found, prototypes), prototypes).items():
+        torch.testing.assert_close(each, theirs[name])

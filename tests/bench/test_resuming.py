@@ -70,7 +70,7 @@ def test_what_is_remembered_is_what_would_be_encoded(trained, encoded, monkeypat
 
 SCRIPT = """
 import os, pickle, signal, sys
-from semtok.bench import embedding, remembered
+from semtok.bench import embedding
 from semtok.bench.scoring import score
 from semtok.events import Progress
 embedding.BATCH = 4

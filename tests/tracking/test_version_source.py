@@ -29,8 +29,8 @@ pytestmark = pytest.mark.slow
 MODELS = {"vit": "patches", "semantic": "regions"}
 
 
-#: The last two ask where tokens are, which masks with relations do not tell.
-BENCHMARKS = ["retrieval", "faithfulness", "saliency", "corloc"]
+#: The last two ask what becomes of tokens, which masks do not tell.
+BENCHMARKS = ["retrieval", "saliency", "corloc"]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_a_version_scores_as_its_training_does(project, variant):
     found = cases(workspace, "remote_scores", MODELS[variant])
     assert found == cases(workspace, "scores", variant)
     assert len({each["rank"] for each in found}) > 5, "or ties would agree with anything"
-    asked = {"vit": BENCHMARKS, "semantic": BENCHMARKS[:2]}[variant]
+    asked = {"vit": BENCHMARKS, "semantic": BENCHMARKS[:1]}[variant]
     assert {each["benchmark"] for each in found} == {*asked}
     path = workspace.input("remote_scores", MODELS[variant]) / "model.json"
     registered = json.loads(path.read_text())["registered"]
