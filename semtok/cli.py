@@ -110,7 +110,7 @@ def study(
     context: typer.Context,
     size: Annotated[str, typer.Argument(help="One of the sizes in study.yaml or study_*.yaml.")],
     source: Annotated[
-        Path | None, typer.Option(help="The data's root, for a study of photographs.")
+        str | None, typer.Option(help="The data's root, for a study of photographs.")
     ] = None,
     report: Annotated[
         bool, typer.Option("--report", help="Write docs/study.md from its results instead.")
@@ -119,8 +119,10 @@ def study(
     """Write params.yaml with the study's settings. `make study` runs them."""
     from semtok import commands
     from semtok import study as settings
+    from semtok.remote import is_address
 
-    source = source and source.absolute()
+    if source and not is_address(source):
+        source = str(Path(source).absolute())
     if report:
         typer.echo(commands.report(context.obj, size, source))
         return

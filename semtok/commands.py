@@ -36,11 +36,11 @@ def compare(
     return comparing.compare(workspace, params, names, page, publish)
 
 
-def report(root: Path, size: str, source: Path | None = None) -> Path:
+def report(root: Path, size: str, source: str | None = None) -> Path:
     """Write `docs/study.md` from what a study has published so far; `study_NAME.yaml` has its own.
 
     Args:
-        root, size, source: as of `study.write`.
+        root, size, source: as of `study.settings`.
 
     Returns:
         The page; its pictures lie in a folder beside it.

@@ -33,10 +33,18 @@ def locate(folder: Path, source: str) -> "AnyPath":
             that fsspec finds: in its own configuration and the environment (`AWS_*`).
 
     Raises:
-        SemtokError: no file system of that name is known, or its package is not installed.
+        SemtokError: no file system of that name is known, or its package is not installed; or the
+            address holds credentials, which would stand in every provenance.
     """
     if not is_address(source):
         return folder / source
+    kind, _, place = source.partition("://")
+    user, at, _ = place.partition("/")[0].rpartition("@")
+    if (at and ":" in user) or "?" in place:
+        raise SemtokError(
+            f"data.source: the {kind}:// address holds credentials or a query; leave them out: the "
+            "environment has them (docs/scale.md)"
+        )
     import fsspec
 
     try:
@@ -87,8 +95,8 @@ class RemotePath:
     `UnreachableError`, which nobody takes for a damaged file.
 
     Attributes:
-        system: where it is; it is pickled by its settings, and credentials are read where it is
-            opened again.
+        system: where it is; it is pickled by its address alone, and settings and credentials are
+            those that are found where it is opened again.
         place: there, as its listings have it, without a `/` at the end.
     """
 
@@ -98,6 +106,10 @@ class RemotePath:
     def __str__(self) -> str:
         """Its address."""
         return str(self.system.unstrip_protocol(self.place))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What another process is sent: no credentials."""
+        return locate, (Path(), str(self))
 
     def __truediv__(self, name: str) -> "RemotePath":
         """What lies below it."""

@@ -9,6 +9,8 @@ from semtok.params import FETCHED, Params, RemoteModelSettings
 
 _JSON = "semtok/json_files.py"
 _TABLES = ("semtok/tables.py", "semtok/sharding.py")
+#: What lies at an address is listed and read by it.
+_ROOT = "semtok/remote.py"
 _READ_TOKENS = (
     "semtok/data/index.py",
     "semtok/tokens/batch.py",
@@ -23,9 +25,9 @@ _READ_TOKENS = (
     "semtok/tokens/sizes.py",
 )
 
-DATA = ("semtok/data", *_TABLES)
-EXTRACTING = ("semtok/data", "semtok/extract", _JSON, *_TABLES)
-TOKENIZING = ("semtok/data", "semtok/extract", "semtok/tokens", _JSON, *_TABLES)
+DATA = ("semtok/data", _ROOT, *_TABLES)
+EXTRACTING = ("semtok/data", "semtok/extract", _ROOT, _JSON, *_TABLES)
+TOKENIZING = ("semtok/data", "semtok/extract", "semtok/tokens", _ROOT, _JSON, *_TABLES)
 TRAINING = ("semtok/models", "semtok/train", *_READ_TOKENS, *_TABLES)
 SCORING = (
     "semtok/bench",
@@ -46,6 +48,7 @@ OUTSIDE_SCORING = (
     "semtok/data/files.py",
     "semtok/data/halves.py",
     "semtok/data/listing.py",
+    _ROOT,
     *SCORING,
 )
 #: A registered version finds masks in image files, and makes tokens of them, itself.
@@ -59,6 +62,7 @@ REMOTE_SCORING = (
     "semtok/given.py",
     "semtok/predict.py",
     "semtok/version_reader.py",
+    _ROOT,
     _JSON,
     *_TABLES,
 )

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,14 @@ class Study:
     replaced: Sequence[str] = ()
 
 
-def write(root: Path, size: str, source: Path | None = None) -> Params:
+def write(root: Path, size: str, source: str | None = None) -> Params:
     """Write `params.yaml` with the study's settings; written again, it stays the same.
 
     Args:
         root: the project's folder, with `params.yaml` and `study.yaml`.
         size: one of `sizes` in `study.yaml`, or in a `study_NAME.yaml`.
-        source: the data's root, absolute, where the study's settings cannot know it; by default
-            the one in `params.yaml`, if that is this study's already.
+        source: the data's root, an absolute path or an address, where the study's settings cannot
+            know it.
 
     Returns:
         The settings as they now stand.
@@ -69,17 +69,22 @@ def write(root: Path, size: str, source: Path | None = None) -> Params:
     return found
 
 
-def settings(root: Path, size: str, source: Path | None = None) -> Params:
+def settings(root: Path, size: str, source: str | None = None) -> Params:
     """The study's settings, whether or not they stand in `params.yaml` now.
 
     Args:
-        root, size, source: as for `write`.
+        root, size: as for `write`.
+        source: the data's root; by default as `write` was told, where this study stands there.
 
     Raises:
         SemtokError: as for `write`, but of missing data.
     """
     file, document = _document(root, size, source)
-    return params_file.validate(document, file)
+    found = params_file.validate(document, file)
+    written = read(root / "params.yaml").get("data")
+    if source is None and isinstance(written, Mapping) and written.get("name") == found.data.name:
+        return replace(found, data=replace(found.data, source=str(written.get("source"))))
+    return found
 
 
 def file_of(root: Path, size: str) -> Path:
@@ -107,7 +112,7 @@ def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _document(root: Path, size: str, source: Path | None) -> tuple[Path, dict[str, Any]]:
+def _document(root: Path, size: str, source: str | None) -> tuple[Path, dict[str, Any]]:
     """The file that has the size, and all settings."""
     file, study = _find(root, size)
     base = read(root / "params.yaml")
@@ -115,11 +120,7 @@ def _document(root: Path, size: str, source: Path | None) -> tuple[Path, dict[st
         raise SemtokError(f"{root / 'params.yaml'}: no settings; git checkout params.yaml")
     kept = {name: block for name, block in base.items() if name not in study.replaced}
     document = laid_over(laid_over(kept, study.all), study.sizes[size])
-    before, data = base.get("data"), document.get("data")
-    if source is None and isinstance(before, Mapping) and isinstance(data, Mapping):
-        # What this study was told of its data when it was last written holds.
-        source = before.get("source") if before.get("name") == data.get("name") else None
-    return file, laid_over(document, {"data": {"source": str(source)}}) if source else document
+    return file, laid_over(document, {"data": {"source": source}}) if source else document
 
 
 def _find(root: Path, size: str) -> tuple[Path, Study]:

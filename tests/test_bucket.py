@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import requests
+import s3fs
+from moto import server as moto_server
 
 from semtok.data import coco, files
 from semtok.errors import SemtokError
@@ -20,9 +22,6 @@ from tests.extract.conftest import Extraction
 
 pytestmark = pytest.mark.slow
 
-moto_server = pytest.importorskip("moto.server", reason="needs moto")
-s3fs = pytest.importorskip("s3fs", reason="needs s3fs")
-
 
 @contextmanager
 def serving() -> Iterator[moto_server.ThreadedMotoServer]:
@@ -30,6 +29,9 @@ def serving() -> Iterator[moto_server.ThreadedMotoServer]:
     server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            patch.delenv(name, raising=False)
         patch.setenv("AWS_ENDPOINT_URL", address_of(server))
         patch.setenv("AWS_ACCESS_KEY_ID", "tester")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "tester")

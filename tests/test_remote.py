@@ -158,6 +158,15 @@ def test_an_address_survives_the_way_to_a_worker():
     assert posixpath.basename(str(again)) == again.name == "annotations"
 
 
+def test_credentials_are_neither_taken_nor_told_nor_sent(monkeypatch):
+    for address in ("s3://key:hush@bucket/coco", "https://host/coco?signature=hush"):
+        with pytest.raises(SemtokError, match="holds credentials or a query") as refused:
+            locate(Path(), address)
+        assert "hush" not in str(refused.value)
+    monkeypatch.setitem(fsspec.config.conf, "memory", {"told": "hush"})
+    assert b"hush" not in pickle.dumps(locate(Path(), "memory://root/coco"))
+
+
 def test_what_is_not_there_is_told_as_of_a_folder(tiny_coco):
     there = in_memory(tiny_coco)
     with pytest.raises(FileNotFoundError, match="No such file or directory: 'memory:"):

@@ -80,6 +80,8 @@ def test_the_study_of_coco_asks_what_that_of_scenes_asks(project, tmp_path):
     found, scenes = params_file.load(project / "params.yaml"), study.settings(REPO, "small")
     assert (found.data.format, found.data.source) == ("coco", str(tmp_path))
     assert study.settings(project, COCO) == found  # as its report asks for them, without --source
+    with pytest.raises(SemtokError, match=r"data\.source: no coco here"):
+        study.write(project, COCO)  # which is told anew
     assert (found.encoder, found.text) == (scenes.encoder, scenes.text)
     assert found.variants == {name: scenes.variants[name] for name in found.variants}
     for name, tokenizer in found.tokenizers.items():

@@ -75,7 +75,8 @@ class Comparison:
         label: `smoke run (...)` where no claim may rest on it, else empty.
         outside: models that were trained elsewhere, which have rows as well. No verdict on a
             variant depends on them.
-        unasked: benchmark -> the variants that it could not be asked of, which have no rows in it.
+        unasked: benchmark -> the variants and models that it could not be asked of, which have no
+            rows in it.
     """
 
     baseline: str
@@ -129,9 +130,9 @@ def compare(
         resamples: of each interval.
         confidence: of each interval, 0..1.
         seed: of the resampling.
-        outside: which of them are models that were trained elsewhere. They may lack whole
-            benchmarks.
-        unasked: variant -> the benchmarks that it could not be asked (`unasked.py`), and lacks.
+        outside: which of them are models that were trained elsewhere.
+        unasked: variant or model -> the benchmarks that it could not be asked (`unasked.py`), and
+            lacks.
 
     Raises:
         SemtokError: there is no such baseline, or it was trained elsewhere, or they were scored on
@@ -148,10 +149,11 @@ def compare(
     names = [baseline, *(name for name in cases if name != baseline and name not in outside)]
     others = [name for name in cases if name in outside]
     tasks = {name: by_task(cases[name]) for name in (*names, *others)}
-    first = _first_of_each(tasks, names, unasked or {})
+    unasked = unasked or {}
+    first = _first_of_each(tasks, names, unasked)
     for name in others:
-        asked = {task.benchmark for task in tasks[name]}
-        wanted = {task: each for task, each in first.items() if task.benchmark in asked}
+        left_out = unasked.get(name, ())
+        wanted = {task: each for task, each in first.items() if task.benchmark not in left_out}
         check_same_cases({baseline: wanted, name: tasks[name]})
     rows: list[Row] = []
     for task, cases_of_task in first.items():
@@ -183,7 +185,7 @@ def compare(
         protocol=protocol.VERSION,
         label=protocol.label(min(seeds.values())),
         outside=tuple(others),
-        unasked=_by_benchmark(names, unasked or {}),
+        unasked=_by_benchmark([*names, *others], unasked),
     )
 
 
@@ -212,7 +214,7 @@ def _first_of_each(
 def _by_benchmark(
     names: Sequence[str], unasked: Mapping[str, Collection[str]]
 ) -> dict[str, tuple[str, ...]]:
-    """Benchmark -> the variants that it could not be asked of."""
+    """Benchmark -> the variants and models that it could not be asked of."""
     benchmarks = sorted({each for name in names for each in unasked.get(name, ())})
     return {
         each: tuple(name for name in names if each in unasked.get(name, ())) for each in benchmarks

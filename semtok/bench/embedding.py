@@ -16,7 +16,7 @@ from semtok.bench.remembered import Remembered, RememberedTexts
 from semtok.bench.removal import BATCH as REMOVABLE
 from semtok.bench.removal import Removable, TokensOfVariant
 from semtok.bench.selections import Selection
-from semtok.bench.token_maps import Features, TokenMap, of_rows
+from semtok.bench.token_maps import Features, TokenMap, finite, of_rows
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.remote import AnyPath
@@ -178,7 +178,7 @@ class Model:
             emit(Progress("reading tokens", number * BATCH, len(images)))
             found = of_rows(self._checkpoint, rows, features)
             assert found is not None, "others are not asked (token_maps.refusal)"
-            yield from found
+            yield from finite(found, str(self.folder))
         emit(Progress("reading tokens", len(images), len(images)))
 
     def removable(self, images: Images, places: npt.NDArray[np.int64]) -> Iterator[Removable]:
@@ -188,7 +188,10 @@ class Model:
         for start in range(0, len(places), REMOVABLE):
             rows = images.rows(places[start : start + REMOVABLE])
             batch = self._checkpoint.collate(rows).to(model.log_scale.device)
-            yield TokensOfVariant(model, batch)
+            tokens = TokensOfVariant(model, batch)
+            with torch.no_grad():
+                self._checked(tokens.whole().float(), "images")
+            yield tokens
 
     def embed_texts(self, captions: Sequence[str], emit: Emit = ignore) -> torch.Tensor:
         """Encode captions, each one once: [T, P], as `embed_images`."""

@@ -23,7 +23,7 @@ from semtok.bench.image_files import ImageFiles
 from semtok.bench.kept_vectors import KeptVectors
 from semtok.bench.remembered import Remembered, RememberedTexts
 from semtok.bench.removal import Removable
-from semtok.bench.token_maps import Features, TokenMap
+from semtok.bench.token_maps import Features, TokenMap, finite
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.remote import AnyPath
@@ -160,15 +160,17 @@ class OutsideModel:
         for start in range(0, len(images), IMAGES):
             emit(Progress("reading tokens", start, len(images)))
             paths = [images.folder / each for each in images.paths[start : start + IMAGES]]
-            yield from self._model.token_maps(paths, features)
+            yield from finite(self._model.token_maps(paths, features), self.name)
         emit(Progress("reading tokens", len(images), len(images)))
 
     def removable(self, images: Images, places: npt.NDArray[np.int64]) -> Iterator[Removable]:
         """As of `Embedder`."""
         assert isinstance(images, ImageFiles), "it reads no tokens"
-        return self._model.removable(
-            [images.folder / images.paths[each] for each in places.tolist()]
-        )
+        paths = [images.folder / images.paths[each] for each in places.tolist()]
+        for tokens in self._model.removable(paths):
+            with torch.no_grad():
+                self._alike(self._unit(tokens.whole(), "images"), "images")
+            yield tokens
 
     def contestant(self) -> Contestant:
         """As of `Reader`."""
@@ -191,13 +193,17 @@ class OutsideModel:
 
         device = self._model.device
         found = self._kept.get(fingerprint(str(device), what, *inputs), compute).to(device)
-        if self._width not in (None, found.shape[1]):
+        return self._alike(found, what)
+
+    def _alike(self, vectors: Tensor, what: str) -> Tensor:
+        """The same vectors, of the width that all others have."""
+        if self._width not in (None, vectors.shape[1]):
             raise SemtokError(
-                f"{self.name}: embeds {what} in {found.shape[1]} numbers, the other side in "
+                f"{self.name}: embeds {what} in {vectors.shape[1]} numbers, the other side in "
                 f"{self._width}; they cannot be compared"
             )
-        self._width = found.shape[1]
-        return found
+        self._width = vectors.shape[1]
+        return vectors
 
     def _unit(self, vectors: Tensor, what: str) -> Tensor:
         unit = F.normalize(vectors.float(), dim=1)

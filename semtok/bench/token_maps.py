@@ -1,5 +1,6 @@
 """What a model makes of each token of an image, and where in the image the token is."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semtok.bench.contestant import OTHERS, Contestant
+from semtok.errors import SemtokError
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.models.patch_tokens import PatchTokens, last_block
 from semtok.tokens.rows import RegionRows, Rows, SuperpixelRows
@@ -42,6 +44,21 @@ def refusal(contestant: Contestant) -> str:
     if contestant.encoder not in ("tokens", *OTHERS):
         return f"the encoder {contestant.encoder} does not tell what becomes of each token"
     return "its gates keep some tokens from the last block" if contestant.gates else ""
+
+
+def finite(maps: Iterable[TokenMap], name: str) -> Iterator[TokenMap]:
+    """The same maps, of the model of that name.
+
+    Raises:
+        SemtokError: its features are not finite; what is drawn of such would look like any other.
+    """
+    for each in maps:
+        if not bool(each.features.isfinite().all()):
+            raise SemtokError(
+                f"{name}: makes features of tokens that are not finite; its weights are damaged or "
+                "its training diverged"
+            )
+        yield each
 
 
 def of_patches(tokens: PatchTokens, features: Features) -> TokenMap:

@@ -160,14 +160,16 @@ def test_a_model_trained_elsewhere_is_no_baseline(make_cases):
         compare(tables, "mine", 10, 0.95, outside={"mine"})
 
 
-def test_a_model_trained_elsewhere_may_lack_whole_benchmarks_and_no_more(make_cases):
+def test_a_model_trained_elsewhere_may_lack_what_it_could_not_be_asked_and_no_more(make_cases):
     def of(benchmark, task, ranks=GOOD):
         cases = make_cases({0: ranks}, task=task)
         return cases.set_column(0, "benchmark", pa.array([benchmark] * len(cases)))
 
     whole = pa.concat_tables([of("retrieval", "a"), of("retrieval", "b"), of("permuted", "a")])
     asked = pa.concat_tables([of("retrieval", "a"), of("retrieval", "b")])
-    found = compare({"vit": whole, "mine": asked}, "vit", 10, 0.95, outside={"mine"})
+    told = {"outside": {"mine"}, "unasked": {"mine": {"permuted": "it has no token shards"}}}
+    found = compare({"vit": whole, "mine": asked}, "vit", 10, 0.95, **told)
+    assert found.unasked == {"permuted": ("mine",)}
     assert {row.of[::2] for row in found.rows if row.variant == "mine"} == {
         ("retrieval", "a"),
         ("retrieval", "b"),
@@ -179,6 +181,8 @@ def test_a_model_trained_elsewhere_may_lack_whole_benchmarks_and_no_more(make_ca
         (pa.concat_tables([of("retrieval", "a"), of("retrieval", "b", GOOD[1:])]), "1 cases are"),
     ):
         with pytest.raises(SemtokError, match=fault):
-            compare({"vit": whole, "mine": other}, "vit", 10, 0.95, outside={"mine"})
+            compare({"vit": whole, "mine": other}, "vit", 10, 0.95, **told)
+    with pytest.raises(SemtokError, match="only vit has permuted test a"):
+        compare({"vit": whole, "mine": asked}, "vit", 10, 0.95, outside={"mine"})
     with pytest.raises(SemtokError, match="only vit has permuted test a"):
         compare({"vit": whole, "regions": asked}, "vit", 10, 0.95)

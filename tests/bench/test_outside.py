@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -150,6 +151,23 @@ def test_what_cannot_be_scored_is_refused_by_name(tmp_path, files, spoil, fault)
         model = OutsideModel(of_folder(folder))
         model.embed_images(files)
         model.embed_texts(CAPTIONS)
+
+
+def test_tokens_that_are_no_numbers_are_refused_by_name(tmp_path, files):
+    folder = tiny_clip.clip(tmp_path / "mine")
+    _edited(folder, lambda w: w["vision_model.embeddings.patch_embedding.weight"].fill_(torch.nan))
+    model = OutsideModel(of_folder(folder))
+    with pytest.raises(SemtokError, match="mine: makes features of tokens that are not finite"):
+        list(model.token_maps(files, "keys"))
+    with pytest.raises(SemtokError, match="mine: embeds images in vectors that are not finite"):
+        next(model.removable(files, np.arange(1)))
+
+
+def test_tokens_are_removed_of_a_model_whose_sides_fit_alone(tmp_path, files):
+    model = OutsideModel(of_folder(tiny_clip.siglip(tmp_path / "mine", text_width=WIDTH + 4)))
+    model.embed_texts(CAPTIONS)
+    with pytest.raises(SemtokError, match="embeds images in 16 numbers, the other side in 20"):
+        next(model.removable(files, np.arange(1)))
 
 
 def test_weights_are_not_unpickled(tmp_path):

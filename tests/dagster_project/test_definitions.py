@@ -169,7 +169,7 @@ EXEMPT = {
     "semtok.variant_rules": "checks settings, as semtok.params",
     "semtok.parsing": "reads settings, as semtok.params",
     "semtok.workspace": "where artifacts lie, not what is in them",
-    "semtok.remote": "where data lie, not what is in them",
+    "semtok.remote": "listed where a data root is read; others import its types",
     "semtok.tracking": "effects outside the workspace",
     "semtok.checks": "judges artifacts and makes none",
     "semtok.workers": "who makes shards, and not what is in them",
