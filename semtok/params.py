@@ -71,13 +71,11 @@ class DataSettings:
     """Which images and annotations the line starts from."""
 
     name: str  # the data set's name; part of every artifact's path
-    format: (
-        str  # module of semtok/data that makes or reads it; docs/classification.md, docs/coco.md
-    )
-    source: (
-        str  # coco, class_folders: the root (a folder, or an address: docs/scale.md), or FETCHED;
-    )
-    # scenes, ...: their generator's folder
+    #: Module of semtok/data that makes or reads it; docs/classification.md, docs/coco.md.
+    format: str
+    #: coco, class_folders: the root (a folder, or an address: docs/scale.md), or FETCHED; scenes,
+    #: ...: their generator's folder.
+    source: str
     shards: Count  # files per partition; an image's shard depends on its id and this number alone
     rejected_share: Share  # share of bad inputs above which a stage fails
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by format

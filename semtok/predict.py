@@ -13,12 +13,12 @@ from PIL import Image
 
 from semtok.bench.removal import TokensOfVariant
 from semtok.bench.token_maps import Features, TokenMap, of_rows
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, UnreadableImageError
 from semtok.extract.raw import RawExtractor
 from semtok.given import Mask, Relation, extraction_of
 from semtok.tokens import tokenize
 from semtok.tokens.extraction import WHOLE_IMAGE, Extraction, ExtractionShard
-from semtok.tokens.pixels import UnreadableImageError, decode
+from semtok.tokens.pixels import decode
 from semtok.tokens.rows import Rows, TokenSet, pack, predicate_names
 from semtok.train import checkpoint
 

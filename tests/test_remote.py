@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from semtok.bench.image_files import opened
 from semtok.data import class_folders, coco, files, indexing, leakage
 from semtok.data.facts import facts
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, UnreadableImageError
 from semtok.params import DataSettings
 from semtok.remote import AnyPath, RemotePath, UnreachableError, locate, within
-from semtok.tokens.pixels import UnreadableImageError, decode
+from semtok.tokens.pixels import decode
 from tests.extract.conftest import Extraction
 
 _NUMBERS = count()

@@ -43,8 +43,9 @@ class Resampled:
     Attributes:
         estimate: on the cases as they are, mean over seeds.
         replicates: [B] the same on each resample; resample b of all variants holds the same images.
-        from_zero: whether it counts from 0, so that a ratio says something: recalls and ranks do,
-            means where no case's value is below 0, and kappas, whose zero is chance, do not.
+        from_zero: whether it counts from 0 (ranks: from 1), so that a ratio says something: recalls
+            and ranks do, means where no case's value is below 0, and kappas, whose zero is chance,
+            do not.
     """
 
     estimate: float

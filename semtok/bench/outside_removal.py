@@ -15,7 +15,8 @@ from torch import Tensor
 from semtok.bench.image_files import opened
 from semtok.models.attention_maps import rollout
 from semtok.models.attributions import component, flow_of
-from semtok.models.outside_watching import Embed, Layer, Seen, Side, only, watch
+from semtok.models.outside_watching import Embed, Seen, Side, only, watch
+from semtok.models.relevance import attention_gradient
 from semtok.remote import AnyPath
 
 if TYPE_CHECKING:
@@ -116,10 +117,10 @@ def _maps(seen: Seen) -> Tensor:
 
 
 def _relevance(seen: Seen, gradients: list[Tensor]) -> Tensor:
-    """As `relevance.attention_gradient`, of all T tokens."""
+    """As `Relevance.attention_gradient`, of all T tokens."""
     flow: Tensor | None = None
     for layer, gradient in zip(reversed(seen.layers), reversed(gradients), strict=True):
-        through = _attention_gradient(layer, gradient)
+        through = attention_gradient(layer.weights, layer.values, layer.out, gradient)
         if flow is None:
             flow = through[:, 0]
             if through.shape[1] > 1:
@@ -128,10 +129,3 @@ def _relevance(seen: Seen, gradients: list[Tensor]) -> Tensor:
         flow = flow + (flow[:, None] @ through)[:, 0]
     assert flow is not None, "there is a block"
     return flow
-
-
-def _attention_gradient(layer: Layer, gradient: Tensor) -> Tensor:
-    """[B, Q, T]: attention times its gradient, which follows from that of what it gave."""
-    heads = layer.weights.shape[1]
-    of_heads = (gradient @ layer.out).view(*gradient.shape[:2], heads, -1).transpose(1, 2)
-    return (layer.weights * (of_heads @ layer.values.mT)).clamp(min=0).mean(dim=1)

@@ -8,12 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semtok.errors import SemtokError
+from semtok.errors import UnreadableImageError
 from semtok.remote import AnyPath
-
-
-class UnreadableImageError(SemtokError):
-    """An image that cannot be decoded, whatever is asked of it again."""
 
 
 def read_image(path: AnyPath, size: int | None = None) -> NDArray[np.uint8]:
@@ -26,7 +22,7 @@ def read_image(path: AnyPath, size: int | None = None) -> NDArray[np.uint8]:
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(data, flags) if len(data) else None
     if pixels is None:
-        raise UnreadableImageError(f"{path}: not a readable image; run the images stage again")
+        raise UnreadableImageError(str(path), "not a readable image", "run the images stage again")
     if size is not None and pixels.shape[:2] != (size, size):
         pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(pixels, np.uint8)

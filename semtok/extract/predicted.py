@@ -20,11 +20,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from semtok.data.rejects import Reject
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, UnreadableImageError
 from semtok.extract import rle, trained
 from semtok.extract.backends import FoundMask, FoundMasks, Job
 from semtok.extract.corruptions import corrupt
-from semtok.extract.photos import UnreadableImageError, read_image
+from semtok.extract.photos import read_image
 
 #: Height and width of the image that FLOPs are counted on: COCO's commonest.
 _COUNTED_ON = (480, 640)

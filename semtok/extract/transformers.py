@@ -117,7 +117,7 @@ class SegmentationModel:
         for name in ("logits", "class_queries_logits"):
             if name in outputs:
                 check_finite(outputs[name], f"{_SETTING}: {self._folder}")
-        return [self._regions(each) for each in self._post_processed(outputs, sizes)]
+        return [self._masks(each) for each in self._post_processed(outputs, sizes)]
 
     def _post_processed(
         self, outputs: Any, sizes: Sequence[tuple[int, int]]
@@ -141,7 +141,7 @@ class SegmentationModel:
             return found
         return [process(_at_size(outputs, at, size), **limits)[0] for at, size in enumerate(sizes)]
 
-    def _regions(self, answer: dict[str, Any]) -> list[Seen]:
+    def _masks(self, answer: dict[str, Any]) -> list[Seen]:
         """What was found in one image."""
         segmentation = answer["segmentation"].cpu().numpy()
         segments = answer["segments_info"]

@@ -88,6 +88,23 @@ def gradient_input(
         return product[:, -batch.valid.shape[1] :].masked_fill(~batch.valid, 0.0)
 
 
+def attention_gradient(weights: Tensor, values: Tensor, out: Tensor, gradient: Tensor) -> Tensor:
+    """Attention times its gradient where that is positive, the mean over heads, of one layer.
+
+    Args:
+        weights: [B, heads, Q, T], the attention.
+        values: [B, heads, T, width of a head], what it mixes.
+        out: [width, width], the weight by which what was mixed is projected.
+        gradient: [B, Q, width], of what the layer gave; that of attention follows from it.
+
+    Returns:
+        [B, Q, T].
+    """
+    of_mixed: Tensor = gradient @ out
+    of_heads = of_mixed.view(*of_mixed.shape[:2], weights.shape[1], -1).transpose(1, 2)
+    return (weights * (of_heads @ values.mT)).clamp(min=0).mean(dim=1)
+
+
 @contextmanager
 def _embedded(encoder: VisualTokenEncoder) -> Iterator[list[Tensor]]:
     """The tokens that a forward pass embeds, the leading ones first: gradients end with them."""
@@ -106,11 +123,7 @@ def _embedded(encoder: VisualTokenEncoder) -> Iterator[list[Tensor]]:
 
 
 def _attention_gradient(given: Given, gradient: Tensor) -> Tensor:
-    """[B, Q, T]: attention times its gradient, which follows from that of what it mixed."""
     layer = given.layer
     weights = layer.weights(given.x, given.bias, given.clusters)[:, :, : gradient.shape[1]]
     values = layer.kv(given.x).unflatten(-1, (2, layer.heads, -1))[:, :, 1].transpose(1, 2)
-    of_mixed: Tensor = gradient @ layer.out.weight
-    of_heads = of_mixed.view(*of_mixed.shape[:2], layer.heads, -1).transpose(1, 2)
-    of_weights: Tensor = of_heads @ values.transpose(-1, -2)
-    return (weights * of_weights).clamp(min=0).mean(dim=1)
+    return attention_gradient(weights, values, layer.out.weight, gradient)

@@ -4,21 +4,12 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from semtok.errors import SemtokError
+from semtok.errors import UnreadableImageError
 from semtok.remote import AnyPath
 from semtok.tokens.rows import UInt8
 
 #: Bilinear sampling skips no source pixel up to this reduction; beyond it would alias.
 _BILINEAR_LIMIT = 2
-
-
-class UnreadableImageError(SemtokError):
-    """An image that cannot be decoded, and the `reason`, without its path."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        """Name the image and the reason."""
-        super().__init__(f"{name}: {reason}; replace or remove it")
-        self.reason = reason
 
 
 def decode(source: AnyPath | bytes, size: int) -> UInt8:

@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from semtok.data import rejects
 from semtok.data.rejects import Reject
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, UnreadableImageError
 from semtok.events import Progress
 from semtok.extract.corruptions import KINDS, Corruption, corrupt
 from semtok.parsing import parse
@@ -35,7 +35,7 @@ from semtok.sharding import Partition, rebuild
 from semtok.tables import REJECTED, TableSchema, read_table
 from semtok.tokens import shards
 from semtok.tokens.extraction import Extraction, ExtractionShard
-from semtok.tokens.pixels import UnreadableImageError, decode
+from semtok.tokens.pixels import decode
 from semtok.tokens.rows import TokenSet, UInt8, pack, predicate_names
 from semtok.workspace import digest, fingerprint
 

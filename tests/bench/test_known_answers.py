@@ -1,6 +1,7 @@
-"""What perfect, constant and random scorers get, in every benchmark that asks about captions.
+"""What perfect, constant and random scorers get, in the benchmarks that choose among captions.
 
-Of the others `test_probing`, `test_saliency` and `test_removal` say that.
+`test_probing` says that of the probes; `test_saliency` and `test_removal`, whose values have no
+chance level, say what a perfect and a constant one get.
 """
 
 from dataclasses import replace

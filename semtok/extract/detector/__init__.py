@@ -15,14 +15,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from semtok.data.rejects import Reject
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, UnreadableImageError
 from semtok.extract import rle, trained
 from semtok.extract.backends import FoundMask, FoundMasks, Job
 from semtok.extract.corruptions import corrupt
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector.network import Network
 from semtok.extract.detector.prediction import Seen, find
-from semtok.extract.photos import UnreadableImageError, read_image, to_tensor
+from semtok.extract.photos import read_image, to_tensor
 from semtok.json_files import read_json
 from semtok.params import Count, Share
 

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from semtok.data.rejects import Reject
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, UnreadableImageError
 from semtok.extract import trained
 from semtok.extract.backends import RELATIONS, FoundRelations, Job
 from semtok.extract.corruptions import corrupt
 from semtok.extract.crossfit import folds_of
-from semtok.extract.photos import UnreadableImageError, read_image
+from semtok.extract.photos import read_image
 from semtok.extract.relation_model.network import Network
 from semtok.extract.relation_model.pairs import Masks, every_pair, look, masks_of
 from semtok.json_files import read_json

@@ -11,13 +11,14 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from semtok.data.rejects import Reject
+from semtok.errors import UnreadableImageError
 from semtok.extract import rle
 from semtok.extract.backends import FoundMask, FoundMasks, Job
-from semtok.extract.photos import UnreadableImageError, read_image
+from semtok.extract.photos import read_image
 from semtok.extract.superpixels.merging import Int, superpixels
 from semtok.params import Count
 
-#: They are regions, as the detector's are, and nobody names them.
+#: What its masks are called, as the detector's are: nobody names them.
 _CATEGORY_ID, _CATEGORY = 1, "region"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from semtok.extract.photos import UnreadableImageError
+from semtok.errors import UnreadableImageError
 from semtok.remote import AnyPath
 from semtok.report import overlay
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from semtok.bench import removal
 from semtok.bench.embedding import Model
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, UnreadableImageError
 from semtok.events import Emit, ignore
 from semtok.models.adaptive import AdaptiveEncoder
 from semtok.models.encoder import VisualTokenEncoder
@@ -20,7 +20,7 @@ from semtok.report.explorer.captions import Captions, Near
 from semtok.tokens import tokenize
 from semtok.tokens.batch import TokenBatch
 from semtok.tokens.permutation import permute
-from semtok.tokens.pixels import UnreadableImageError, decode
+from semtok.tokens.pixels import decode
 from semtok.tokens.rows import RegionRows, RelatedPixelRows, Rows, SuperpixelRows, pack
 
 #: Of `removal.ATTRIBUTIONS` the one that reads no attention, which some encoders do not tell.
