@@ -52,10 +52,18 @@ def overlaps(masks: list[Mask]) -> np.ndarray:
 
 
 def assert_alike(one: dict[int, list[Mask]], other: dict[int, list[Mask]]) -> None:
-    """The same masks, category by category, in the same order, but for rounding."""
+    """The same masks, category by category, in the same order, but for rounding.
+
+    Between random masks one pixel may be a tie, and processors break it as they round; in a mask of
+    a tiny image that is more than a thousandth.
+    """
     assert one.keys() == other.keys() and any(one.values())
     for image_id, masks in one.items():
         assert len(masks) == len(other[image_id])
         for mask, twin in zip(masks, other[image_id], strict=True):
             assert mask[0] == twin[0] and mask[1] == pytest.approx(twin[1], abs=1e-4)
-            assert pycocotools_mask.iou([mask[2]], [twin[2]], [0]).item() >= 0.999
+            either, both = (
+                pycocotools_mask.area(pycocotools_mask.merge([mask[2], twin[2]], intersect=every))
+                for every in (False, True)
+            )
+            assert both >= 0.999 * either or either - both <= 1
