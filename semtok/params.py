@@ -305,6 +305,7 @@ class BenchSettings:
     baseline: str  # the variant that the others are compared with
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of benchmarks
     checksums: Mapping[str, str] = field(default_factory=dict)  # BENCHMARK/FILE -> its SHA-256
+    missing_share: Share = 0.01  # of a benchmark file's rows, on images the data set lacks, at most
 
 
 @dataclass(frozen=True)

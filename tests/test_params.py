@@ -270,6 +270,10 @@ def test_the_projects_own_settings_are_right():
             lambda p: p["bench"].update(checksums={"winoground/examples.jsonl": "A" * 64}),
             "bench.checksums.winoground/examples.jsonl: 'AAAA",
         ),
+        (
+            lambda p: p["bench"].update(missing_share=1.5),
+            "missing_share: input should be less than",
+        ),
         (lambda p: p["bench"].update(baseline="vlt"), "bench.baseline: 'vlt' is no variant"),
         (lambda p: p["data"].update(splits=["train", "test", "val"]), "data.splits: must be [tr"),
         (lambda p: p["data"].update(last_split="novel"), "last of data.splits, test"),

@@ -116,6 +116,12 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     return pa.concat_tables(tables)
 
 
+def row_images(index: Path | None) -> dict[str, list[tuple[str, ...]]]:
+    """Official file -> the image of each of its rows."""
+    files = _files(index).items()
+    return {f"aro/{file}.json": [(each,) for each in _table(file, path)[0]] for file, path in files}
+
+
 def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
     """What rows ask, for people to look at."""
     file = _FILE_OF[task.removesuffix(_MICRO)]
@@ -194,7 +200,7 @@ def _asked(
 
 
 def _rows(file: str, path: Path) -> list[_Row]:
-    table = coco.check_rows(path, "", coco.read_json(path, list), _FIELDS[file])
+    table = _table(file, path)
     if file in ORDERS:
         return list(_order(path, *table))
     images, true, false, x, y, width, height, named = table
@@ -205,6 +211,11 @@ def _rows(file: str, path: Path) -> list[_Row]:
             zip(images, true, false, groups, x, y, width, height, strict=True)
         )
     ]
+
+
+def _table(file: str, path: Path) -> list[list[Any]]:
+    """The columns of a file; the first one are the images."""
+    return coco.check_rows(path, "", coco.read_json(path, list), _FIELDS[file])
 
 
 def _order(

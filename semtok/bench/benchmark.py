@@ -62,8 +62,9 @@ class SplitData:
 class Benchmark(Protocol):
     """The interface of a benchmark's module.
 
-    Two functions are optional: `questions` (question.py), and `refusal(contestant)`, why it cannot
-    be asked of a model, in words, or nothing.
+    Three functions are optional: `questions` (question.py); `refusal(contestant)`, why it cannot
+    be asked of a model, in words, or nothing; and, where it has official files,
+    `row_images(index)`, which names the images of each row of each (missing.py).
 
     Attributes:
         CLEARS_CHANCE: whether every model that has learned something does better than one who

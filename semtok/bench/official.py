@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from semtok.errors import SemtokError
 from semtok.events import Emit, Message
 from semtok.tables import REJECTED, read_table
 
-#: Images that a message names, of those that were set aside; `rejected.parquet` has all.
-_NAMED = 5
+#: Of which split an image is that is of none.
+_ABSENT = "no image of the data set"
 
 
 def find(index: Path | None, name: str, source: str, benchmark: str = "") -> Path:
@@ -56,9 +56,7 @@ def files_of_images(data: SplitData, folder: str, source: str) -> dict[int, Path
     Raises:
         SemtokError: as `find`.
     """
-    files = sorted(_path(data.index, folder).glob("*"))
-    if not files:
-        find(data.index, folder, source)
+    files = image_files(data.index, folder, source)
     found: dict[int, Path] = {}
     for each, file in zip(image_ids(data, [each.stem for each in files]), files, strict=True):
         if each >= 0 and (other := found.setdefault(int(each), file)) != file:
@@ -66,6 +64,14 @@ def files_of_images(data: SplitData, folder: str, source: str) -> dict[int, Path
                 f"{file}: is of the same image as {other.name}; remove one of the two files"
             )
     return found
+
+
+def image_files(index: Path | None, folder: str, source: str) -> list[Path]:
+    """The official files that are named as images; arguments as of `files_of_images`."""
+    files = sorted(_path(index, folder).glob("*"))
+    if not files:
+        find(index, folder, source)
+    return files
 
 
 def has(index: Path | None, name: str) -> bool:
@@ -148,35 +154,47 @@ def sizes(data: SplitData) -> dict[int, tuple[int, int]]:
 
 
 def tell(data: SplitData, benchmark: str, names: Sequence[str], emit: Emit) -> None:
-    """Say on images of which split rows are, and which images were set aside.
-
-    Not asked are those of other splits, and those whose image is missing or unreadable: how many of
-    these there may be, `data.rejected_share` says when images are indexed.
+    """Say on images of which split rows are; those of others, or of none, are not asked.
 
     Args:
         names: the image of each row.
     """
     splits = _splits(data.index, names)
+    here = set(data.images.image_ids.tolist())
     counts = Counter(
-        splits.get(_short(name), (-1, "no image of the data set"))[1] for name in names
+        split if split != data.name or each in here else f"{split}, set aside"
+        for each, split in (splits.get(_short(name), (-1, _ABSENT)) for name in names)
     )
     others = ", ".join(f"{split} {n}" for split, n in sorted(counts.items()) if split != data.name)
     text = f"{benchmark}: {counts[data.name]} of {len(names)} rows are on images of {data.name}"
     emit(Message(f"{text}; not asked: {others}" if others else text))
-    if faults := _faults(data.index, names):
-        named = ", ".join(f"{file} ({reason})" for file, reason in sorted(faults)[:_NAMED])
-        more = f", and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
-        emit(Message(f"{benchmark}: rows on {len(faults)} images set aside: {named}{more}"))
 
 
-def _faults(index: Path | None, names: Sequence[str]) -> set[tuple[str, str]]:
-    """Of the images of rows those that were set aside when images were indexed, with the reason."""
+def absent(
+    index: Path | None, names: Collection[str], images: Mapping[str, Iterable[int]]
+) -> dict[str, str]:
+    """Of names of images those that the data set lacks, each with the reason.
+
+    Args:
+        index: the artifact.
+        names: as of `image_ids`.
+        images: split -> the ids of those that were not set aside behind the index.
+    """
+    splits = _splits(index, names)
+    there = {split: set(ids) for split, ids in images.items()}
     assert index is not None, "`find` comes first"
     rejected = read_table(index / "rejected.parquet", REJECTED)
-    images = rejected.filter(pc.is_null(rejected["source_id"]))
-    asked = {_short(name) for name in names}
-    pairs = zip(images["file"].to_pylist(), images["reason"].to_pylist(), strict=True)
-    return {(file, reason) for file, reason in pairs if _short(file) in asked}
+    whole = rejected.filter(pc.is_null(rejected["source_id"]))
+    pairs = zip(whole["file"].to_pylist(), whole["reason"].to_pylist(), strict=True)
+    reasons = {_short(file): reason for file, reason in pairs}
+    found = {}
+    for name in names:
+        image_id, split = splits.get(_short(name), (-1, ""))
+        if not split:
+            found[name] = reasons.get(_short(name), _ABSENT)
+        elif image_id not in there.get(split, {image_id}):
+            found[name] = "set aside when tokens were made of it"
+    return found
 
 
 def _splits(index: Path | None, names: Iterable[str]) -> dict[str, tuple[int, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import benchmark, costs, unasked, weights
+from semtok.bench import benchmark, costs, missing, unasked, weights
 from semtok.bench.cases import CASES
 from semtok.bench.contestant import Contestant
 from semtok.bench.image_files import ImageFiles
@@ -33,8 +33,9 @@ def score(
     kept: Path | None = None,
     emit: Emit = ignore,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    missing_share: float = 1.0,
 ) -> pa.Table:
-    """Score a model; write `cases.parquet`, `costs.json`, `unasked.json` and `model.json`.
+    """Score a model; write what `scoring.score` does of a variant, and `model.json`.
 
     The last says which model it was, and what decided what it was asked.
 
@@ -49,13 +50,14 @@ def score(
             killed; None: it starts again.
         emit: told of progress, and of what is left out.
         settings: of benchmarks that have some, by name.
+        missing_share: as of `scoring.score`.
 
     Returns:
         The cases (`cases.CASES`).
 
     Raises:
         SemtokError: the model or an image cannot be read, there is no such benchmark, or none that
-            such a model can be asked.
+            such a model can be asked, or too many images are missing.
     """
     model = OutsideModel(source, kept)
     facts = model.facts() | {"contestant": asdict(model.contestant())}
@@ -67,6 +69,7 @@ def score(
         raise SemtokError(
             f"bench.benchmarks: {source.name} can be asked none of them; add one that fits"
         )
+    missing.hold(annotations.folder, asked, images, missing_share, staging, emit)
     emit(Message(f"{source.name}: {facts['model']}; its vectors are brought to unit length"))
     parts = [CASES.columns.empty_table()]
     for data in benchmark.splits_data(images, annotations, settings):

@@ -105,6 +105,12 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     )
 
 
+def row_images(index: Path | None) -> dict[str, list[tuple[str, ...]]]:
+    """The folder of masks -> the image of each."""
+    files = official.image_files(index, FOLDER, _SOURCE)
+    return {FOLDER: [(each.stem,) for each in files]}
+
+
 def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
     """The images: a case's id is its image's, and no caption is asked about."""
     return {each: Question((each,), ((),)) for each in case_ids}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from semtok.bench import benchmark, contestant, costs, unasked
+from semtok.bench import benchmark, contestant, costs, missing, unasked
 from semtok.bench.benchmark import Benchmark, SplitData
 from semtok.bench.cases import CASES, Task
 from semtok.bench.embedding import Embedder, Model
@@ -14,6 +14,7 @@ from semtok.data.index import Annotations
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, ignore
 from semtok.tables import write_table
+from semtok.tokens.shards import TokenShards
 
 #: Columns of cases that every benchmark has; it leaves out what it has no use for of the others.
 _ALWAYS = {*Task._fields, "seed", "case_id", "cluster_id"}
@@ -28,10 +29,12 @@ def score(
     emit: Emit = ignore,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     kept: Path | None = None,
+    missing_share: float = 1.0,
 ) -> pa.Table:
-    """Score all trainings of a variant; write `cases.parquet`, `costs.json` and `unasked.json`.
+    """Score all trainings of a variant; write `cases.parquet`, `costs.json` and what was not asked.
 
-    A benchmark that the variant cannot be asked is left out, and told.
+    A benchmark that the variant cannot be asked is left out, and told (`unasked.json`); so are rows
+    whose image the data set lacks (`missing.parquet`).
 
     Args:
         checkpoint: the variant's artifact, with a folder `seed-S` for each training.
@@ -44,13 +47,15 @@ def score(
         settings: of benchmarks that have some, by name.
         kept: folder of the vectors that a run of the very same inputs goes on from where it was
             killed; None: it starts again.
+        missing_share: of the rows of an official file, how many may be on images that the data set
+            lacks (0..1).
 
     Returns:
         The cases (`cases.CASES`).
 
     Raises:
         SemtokError: there is no training or no such benchmark, or none that the variant can be
-            asked, or shards, captions and model do not fit together.
+            asked, shards, captions and model do not fit together, or too many images are missing.
     """
     trainings = seed_folders(checkpoint)
     left_out = refusals(checkpoint, benchmarks)
@@ -61,6 +66,8 @@ def score(
         raise SemtokError(
             f"bench.benchmarks: {checkpoint.name} can be asked none of them; add one that fits"
         )
+    opened = {split: TokenShards(path) for split, path in shards.items()}
+    missing.hold(annotations.folder, found, opened, missing_share, staging, emit)
     parts = [CASES.columns.empty_table()]
     for seed, folder in trainings.items():
         model = Model(folder, kept)

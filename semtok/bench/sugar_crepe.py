@@ -79,6 +79,14 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     return pa.concat_tables(tables)
 
 
+def row_images(index: Path | None) -> dict[str, list[tuple[str, ...]]]:
+    """Official file -> the image of each of its rows."""
+    return {
+        _file(name): [(row.file,) for row in _subset(index, place, name)]
+        for place, name in enumerate(SUBSETS)
+    }
+
+
 def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
     """What rows ask, for people to look at."""
     rows = [row for row in _rows(index) if row.case_id in case_ids]
@@ -124,8 +132,12 @@ def _rows(index: Path | None) -> list[_Row]:
     return [row for place, name in enumerate(SUBSETS) for row in _subset(index, place, name)]
 
 
+def _file(subset: str) -> str:
+    return f"sugar_crepe/{subset}.json"
+
+
 def _subset(index: Path | None, place: int, name: str) -> Iterator[_Row]:
-    path = official.find(index, f"sugar_crepe/{name}.json", _SOURCE)
+    path = official.find(index, _file(name), _SOURCE)
     document = coco.read_json(path)
     rows = coco.check_rows(path, "", list(document.values()), _FIELDS)
     for key, file, caption, negative in zip(document, *rows, strict=True):

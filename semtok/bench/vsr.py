@@ -85,6 +85,11 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     return pa.concat_tables(tables)
 
 
+def row_images(index: Path | None) -> dict[str, list[tuple[str, ...]]]:
+    """Official file -> the image of each of its rows."""
+    return {FILE: [(row.image,) for row in _rows(index)]}
+
+
 def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
     """What rows ask, for people to look at."""
     every = _rows(index)

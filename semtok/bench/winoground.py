@@ -28,6 +28,7 @@ NEEDS_TOKENS = False
 NEEDS_SENTENCES = True
 
 TASKS = ("text", "image", "group")
+FILE = "winoground/examples.jsonl"
 _SOURCE = "huggingface.co/datasets/facebook/winoground"
 _FIELDS = {
     "id": int,
@@ -66,6 +67,11 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
             for task in TASKS:
                 tables.append(_cases(task + part, chosen, clusters[here], right[task][here]))
     return pa.concat_tables(tables)
+
+
+def row_images(index: Path | None) -> dict[str, list[tuple[str, ...]]]:
+    """Official file -> the two images of each of its rows."""
+    return {FILE: [row.images for row in _rows(index)]}
 
 
 def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
@@ -117,7 +123,7 @@ def _names(rows: Sequence[_Row]) -> tuple[list[str], list[str]]:
 
 
 def _rows(index: Path | None) -> list[_Row]:
-    path = official.find(index, "winoground/examples.jsonl", _SOURCE)
+    path = official.find(index, FILE, _SOURCE)
     ids, *texts = coco.check_rows(path, "", official.lines(path), _FIELDS)
     return [
         _Row(number, (image_0, image_1), (caption_0, caption_1), frozenset((tag, collapsed)))

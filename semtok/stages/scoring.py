@@ -40,6 +40,7 @@ def scores(context: Context) -> Summary:
         context.emit,
         bench.settings,
         _kept(context),
+        bench.missing_share,
     )
     tokens = context.input("token_shards", f"{tokenizer}-val")
     costs.add_extraction(context.staging, tokens, variant)
@@ -136,6 +137,7 @@ def _ask_outside(context: Context, source: "Source") -> Summary:
         _kept(context, source.origin),
         context.emit,
         params.bench.settings,
+        params.bench.missing_share,
     )
     return Summary(flat(cases.metrics(table)), preview(table))
 

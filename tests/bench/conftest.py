@@ -139,6 +139,7 @@ def image_files(tmp_path):
         write_table(folder / "images.parquet", images.cast(IMAGES.columns), IMAGES)
         splits = pa.table([ids, ["test"] * count], SPLITS.columns)
         write_table(folder / "splits.parquet", splits, SPLITS)
+        write_table(folder / "rejected.parquet", REJECTED.columns.empty_table(), REJECTED)
         return ImageFiles(root, folder, "test")
 
     return make

@@ -6,17 +6,15 @@ import shutil
 import numpy as np
 import pytest
 
-from semtok.bench import sugar_crepe
+from semtok.bench import missing, sugar_crepe
 from semtok.bench.benchmark import split_data
 from semtok.bench.cases import PART, metrics
 from semtok.bench.embedding import Model
 from semtok.bench.scoring import score
 from semtok.data import files, indexing
 from semtok.data.index import annotations, split_images
-from semtok.data.rejects import Reject, table
 from semtok.errors import SemtokError
 from semtok.params import DataSettings
-from semtok.tables import REJECTED, write_table
 from semtok.tokens import shards
 from semtok.tokens.rows import PixelRows
 from semtok.tokens.shards import TokenShards
@@ -122,21 +120,6 @@ def test_rows_that_are_not_asked_are_counted(trained, known):
     )
 
 
-def test_images_that_were_set_aside_are_named(trained, known):
-    """Whole images alone: a caption of one that is there was set aside for another reason."""
-    missing = json.loads((known.folder / "benchmarks/sugar_crepe/add_att.json").read_text())
-    asked = sorted({row["filename"] for row in missing.values()})
-    rejects = [Reject(None, None, f"val2017/{name}", "missing") for name in asked[:7]]
-    rejects += [Reject(1, 5, f"val2017/{asked[7]}", "an empty caption")]
-    rejects += [Reject(2, None, "val2017/of_no_row.jpg", "unreadable")]
-    write_table(known.folder / "rejected.parquet", table(rejects), REJECTED)
-    told = []
-    data = split_data("val", TokenShards(trained.shards["val"]), known)
-    sugar_crepe.score(Model(trained.checkpoint / "seed-0"), data, told.append)
-    named = ", ".join(f"val2017/{name} (missing)" for name in asked[:5])
-    assert told[1].text == f"sugar_crepe: rows on 7 images set aside: {named}, and 2 more"
-
-
 @pytest.mark.parametrize(
     ("name", "text", "fault"),
     [
@@ -174,6 +157,7 @@ def test_the_real_rows_of_the_sample(trained, coco_sample, tmp_path):
     staging = tmp_path / "index"
     staging.mkdir()
     indexing.build(coco_sample, files.list_files(coco_sample), settings, staging)
+    missing.hold(staging, {"sugar_crepe": sugar_crepe}, {}, 0.0, tmp_path)  # it lacks no image
     known = annotations(staging)
     asked = {}
     for split in ("val", "test"):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score
 
-from semtok.bench import question, vsr
+from semtok.bench import missing, question, vsr
 from semtok.bench.benchmark import split_data
 from semtok.bench.cases import Task, metrics
 from semtok.bench.embedding import Model
@@ -223,6 +223,7 @@ def test_the_real_rows_of_the_sample(trained, coco_sample, tmp_path):
     (root / vsr.FILE).write_bytes((coco_sample / "vsr.jsonl").read_bytes())
     settings = DataSettings("coco", "coco", "", shards=2, rejected_share=1.0)
     indexing.build(root, files.list_files(root), settings, staging)
+    missing.hold(staging, {"vsr": vsr}, {}, 0.0, tmp_path)  # rows on training images are there
     known = annotations(staging)
     asked, told = {}, []
     for split in ("val", "test"):
