@@ -58,19 +58,17 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
         Settings, data.settings.get("corloc", {}), "params.yaml: bench.settings.corloc"
     )
     annotations = _annotations(data)
-    order = data.images.image_ids.tolist()
-    ids = np.array([each for each in order if each in annotations], np.int64)
+    places = np.flatnonzero(np.isin(data.images.image_ids, [*annotations]))
+    ids = data.images.image_ids[places]
 
-    def maps() -> Iterator[TokenMap]:
-        every = model.token_maps(data.images, settings.features, emit)
-        return (tokens for each, tokens in zip(order, every, strict=True) if each in annotations)
+    def maps(some: npt.NDArray[np.int64]) -> Iterator[TokenMap]:
+        return model.token_maps(data.images, some, settings.features, emit)
 
-    # The tokens of all images may not fit into memory, so that they are read once for the bias.
-    chosen = set(drawn(len(ids)))
-    some = [tokens.features for place, tokens in enumerate(maps()) if place in chosen]
-    bias = gram_bias(some, settings.bias) if some else 0.0
+    # The tokens of all images may not fit into memory: those of the bias are read for it alone.
+    chosen = [tokens.features for tokens in maps(places[drawn(len(places))])]
+    bias = gram_bias(chosen, settings.bias) if chosen else 0.0
     right: dict[str, list[bool]] = {TASK: [], FLOOR: []}
-    for image_id, tokens in zip(ids.tolist(), maps(), strict=True):
+    for image_id, tokens in zip(ids.tolist(), maps(places), strict=True):
         _, (width, height), boxes = voc.parse(annotations[image_id])
         rows, columns = tokens.owners.shape
         box = lost(tokens.features, tokens.owners, bias)

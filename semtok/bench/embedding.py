@@ -62,14 +62,19 @@ class Embedder(Protocol):
         ...
 
     def token_maps(
-        self, images: Images, features: Features, emit: Emit = ignore
+        self,
+        images: Images,
+        places: npt.NDArray[np.int64],
+        features: Features,
+        emit: Emit = ignore,
     ) -> Iterator[TokenMap]:
-        """What becomes of each token of all images, one image after the other, in their order.
+        """What becomes of each token of some images, one image after the other.
 
         Of a model that has such (`token_maps.refusal`).
 
         Args:
             images: of a split.
+            places: of some of them, in this order.
             features: which ones.
             emit: told of progress.
         """
@@ -170,16 +175,21 @@ class Model:
         return torch.cat(parts)
 
     def token_maps(
-        self, images: Images, features: Features, emit: Emit = ignore
+        self,
+        images: Images,
+        places: npt.NDArray[np.int64],
+        features: Features,
+        emit: Emit = ignore,
     ) -> Iterator[TokenMap]:
         """As of `Embedder`, of what `open_shards` gave."""
         assert isinstance(images, TokenShards), "a variant reads tokens"
-        for number, rows in enumerate(in_order(images, BATCH)):
-            emit(Progress("reading tokens", number * BATCH, len(images)))
+        for start in range(0, len(places), BATCH):
+            emit(Progress("reading tokens", start, len(places)))
+            rows = images.rows(places[start : start + BATCH])
             found = of_rows(self._checkpoint, rows, features)
             assert found is not None, "others are not asked (token_maps.refusal)"
             yield from finite(found, str(self.folder))
-        emit(Progress("reading tokens", len(images), len(images)))
+        emit(Progress("reading tokens", len(places), len(places)))
 
     def removable(self, images: Images, places: npt.NDArray[np.int64]) -> Iterator[Removable]:
         """As of `Embedder`, of what `open_shards` gave."""

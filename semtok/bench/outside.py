@@ -153,15 +153,20 @@ class OutsideModel:
         return self._texts.get(captions, embed, CAPTIONS, emit)
 
     def token_maps(
-        self, images: Images, features: Features, emit: Emit = ignore
+        self,
+        images: Images,
+        places: npt.NDArray[np.int64],
+        features: Features,
+        emit: Emit = ignore,
     ) -> Iterator[TokenMap]:
         """As of `Embedder`; the maps are not kept."""
         assert isinstance(images, ImageFiles), "it reads no tokens"
-        for start in range(0, len(images), IMAGES):
-            emit(Progress("reading tokens", start, len(images)))
-            paths = [images.folder / each for each in images.paths[start : start + IMAGES]]
-            yield from finite(self._model.token_maps(paths, features), self.name)
-        emit(Progress("reading tokens", len(images), len(images)))
+        paths = [images.folder / images.paths[each] for each in places.tolist()]
+        for start in range(0, len(paths), IMAGES):
+            emit(Progress("reading tokens", start, len(paths)))
+            some = paths[start : start + IMAGES]
+            yield from finite(self._model.token_maps(some, features), self.name)
+        emit(Progress("reading tokens", len(paths), len(paths)))
 
     def removable(self, images: Images, places: npt.NDArray[np.int64]) -> Iterator[Removable]:
         """As of `Embedder`."""

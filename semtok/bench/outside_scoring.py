@@ -82,8 +82,8 @@ def score(
     return table
 
 
-def asked(scores: Path, benchmarks: Sequence[str]) -> list[str]:
-    """Those of the given benchmarks that the model could be asked.
+def refusals(scores: Path, benchmarks: Sequence[str]) -> dict[str, str]:
+    """Which of the given benchmarks the model cannot be asked, and why.
 
     Args:
         scores: what `score` wrote, which says what the model is.
@@ -94,5 +94,4 @@ def asked(scores: Path, benchmarks: Sequence[str]) -> list[str]:
     """
     path = scores / weights.NAME
     who = parse(Contestant, read_json(path).get("contestant"), f"{path}: contestant")
-    left_out = benchmark.refusals(who, benchmarks)
-    return [name for name in benchmarks if name not in left_out]
+    return benchmark.refusals(who, benchmarks)

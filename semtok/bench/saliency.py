@@ -78,13 +78,14 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     masks, sizes = _masks(data), official.sizes(data)
     found: dict[int, dict[str, float]] = {}
     curves: dict[int, npt.NDArray[np.float64]] = {}
-    maps = model.token_maps(data.images, settings.features, emit)
-    for image_id, tokens in zip(data.images.image_ids.tolist(), maps, strict=True):
-        if image_id in masks:
-            truth = read_mask(masks[image_id], sizes[image_id])
-            mask, heat = cut(tokens, settings.tau, truth.shape)
-            found[image_id] = overlap(mask, truth)._asdict() | _floors(truth)
-            curves[image_id] = f_curve(heat, truth)
+    order = data.images.image_ids
+    places = np.flatnonzero(np.isin(order, [*masks]))
+    maps = model.token_maps(data.images, places, settings.features, emit)
+    for image_id, tokens in zip(order[places].tolist(), maps, strict=True):
+        truth = read_mask(masks[image_id], sizes[image_id])
+        mask, heat = cut(tokens, settings.tau, truth.shape)
+        found[image_id] = overlap(mask, truth)._asdict() | _floors(truth)
+        curves[image_id] = f_curve(heat, truth)
     ids = np.array(sorted(found), np.int64)
     if len(ids):
         # One threshold for all images, at which their mean is the largest.

@@ -18,6 +18,6 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
         subject,
         {split: ImageFiles(subject.input("images"), indexed, split) for split in bench["splits"]},
         [outside_scoring.SEED],
-        outside_scoring.asked(subject.artifact, bench["benchmarks"]),
+        outside_scoring.refusals(subject.artifact, bench["benchmarks"]),
         costs.read_outside(subject.artifact),
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from semtok.bench.embedding import Images
 
 _CASE = [*Task._fields, "seed", "case_id"]
+_REFUSAL = ["benchmark", "said", "true"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,13 @@ _OF_A_TASK = (
         ~pl.col("there"),
     ),
 )
+_OF_A_REFUSAL = (
+    Rule(
+        "refusals_untrue",
+        "unasked.json names the benchmarks that such a model cannot be asked, and why",
+        pl.col("said").ne_missing(pl.col("true")),
+    ),
+)
 _OF_A_COST = (
     Rule(
         "missing_costs",
@@ -110,12 +118,11 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     from semtok.tokens.shards import TokenShards
 
     bench, checkpoint = subject.params["bench"], subject.input("checkpoint")
-    left_out = scoring.refusals(checkpoint, bench["benchmarks"])
     return judged(
         subject,
         {each: TokenShards(subject.input("token_shards", each)) for each in bench["splits"]},
         [*scoring.seed_folders(checkpoint)],
-        [name for name in bench["benchmarks"] if name not in left_out],
+        scoring.refusals(checkpoint, bench["benchmarks"]),
         costs.read(subject.artifact),
     )
 
@@ -124,7 +131,7 @@ def judged(
     subject: Subject,
     images: Mapping[str, "Images"],
     numbers: Sequence[int],
-    asked: Sequence[str],
+    left_out: Mapping[str, str],
     cost: "Encoding",
 ) -> dict[str, pl.DataFrame]:
     """The same of any model.
@@ -133,11 +140,14 @@ def judged(
         subject: its scores.
         images: split -> the images that it was to be scored on.
         numbers: the seeds of its trainings.
-        asked: names of the benchmarks that it was put to.
+        left_out: the benchmarks that it cannot be asked, and why.
         cost: what it takes, of a variant also what its training took.
     """
-    from semtok.bench import benchmark
+    from semtok.bench import benchmark, unasked
 
+    asked = [name for name in subject.params["bench"]["benchmarks"] if name not in left_out]
+    said = unasked.read(subject.artifact)
+    refusals = [(name, said.get(name), left_out.get(name)) for name in sorted({*said, *left_out})]
     cases = pl.DataFrame(read_table(subject.artifact / "cases.parquet", CASES))
     seeds = pl.DataFrame({"seed": pl.Series(numbers, dtype=pl.Int32)})
     paid = asdict(cost)
@@ -160,6 +170,11 @@ def judged(
             count(there(wanted, cases), _OF_A_WANTED_CASE, _CASE),
             count(there(tasks, cases), _OF_A_TASK, [*Task._fields, "seed"]),
             count(
+                pl.DataFrame(refusals, dict.fromkeys(_REFUSAL, pl.String), orient="row"),
+                _OF_A_REFUSAL,
+                _REFUSAL,
+            ),
+            count(
                 pl.DataFrame(
                     {
                         "cost": list(paid),
@@ -177,7 +192,7 @@ def judged(
 def suite(settings: Settings) -> Suite:
     """What must hold."""
     return {
-        "cases": none(*_OF_A_CASE, *_OF_A_WANTED_CASE, *_OF_A_TASK, *_OF_A_COST),
+        "cases": none(*(*_OF_A_CASE, *_OF_A_WANTED_CASE, *_OF_A_TASK, *_OF_A_REFUSAL, *_OF_A_COST)),
         "chance": [
             at_most(
                 "chance_p_value",

@@ -158,7 +158,7 @@ def test_tokens_that_are_no_numbers_are_refused_by_name(tmp_path, files):
     _edited(folder, lambda w: w["vision_model.embeddings.patch_embedding.weight"].fill_(torch.nan))
     model = OutsideModel(of_folder(folder))
     with pytest.raises(SemtokError, match="mine: makes features of tokens that are not finite"):
-        list(model.token_maps(files, "keys"))
+        list(model.token_maps(files, np.arange(len(files)), "keys"))
     with pytest.raises(SemtokError, match="mine: embeds images in vectors that are not finite"):
         next(model.removable(files, np.arange(1)))
 

@@ -52,7 +52,7 @@ def test_tokens_are_those_of_the_model_itself(folder, image_files, tmp_path, fea
 
     files = image_files(tmp_path / "root", tiny_clip.pictures(tmp_path / "root"))
     model = OutsideModel(of_folder(folder))
-    found = [*model.token_maps(files, features)]
+    found = [*model.token_maps(files, np.arange(len(files)), features)]
     visual = open_clip.create_model(f"local-dir:{folder}").eval().visual
     side, rows = tiny_open_clip.SIDE, tiny_open_clip.SIDE // tiny_open_clip.PATCH
     last = visual.transformer.resblocks[-1]

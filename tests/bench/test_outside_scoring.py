@@ -10,8 +10,7 @@ from semtok.bench.benchmark import split_data
 from semtok.bench.cases import CASES
 from semtok.bench.outside import OutsideModel
 from semtok.bench.outside_folders import of_folder
-from semtok.bench.outside_scoring import asked as asked_of
-from semtok.bench.outside_scoring import score
+from semtok.bench.outside_scoring import refusals, score
 from semtok.bench.outside_transformers import TransformersModel
 from semtok.data.index import CAPTIONS, SIBLINGS, TRUTH, Annotations
 from semtok.errors import SemtokError
@@ -54,8 +53,9 @@ def test_it_is_put_to_the_same_cases_as_variants(asked, tmp_path):
         for name in ("retrieval_permuted", "retrieval_corrupted")
     ]
     assert "CLIPModel; its vectors are brought to unit length" in said[2]
-    assert [*unasked.read(tmp_path / "out")] == ["retrieval_corrupted", "retrieval_permuted"]
-    assert asked_of(tmp_path / "out", benchmarks) == ["retrieval", "siblings"]
+    said = unasked.read(tmp_path / "out")
+    assert [*said] == ["retrieval_corrupted", "retrieval_permuted"]
+    assert refusals(tmp_path / "out", benchmarks) == said
     assert costs.read_outside(tmp_path / "out").tokens_per_image == 16
     assert (
         json.loads((tmp_path / "out/model.json").read_text())["digest"] == source.origin["digest"]

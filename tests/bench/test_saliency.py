@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,9 +74,9 @@ class Drawn:
     def __init__(self, side_of) -> None:
         self._side_of = side_of
 
-    def token_maps(self, images, features, emit):
+    def token_maps(self, images, places, features, emit):
         ends = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-        for image_id in images.image_ids.tolist():
+        for image_id in images.image_ids[places].tolist():
             side = self._side_of(image_id).astype(int)
             yield TokenMap(ends[side.ravel()], np.arange(side.size).reshape(side.shape))
 
@@ -90,8 +91,14 @@ def noisy(image_id: int) -> TokenMap:
 class Noisy:
     """A model of such tokens."""
 
-    def token_maps(self, images, features, emit):
-        return map(noisy, images.image_ids.tolist())
+    def token_maps(self, images, places, features, emit):
+        return map(noisy, images.image_ids[places].tolist())
+
+
+def maps_of(model: Model, images: Any, features: Any) -> dict[int, TokenMap]:
+    """The token maps of all images, by their ids."""
+    found = model.token_maps(images, np.arange(len(images)), features)
+    return dict(zip(images.image_ids.tolist(), found, strict=True))
 
 
 def values(table) -> dict[str, list[float]]:
@@ -197,12 +204,7 @@ def test_a_variant_is_scored_by_its_settings(trained, known, asked, tmp_path) ->
     for seed in (0, 1):
         model = Model(trained.checkpoint / f"seed-{seed}")
         of_seed = values(table.filter([each == seed for each in table["seed"].to_pylist()]))
-        by_values = dict(
-            zip(images.image_ids.tolist(), model.token_maps(images, "values"), strict=True)
-        )
-        by_queries = dict(
-            zip(images.image_ids.tolist(), model.token_maps(images, "queries"), strict=True)
-        )
+        by_values, by_queries = (maps_of(model, images, name) for name in ("values", "queries"))
         right = []
         for place, each in enumerate(asked):
             mask = token_cut(by_values[each].features, by_values[each].owners, 0.5).mask
@@ -225,7 +227,7 @@ def test_the_bias_is_of_images_that_have_boxes(trained, known, asked) -> None:
     model = Model(trained.checkpoint / "seed-0")
     images = TokenShards(trained.shards["test"])
     data = split_data("test", images, known)
-    maps = dict(zip(images.image_ids.tolist(), model.token_maps(images, "keys"), strict=True))
+    maps = maps_of(model, images, "keys")
     bias = gram_bias([maps[each].features for each in asked], "centre")
     boxes = [lost(maps[each].features, maps[each].owners, bias) for each in asked]
     folder = known.folder / "benchmarks/corloc/Annotations"
@@ -235,6 +237,19 @@ def test_the_bias_is_of_images_that_have_boxes(trained, known, asked) -> None:
         for box, truth in zip(boxes, truths, strict=True)
     ]
     assert values(corloc.score(model, data))["lost"] == right
+
+
+def test_images_that_are_not_asked_are_not_encoded(trained, known, asked, monkeypatch) -> None:
+    """Those of the bias are, once more."""
+    images = TokenShards(trained.shards["test"])
+    data = split_data("test", images, known)
+    for module, bias in ((saliency, 0), (corloc, 7)):
+        monkeypatch.setattr("semtok.bench.lost._OF_BIAS", 7)
+        encoded: list[int] = []
+        model = Drawn(lambda each, encoded=encoded: encoded.append(each) or truth_of(each))
+        module.score(model, data)
+        assert sorted(encoded[bias:]) == asked
+        assert len(encoded[:bias]) == bias and {*encoded[:bias]} < {*asked}
 
 
 def test_what_cannot_be_asked_is_refused(trained, known, with_files, asked) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pytest
 
-from semtok.bench import unasked
+from semtok.bench import scoring, unasked
 from semtok.bench.cases import CASES
 from semtok.checks import subject
 from semtok.checks.judging import Judge
@@ -104,6 +104,7 @@ def test_what_a_variant_could_not_be_asked_is_not_missed(line: Path, tmp_path: P
     asked = read_json(scores / "provenance.json")
     asked["params"]["bench"]["benchmarks"].append("saliency")  # of tokens side by side alone
     (scores / "provenance.json").write_text(json.dumps(asked))
+    unasked.write(scores, scoring.refusals(whole / "checkpoint@semantic", ["saliency"]))
     assert all(each.passed for each in judge("scores@semantic", scores, whole))
     # The baseline was not asked.
     baseline = whole / "scores@grid"

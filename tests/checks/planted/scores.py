@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from semtok.bench import unasked
 from semtok.bench.cases import CASES
 from tests.checks.planted import Fault, editing, repeating, setting
 from tests.checks.tiny_line import Row
@@ -104,6 +105,12 @@ def faults(key: str, seed: int) -> list[Fault]:
             _without(seed=seed, task="group/roles"),
             f"siblings split=val task=group/roles {seed=}",
             {"missing_cases"},
+        ),
+        Fault(
+            key,
+            "refusals_untrue",
+            lambda folder: unasked.write(folder, {"siblings": "it is blind"}),
+            "benchmark=siblings said=it is blind true=None",
         ),
         Fault(key, "missing_costs", _cost("flops_per_image", float("inf")), "cost=flops_per_image"),
         Fault(key, "chance_p_value", editing(*_CASES, _guessing), "task="),
