@@ -69,6 +69,13 @@ def _names(params: Params) -> Faults:
         yield "data.name", "use letters, digits and _ only: it names folders"
 
 
+def _backends(params: Params) -> Faults:
+    for name, pair in params.extractors.items():
+        for backend in pair.settings:
+            where = f"extractors.{name}.settings.{backend}"
+            yield from one_of(where, backend, (pair.masks, pair.scene_graphs))
+
+
 def _benchmarks(params: Params) -> Faults:
     for name in params.bench.settings:
         yield from one_of(f"bench.settings.{name}", name, params.bench.benchmarks)
@@ -194,12 +201,11 @@ def _transmission(params: Params) -> Faults:
             yield from one_of(f"{where}.variant", sent.variant, params.variants)
             continue
         scheme = params.tokenizers[variant.tokenizer].get("scheme")
-        plain = scheme == "grid" and variant.encoder == "tokens" and variant.features == "all"
-        if not plain or variant.gates:
+        if scheme != "grid" or variant.encoder != "tokens" or variant.gates:
             yield (
                 f"{where}.variant",
                 f"{sent.variant!r} does not rank patches of RGB; name a variant with encoder: "
-                "tokens, features: all, without gates, and a tokenizer of the scheme grid",
+                "tokens, without gates, and a tokenizer of the scheme grid",
             )
         if sent.tokenizer != variant.tokenizer:
             yield f"{where}.tokenizer", f"must be {variant.tokenizer!r}"
@@ -267,6 +273,7 @@ def _checksums(params: Params) -> Faults:
 
 _RULES = (
     _names,
+    _backends,
     _benchmarks,
     _splits,
     _data,

@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Interval, MinLen, MultipleOf
 
 #: Ranges that `parse` holds the numbers to.
 Count = Annotated[int, Gt(0)]
+Limit = Annotated[int, Ge(0)]  # 0: none
 Positive = Annotated[float, Gt(0)]
 Finite = Annotated[float, Interval(gt=float("-inf"), lt=float("inf"))]
 Share = Annotated[float, Interval(ge=0, le=1)]

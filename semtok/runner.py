@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from semtok import params_file, pipeline, pipes, progress, stages
+from semtok import backend_settings, params_file, pipeline, pipes, progress, stages
 from semtok.checks.gate import Gate
 from semtok.checks.verdict import require, write_verdict
 from semtok.context import Context
@@ -154,7 +154,8 @@ def _check_settings(params: Params, path: Path) -> None:
     """Find what is wrong in the settings of later stages before the first one has worked.
 
     Raises:
-        SemtokError: a gate's setting, or a backend that no module of semtok is named after.
+        SemtokError: a gate's setting or a backend's, or a backend that no module of semtok is
+            named after.
     """
     if unknown := sorted(set(params.checks) - set(pipeline.stages())):
         raise SemtokError(f"{path}: checks.{unknown[0]}: there is no such stage")
@@ -166,6 +167,7 @@ def _check_settings(params: Params, path: Path) -> None:
             if not _exists(module):
                 key = stage_key(name, partition)
                 raise SemtokError(f"{path}: {key} is to be made by {module}, which there is not")
+    backend_settings.check(params, path)
 
 
 def _exists(module: str) -> bool:

@@ -72,6 +72,39 @@ def _untold(params: Params) -> Faults:
                 )
 
 
+def _unseen(params: Params) -> Faults:
+    """Something of an image has to be left for a model to tell it from others by."""
+    for name, variant in params.variants.items():
+        scheme = params.tokenizers[variant.tokenizer].get("scheme")
+        where = f"variants.{name}.features"
+        if variant.features == "shape" and scheme in ("grid", "grid_relations"):
+            yield (
+                where,
+                "shape leaves nothing of patches without a mask map; take a tokenizer of the "
+                "scheme grid_mask_map, or remove it",
+            )
+        told = variant.intangible or variant.relation_bias
+        if variant.features == "none" and scheme in _GRIDS and not told:
+            yield (
+                where,
+                "none leaves patches nothing to tell images apart by; remove it, or take a "
+                "tokenizer of the scheme grid_relations and switch on intangible or relation_bias",
+            )
+
+
+def _auxiliary(params: Params) -> Faults:
+    """What is predicted is not told."""
+    for name, variant in params.variants.items():
+        told = ("intangible", "relation_bias", "permute_relations")
+        asked = [each for each in told if getattr(variant, each)]
+        if variant.auxiliary and asked:
+            yield (
+                f"variants.{name}.auxiliary",
+                f"predicts relations from patches that are not told them; take {_list(asked)} off "
+                "the variant",
+            )
+
+
 def _predicates(params: Params) -> Faults:
     """The name of a predicate is read by a frozen text side, for the relation's own token."""
     for name, variant in params.variants.items():
@@ -193,11 +226,14 @@ def _patches(params: Params) -> Faults:
     for name, variant in params.variants.items():
         tokenizer = params.tokenizers[variant.tokenizer]
         where, size = f"variants.{name}.patch_size", tokenizer.get("image_size")
+        cell = tokenizer.get("cell_size")
         if tokenizer.get("scheme") in _GRIDS:
             if variant.patch_size is None:
                 yield where, "missing; say how many pixels a side a patch has"
             elif isinstance(size, int) and size % variant.patch_size:
                 yield where, f"must divide the {size} pixels of an image's side"
+            elif isinstance(cell, int) and cell > 0 and variant.patch_size % cell:
+                yield where, f"must be a multiple of the tokenizer's cell_size, {cell}"
         elif tokenizer.get("scheme") in _REGIONS and variant.patch_size is not None:
             yield where, f"the tokenizer {variant.tokenizer} has no patches; remove it"
 
@@ -218,7 +254,9 @@ def _depth(params: Params) -> Faults:
 RULES = (
     _variants,
     _untold,
+    _unseen,
     _biases,
+    _auxiliary,
     _predicates,
     _clusters,
     _encoders,

@@ -42,6 +42,18 @@ def send(document: dict, **changes: object) -> None:
     document["transmission"]["sent"] = SENT | changes
 
 
+def patches_with_masks(document: dict, **changes: object) -> None:
+    """Give `vit` patches that know which masks they are covered by."""
+    document["tokenizers"]["grid"] = {
+        "scheme": "grid_relations",
+        "image_size": 128,
+        "cell_size": 16,
+        "max_masks": 8,
+        "max_relations": 8,
+    }
+    document["variants"]["vit"] |= changes
+
+
 def run_detectors(document: dict, *names: str) -> None:
     """Add detectors, and an extractor `found` that runs the first."""
     document["detectors"] = dict.fromkeys(names, DETECTOR)
@@ -207,12 +219,11 @@ def test_the_projects_own_settings_are_right():
             (
                 lambda p, change=change: (p["variants"]["vit"].update(change), send(p)),
                 "transmission.sent.variant: 'vit' does not rank patches of RGB; name a variant "
-                "with encoder: tokens, features: all, without gates, and a tokenizer of the scheme "
+                "with encoder: tokens, without gates, and a tokenizer of the scheme "
                 "grid",
             )
             for change in (
                 {"encoder": "clip_vision"},
-                {"features": "none"},
                 {"gates": {"block": 1}},
                 {"tokenizer": "semantic", "patch_size": None},
             )
@@ -314,6 +325,30 @@ def test_the_projects_own_settings_are_right():
         (
             lambda p: p["tokenizers"]["semantic"].update(neighbours=0),
             "variants.semantic.neighbour_bias: neighbours of the tokenizer semantic is 0",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(features="shape"),
+            "variants.vit.features: shape leaves nothing of patches without a mask map",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(features="none"),
+            "variants.vit.features: none leaves patches nothing to tell images apart by; remove",
+        ),
+        (
+            lambda p: p["variants"]["vit"].update(features="none", encoder="secvit_tiny"),
+            "variants.vit.features: none leaves patches nothing to tell images apart by; remove",
+        ),
+        (
+            lambda p: patches_with_masks(p, auxiliary=["relations"], relation_bias=True),
+            "vit.auxiliary: predicts relations from patches that are not told them; take relation",
+        ),
+        (
+            lambda p: patches_with_masks(p, patch_size=8),
+            "variants.vit.patch_size: must be a multiple of the tokenizer's cell_size, 16",
+        ),
+        (
+            lambda p: p["extractors"]["annotated"].update(settings={"panoptik": {}}),
+            "extractors.annotated.settings.panoptik: 'panoptik' is not one of panoptic, psg",
         ),
         (
             lambda p: p["encoder"].update(depth=1),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from semtok.params import Count
 from semtok.tables import TableSchema
 from semtok.tokens.extraction import Extraction
 from semtok.tokens.rows import UInt8
@@ -15,7 +16,7 @@ READS_EXTRACTION = False
 class Settings:
     """What the token sets are made of."""
 
-    image_size: int  # pixels a side that the image is decoded to
+    image_size: Count  # pixels a side that the image is decoded to
 
 
 def schema(settings: Settings) -> TableSchema:

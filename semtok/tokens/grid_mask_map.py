@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semtok.extract import rle
+from semtok.params import Count
 from semtok.tables import TableSchema
 from semtok.tokens.extraction import Extraction
 from semtok.tokens.kept import best_masks
@@ -27,8 +28,8 @@ OUTSIDE, INSIDE, BORDER = 0, 127, 255
 class Settings:
     """What the token sets are made of."""
 
-    image_size: int  # pixels a side that the image is decoded to
-    max_masks: int  # the masks of an image with the highest scores are kept (kept.py)
+    image_size: Count  # pixels a side that the image is decoded to
+    max_masks: Count  # the masks of an image with the highest scores are kept (kept.py)
 
 
 def schema(settings: Settings) -> TableSchema:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semtok.errors import SemtokError
+from semtok.params import Count, Limit
 from semtok.tables import TableSchema
 from semtok.tokens.coverage import coverage
 from semtok.tokens.extraction import Extraction
@@ -25,10 +26,10 @@ READS_EXTRACTION = True
 class Settings:
     """What the token sets are made of."""
 
-    image_size: int  # pixels a side that the image is decoded to
-    cell_size: int  # pixels a side of the cells whose coverage is kept; divides every patch_size
-    max_masks: int  # the masks of an image with the highest scores are kept (kept.py)
-    max_relations: int  # the relations of an image with the highest scores are kept
+    image_size: Count  # pixels a side that the image is decoded to
+    cell_size: Count  # pixels a side of the cells whose coverage is kept; divides every patch_size
+    max_masks: Count  # the masks of an image with the highest scores are kept (kept.py)
+    max_relations: Limit  # the relations of an image with the highest scores are kept
 
 
 def schema(settings: Settings) -> TableSchema:

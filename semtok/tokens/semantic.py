@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semtok.extract.rle import Runs, starts
+from semtok.params import Count, Limit
 from semtok.tables import TableSchema
 from semtok.tokens.coverage import coverage
 from semtok.tokens.crops import crops
@@ -27,11 +28,11 @@ READS_EXTRACTION = True
 class Settings:
     """What the token sets are made of."""
 
-    image_size: int  # pixels a side that the image is decoded to
-    crop_size: int  # pixels a side that a mask's box is resampled to
-    max_masks: int  # the masks of an image with the highest scores are kept (kept.py)
-    max_relations: int  # the relations of an image with the highest scores are kept
-    neighbours: int  # K nearest masks that each mask knows
+    image_size: Count  # pixels a side that the image is decoded to
+    crop_size: Count  # pixels a side that a mask's box is resampled to
+    max_masks: Count  # the masks of an image with the highest scores are kept (kept.py)
+    max_relations: Limit  # the relations of an image with the highest scores are kept
+    neighbours: Limit  # K nearest masks that each mask knows
 
 
 def schema(settings: Settings) -> TableSchema:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
+from semtok.params import Count, Limit
 from semtok.tables import TableSchema
 from semtok.tokens import backbone, semantic
 from semtok.tokens.coverage import coverage
@@ -30,11 +31,11 @@ _CELLS = 16
 class Settings:
     """What the token sets are made of."""
 
-    image_size: int  # pixels a side that the image is decoded to; patches of the backbone tile it
+    image_size: Count  # pixels a side that the image is decoded to; patches of the backbone tile it
     backbone: str  # folder or hub id (cached) of a CLIP, SigLIP or DINOv2 of transformers
-    max_masks: int  # the masks of an image with the highest scores are kept (kept.py)
-    max_relations: int  # the relations of an image with the highest scores are kept
-    neighbours: int  # K nearest masks that each mask knows
+    max_masks: Count  # the masks of an image with the highest scores are kept (kept.py)
+    max_relations: Limit  # the relations of an image with the highest scores are kept
+    neighbours: Limit  # K nearest masks that each mask knows
 
 
 def schema(settings: Settings) -> TableSchema:

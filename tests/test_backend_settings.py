@@ -1,0 +1,76 @@
+"""What backends type themselves is refused before the first stage works, and not by their own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from semtok import runner
+from semtok.errors import SemtokError
+from tests import small_line
+
+Document = dict[str, Any]
+
+
+def superpixels(**settings: object) -> Callable[[Document], None]:
+    def change(document: Document) -> None:
+        document["tokenizers"]["grid"] = {"scheme": "superpixel", "image_size": 128} | settings
+        del document["variants"]["vit"]["patch_size"]
+
+    return change
+
+
+def semantic(**settings: object) -> Callable[[Document], None]:
+    return lambda document: document["tokenizers"]["semantic"].update(settings)
+
+
+def reads_images(document: Document) -> None:
+    for split in ("train", "val", "test"):
+        document["token_shards"][f"semantic-{split}"]["reads"] = "images"
+
+
+def neighbours(**settings: object) -> Callable[[Document], None]:
+    return lambda document: document["bench"].update(
+        benchmarks=["retrieval", "knn"], settings=settings
+    )
+
+
+def relations(**settings: object) -> Callable[[Document], None]:
+    return lambda document: document["extractors"]["annotated"].update(
+        scene_graphs="geometry", settings={"geometry": settings}
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (semantic(neigbours=3), "tokenizers.semantic: neigbours: unknown key; remove it or check"),
+        (
+            semantic(crop_size="large"),
+            "tokenizers.semantic: crop_size: input should be a valid int",
+        ),
+        # A negative one would quietly drop the worst mask of each image, or the worst relations.
+        (semantic(max_masks=-1), "tokenizers.semantic: max_masks: input should be greater than 0"),
+        (semantic(max_masks=0), "tokenizers.semantic: max_masks: input should be greater than 0"),
+        (semantic(max_relations=-2), "semantic: max_relations: input should be greater than or eq"),
+        (semantic(neighbours=-1), "tokenizers.semantic: neighbours: input should be greater than"),
+        (semantic(scheme="shards"), "tokenizers.semantic.scheme: 'shards' is no tokenizer"),
+        (superpixels(levels=0), "tokenizers.grid: levels: input should be greater than 0"),
+        (superpixels(partition="hexagons"), "tokenizers.grid: partition: input should be 'hier"),
+        (reads_images, "-test.reads: semantic tokens need masks; name the partition of extraction"),
+        (relations(pears=3), "extractors: settings.geometry: pears: unknown key"),
+        (neighbours(knn={"neigbours": 3}), "bench.settings.knn: neigbours: unknown key"),
+        (neighbours(retrieval={"k": 3}), "bench.settings.retrieval: this benchmark has no sett"),
+    ],
+)
+def test_a_wrong_block_is_named_before_anything_is_made(tmp_path: Path, change, message) -> None:
+    document = yaml.safe_load((small_line.REPOSITORY / "params.yaml").read_text())
+    change(document)
+    small_line.start(tmp_path, document)
+    with pytest.raises(SemtokError) as caught:
+        runner.run("images", tmp_path, scratch=True)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / ".semtok").exists()
