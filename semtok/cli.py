@@ -75,6 +75,12 @@ def compare(
     publish: Annotated[
         bool, typer.Option("--publish", help="Store the page in MLflow, with the champion.")
     ] = False,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--parts", help="Print the parts of tasks, too, as all other forms have them."
+        ),
+    ] = False,
 ) -> None:
     """Print variants side by side: points, relative gain, paired intervals, costs."""
     from semtok import commands
@@ -100,7 +106,7 @@ def compare(
 
         from semtok.report.leaderboard import render
 
-        Console(width=None if sys.stdout.isatty() else 120).print(render(board))
+        Console(width=None if sys.stdout.isatty() else 120).print(render(board, parts))
         if compared.link:
             typer.echo(f"\nIn MLflow: {compared.link}")
 

@@ -202,7 +202,9 @@ def test_compare_takes_it_by_name_and_not_as_the_baseline(
     monkeypatch.chdir(line.root)
     done = CliRunner().invoke(app, ["compare", "vit", "clip"])
     assert done.exit_code == 0
-    assert "outside" in done.output
+    assert "outside" in done.output and "By part" not in done.output
+    done = CliRunner().invoke(app, ["compare", "vit", "clip", "--parts"])
+    assert done.output.count("By part") > 1 and "swap_att (" in done.output
     done = CliRunner().invoke(app, ["compare", "vit", "hub", "--json"])
     told = {"model": "CLIPModel", "hub": HUB_ID, "revision": COMMIT}
     assert json.loads(done.output)["weights"] == {"hub": told}

@@ -10,7 +10,8 @@ from semtok.bench.leaderboard import Leaderboard
 
 #: Columns of `quality`, `of_parts` and `costs`, and which of them hold words.
 P = "p (Holm)"
-QUALITY = ("", "variant", "value", "points", "relative gain, %", P, "verdict")
+GAIN = "relative gain, %"
+QUALITY = ("", "variant", "value", "points", GAIN, P, "verdict")
 SPEED = "images/s"
 COSTS = (
     *("variant", "tokens", "blocks", "embeddings", "bias", "MFLOPs"),

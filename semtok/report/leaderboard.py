@@ -15,25 +15,31 @@ from semtok.report import cells, markdown
 #: Without what a terminal has no room for.
 _QUALITY = tuple(name for name in cells.QUALITY if name != cells.P)
 _COSTS = tuple(name for name in cells.COSTS if name != cells.SPEED)
+#: Of parts, whose names take the room of the gain.
+_OF_PARTS = tuple(name for name in _QUALITY if name != cells.GAIN)
 
 _VERDICTS = {"better": "green", "worse": "red"}
 
 
-def render(board: Leaderboard) -> RenderableType:
-    """The leaderboard of the final split, for a terminal of 100 columns."""
-    tables = [
-        _table(
-            _QUALITY,
-            cells.title(board, task),
-            [_without(cells.QUALITY, cells.P, block) for block in cells.quality(board, task)],
-        )
-        for task in final_tasks(board.comparison)
-    ]
+def render(board: Leaderboard, parts: bool = False) -> RenderableType:
+    """The leaderboard of the final split, for a terminal of 100 columns.
+
+    Args:
+        board: the leaderboard.
+        parts: whether the parts of each task stand below it; else it says that there are some.
+    """
+    tables = []
+    for task in final_tasks(board.comparison):
+        tables.append(_quality(_QUALITY, cells.title(board, task), cells.quality(board, task)))
+        if parts and (rows := cells.of_parts(board, task)):
+            tables.append(_quality(_OF_PARTS, "By part", [rows]))
+    hidden = not parts and any(task.is_part for task in board.comparison.cases)
     return Group(
         *(Text(line) for line in cells.notes(board)),
         *(part for table in tables for part in (Text(), table)),
+        *([Text("\nThese tasks have parts: --parts prints them, too.", "dim")] if hidden else []),
         Text(),
-        _table(_COSTS, "Costs", [_without(cells.COSTS, cells.SPEED, cells.costs(board))]),
+        _table(_COSTS, "Costs", [_only(_COSTS, cells.COSTS, cells.costs(board))]),
         Text(cells.COSTS_MEAN, "dim"),
         Text(cells.speeds(board), "dim"),
     )
@@ -58,11 +64,16 @@ def in_markdown(board: Leaderboard) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _without(
-    columns: Sequence[str], left_out: str, rows: Iterable[Sequence[str]]
+def _quality(shown: Sequence[str], title: str, blocks: Sequence[Sequence[Sequence[str]]]) -> Table:
+    """A table of some columns of `cells.QUALITY`."""
+    return _table(shown, title, [_only(shown, cells.QUALITY, rows) for rows in blocks])
+
+
+def _only(
+    shown: Sequence[str], columns: Sequence[str], rows: Iterable[Sequence[str]]
 ) -> list[Sequence[str]]:
-    place = columns.index(left_out)
-    return [(*row[:place], *row[place + 1 :]) for row in rows]
+    places = [columns.index(name) for name in shown]
+    return [[row[place] for place in places] for row in rows]
 
 
 def _table(columns: Sequence[str], title: str, blocks: list[list[Sequence[str]]]) -> Table:

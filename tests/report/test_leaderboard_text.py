@@ -16,9 +16,9 @@ from tests.bench.conftest import valued_cases
 from tests.report.boards import outside_board
 
 
-def shown(board):
+def shown(board, parts=False):
     console = Console(width=100, file=io.StringIO())
-    console.print(render(board))
+    console.print(render(board, parts))
     return console.file.getvalue()
 
 
@@ -28,6 +28,11 @@ def test_it_fits_into_100_columns(board):
     # A row that does not fit would be broken: each variant stands once a metric, note, cost, speed.
     assert "…" not in shown(board)
     assert sum("semantic_permuted" in line for line in lines) == 2 * 4 + 3
+
+
+def test_it_has_no_word_of_parts_where_there_are_none(board):
+    assert "part" not in shown(board)
+    assert shown(board, parts=True) == shown(board)
 
 
 def test_it_starts_with_what_it_is(board):
@@ -75,7 +80,7 @@ def test_the_terminal_shows_the_final_split_and_markdown_all(board, tmp_path):
     assert "p (Holm)" in markdown and "p (Holm)" not in shown(board)
 
 
-def test_markdown_lists_the_parts_below_their_whole_and_the_terminal_leaves_them_out(tmp_path):
+def test_markdown_lists_the_parts_below_their_whole_and_the_terminal_if_asked(tmp_path):
     rows = [
         {
             "benchmark": "siblings",
@@ -106,6 +111,12 @@ def test_markdown_lists_the_parts_below_their_whole_and_the_terminal_leaves_them
     assert named == ["R@1", "roles (2) R@1", "size (3) R@1"]
     assert whole < part < next(n for n, line in enumerate(lines) if "roles (2)" in line)
     assert "roles" not in shown(small)
+    assert "These tasks have parts: --parts prints them, too." in shown(small)
+    lines = [" ".join(line.split()) for line in shown(small, parts=True).splitlines()]
+    assert not any("--parts" in line for line in lines)
+    whole, part = lines.index("siblings, test: text, 5 cases"), lines.index("By part")
+    assert whole < part < lines.index("roles (2) R@1 vit 100.0 [100.0, 100.0] baseline")
+    assert lines.index("size (3) R@1 vit 100.0 [100.0, 100.0] baseline") < lines.index("Costs")
     assert "R@5" not in "".join(shown(small).splitlines()[3:])  # four candidates: R@1 alone tells
 
 
