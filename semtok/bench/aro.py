@@ -101,7 +101,7 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
 def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split, clustered by image and its sibling."""
     nothing = np.zeros(0, np.int64)
-    tables = [_cases(_Task("relation", []), [], nothing, nothing, nothing)]
+    tables = [_cases(_Task("relation", []), [], nothing, nothing, nothing, np.zeros((0, 2)))]
     for file, path in _files(data.index).items():
         every = _rows(file, path)
         official.tell(data, f"aro/{file}", [row.image for row in every], emit)
@@ -112,7 +112,7 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
             ranks, clusters = matching.ranks(similar), data.clusters(images)
             unseen = blind.ranks(data, captions)
             for task in _tasks(file, rows):
-                tables.append(_cases(task, rows, clusters, ranks, unseen))
+                tables.append(_cases(task, rows, clusters, ranks, unseen, similar))
     return pa.concat_tables(tables)
 
 
@@ -139,6 +139,7 @@ def _cases(
     clusters: npt.NDArray[np.int64],
     ranks: npt.NDArray[Any],
     unseen: npt.NDArray[Any],
+    similar: npt.NDArray[np.float64],
 ) -> pa.Table:
     chosen = [rows[place] for place in task.places]
     here = np.array(task.places, np.int64)
@@ -149,6 +150,7 @@ def _cases(
         ranks[here].astype(np.int32),
         np.array([len(row.captions) for row in chosen], np.int32),
         unseen[here].astype(np.int32),
+        similar[here],
         [row.group for row in chosen] if task.grouped else None,
         others_are_false=task.name not in ORDERS.values(),
     )

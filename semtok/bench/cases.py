@@ -18,7 +18,7 @@ from semtok.tables import TableSchema
 #: not which, each case has a value instead, and all columns of ranks are null.
 CASES = TableSchema(
     "cases",
-    6,
+    7,
     pa.schema(
         [
             ("benchmark", pa.string()),
@@ -38,6 +38,8 @@ CASES = TableSchema(
             ("ordered", pa.bool_()),  # whether the numbers of classes are grades; null as `label`
             ("value", pa.float64()),  # in percent; null: the case has a rank
             ("loss", pa.bool_()),  # whether the lower value is the better one; null as `value`
+            # Of each image that the case shows to each caption (question.py); null: nobody kept it.
+            ("similarities", pa.list_(pa.list_(pa.float32()))),
         ]
     ),
 )

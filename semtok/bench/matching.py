@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from semtok.bench import shown_similarities
 from semtok.bench.benchmark import SplitData
 from semtok.bench.embedding import Embedder
 from semtok.bench.ranking import TIE
@@ -62,6 +63,7 @@ def cases(
     ranks: npt.NDArray[np.int32],
     candidates: npt.NDArray[np.int32],
     blind: npt.NDArray[np.int32],
+    similar: npt.NDArray[np.float64],
     groups: Sequence[str] | None = None,
     *,
     others_are_false: bool = True,
@@ -71,6 +73,7 @@ def cases(
     Args:
         case_ids: [N], as all arrays.
         blind: the ranks by the words alone.
+        similar: [N, C] or [N, I, C], as `shown_similarities.column` takes them.
         groups: N names, where the task's recalls are means over groups.
         others_are_false: whether somebody made sure that the other candidates are false.
     """
@@ -88,5 +91,6 @@ def cases(
             if groups is None
             else pa.array(groups, pa.string()),
             "blind": blind,
+            "similarities": shown_similarities.column(task, similar),
         }
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -23,6 +24,11 @@ class Question:
     images: tuple[int, ...]
     captions: tuple[tuple[str, ...], ...]
     wrong: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """All captions, in the order in which their similarities are kept: wrong ones come last."""
+        return (*chain.from_iterable(self.captions), *self.wrong)
 
 
 class _Shown(Protocol):

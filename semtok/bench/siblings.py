@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from semtok.bench import shown_similarities
 from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.embedding import Embedder
@@ -53,13 +54,17 @@ def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
 def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     """Score a model on one split; a pair is one cluster."""
     pairs = data.siblings
-    tables = [_cases("caption", "", data, pairs[:0], np.zeros(0, np.bool_))]
+    tables = [_cases("caption", "", data, pairs[:0], np.zeros(0, np.bool_), np.zeros((0, 2, 2)))]
     if not len(pairs):
         return tables[0]
-    right = outcomes(_similarities(model, data, emit))
+    similar = _similarities(model, data, emit)
+    right = outcomes(similar)
     for part, chosen in _parts(pairs).items():
         here = pc.is_in(pairs["kind"], chosen["kind"].unique()).to_numpy()
-        tables += [_cases(task, part, data, chosen, hits[here]) for task, hits in right.items()]
+        tables += [
+            _cases(task, part, data, chosen, hits[here], similar[here])
+            for task, hits in right.items()
+        ]
     return pa.concat_tables(tables)
 
 
@@ -125,9 +130,18 @@ def _ids(task: str, pairs: pa.Table) -> npt.NDArray[np.int64]:
 
 
 def _cases(
-    task: str, part: str, data: SplitData, pairs: pa.Table, hits: npt.NDArray[np.bool_]
+    task: str,
+    part: str,
+    data: SplitData,
+    pairs: pa.Table,
+    hits: npt.NDArray[np.bool_],
+    similar: npt.NDArray[np.float64],
 ) -> pa.Table:
     ids, ones = _ids(task, pairs), np.ones(hits.size, np.int32)
+    shown = similar.swapaxes(1, 2)  # of each image
+    if task == "caption":
+        # Each image alone, with its own caption first.
+        shown = np.stack([shown[:, 0], shown[:, 1, ::-1]], axis=1).reshape(-1, 2)
     return pa.table(
         {
             "task": pa.repeat(task + part, hits.size),
@@ -137,5 +151,6 @@ def _cases(
             "candidates": CANDIDATES[task] * ones,
             "answers": ones,
             "truths": ones,
+            "similarities": shown_similarities.column(task + part, shown),
         }
     )

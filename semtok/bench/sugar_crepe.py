@@ -65,16 +65,17 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     official.tell(data, "sugar_crepe", [row.file for row in every], emit)
     rows, image_ids = _asked(every, data)
     nothing = np.zeros(0, np.int32)
-    tables = [_cases("caption", [], image_ids[:0], nothing, nothing, False)]
+    tables = [_cases("caption", [], image_ids[:0], nothing, nothing, np.zeros((0, 2)), False)]
     if rows:
         captions = [row.captions for row in rows]
-        ranks = matching.ranks(matching.similarities(model, data, image_ids, captions, emit))
+        similar = matching.similarities(model, data, image_ids, captions, emit)
+        ranks = matching.ranks(similar)
         unseen = blind.ranks(data, captions)
         clusters = data.clusters(image_ids)
         for task, subsets in _tasks(rows).items():
             here = np.array([row.subset in subsets for row in rows])
             chosen = [row for row in rows if row.subset in subsets]
-            found = clusters[here], ranks[here], unseen[here]
+            found = clusters[here], ranks[here], unseen[here], similar[here]
             tables.append(_cases(task, chosen, *found, len(subsets) > 1))
     return pa.concat_tables(tables)
 
@@ -103,12 +104,13 @@ def _cases(
     clusters: npt.NDArray[np.int64],
     ranks: npt.NDArray[np.int32],
     unseen: npt.NDArray[np.int32],
+    similar: npt.NDArray[np.float64],
     grouped: bool,
 ) -> pa.Table:
     ids = np.array([row.case_id for row in rows], np.int64)
     groups = [row.subset for row in rows] if grouped else None
     candidates = np.full(len(rows), 2, np.int32)
-    return matching.cases(task, ids, clusters, ranks, candidates, unseen, groups)
+    return matching.cases(task, ids, clusters, ranks, candidates, unseen, similar, groups)
 
 
 def _tasks(rows: list[_Row]) -> dict[str, tuple[str, ...]]:

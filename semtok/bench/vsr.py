@@ -74,7 +74,8 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     official.tell(data, "vsr", [row.image for row in every], emit)
     rows, images = _asked(every, data)
     nothing = np.zeros(0, np.int32)
-    tables = [matching.cases("statement", images[:0], images[:0], nothing, nothing, nothing)]
+    none = images[:0], images[:0], nothing, nothing, nothing, np.zeros((0, 1))
+    tables = [matching.cases("statement", *none)]
     if rows:
         captions = [(row.caption,) for row in rows]
         similar = matching.similarities(model, data, images, captions, emit)[:, 0]
@@ -120,7 +121,7 @@ def _statements(
     ranks, unseen = (
         (2 - judged(each, true, halves)).astype(np.int32) for each in (similar, probable)
     )
-    return [_cases(task, rows, clusters, ranks, unseen) for task in _tasks(rows)]
+    return [_cases(task, rows, clusters, ranks, unseen, similar) for task in _tasks(rows)]
 
 
 def _captions(
@@ -144,6 +145,7 @@ def _captions(
         matching.ranks(table),
         np.array([len(places) for places in own], np.int32),
         blind.ranks(data, [[rows[place].caption for place in places] for places in own]),
+        table,
     )
     return [found]
 
@@ -154,12 +156,20 @@ def _cases(
     clusters: npt.NDArray[np.int64],
     ranks: npt.NDArray[np.int32],
     unseen: npt.NDArray[np.int32],
+    similar: npt.NDArray[np.float64],
 ) -> pa.Table:
     here = np.array(task.places, np.int64)
     ids = np.array([rows[place].case_id for place in task.places], np.int64)
     candidates = np.full(len(here), 2, np.int32)
     return matching.cases(
-        task.name, ids, clusters[here], ranks[here], candidates, unseen[here], task.groups
+        task.name,
+        ids,
+        clusters[here],
+        ranks[here],
+        candidates,
+        unseen[here],
+        similar[here, None],
+        task.groups,
     )
 
 

@@ -56,16 +56,18 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
     every = _rows(data.index)
     rows, images = _asked(every, data)
     official.tell(data, "winoground", _deciding(every, data), emit)
-    tables = [_cases("text", rows[:0], images[:0, 0], np.zeros(0, np.bool_))]
+    tables = [_cases("text", rows[:0], images[:0, 0], np.zeros(0, np.bool_), np.zeros((0, 2, 2)))]
     if rows:
         captions = [row.captions for row in rows]
         found = [matching.similarities(model, data, ids, captions, emit) for ids in images.T]
-        right = outcomes(np.stack(found, axis=2))
+        of_images = np.stack(found, axis=1)
+        right = outcomes(of_images.swapaxes(1, 2))
         clusters = data.clusters(images[:, 0])
         for part, here in _parts(rows).items():
             chosen = [rows[place] for place in np.flatnonzero(here)]
             for task in TASKS:
-                tables.append(_cases(task + part, chosen, clusters[here], right[task][here]))
+                own = clusters[here], right[task][here], of_images[here]
+                tables.append(_cases(task + part, chosen, *own))
     return pa.concat_tables(tables)
 
 
@@ -89,12 +91,13 @@ def _cases(
     rows: Sequence[_Row],
     clusters: npt.NDArray[np.int64],
     right: npt.NDArray[np.bool_],
+    of_images: npt.NDArray[np.float64],
 ) -> pa.Table:
     candidates = np.full(len(rows), CANDIDATES[task.partition(PART)[0]], np.int32)
     ranks = np.where(right, np.int32(1), candidates)
     ids = np.array([row.case_id for row in rows], np.int64)
     # Who reads the captions alone prefers the same one, or the same image, both times.
-    return matching.cases(task, ids, clusters, ranks, candidates, blind=candidates)
+    return matching.cases(task, ids, clusters, ranks, candidates, candidates, of_images)
 
 
 def _parts(rows: Sequence[_Row]) -> dict[str, npt.NDArray[np.bool_]]:

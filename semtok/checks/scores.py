@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from semtok.bench.cases import CASES, Task
+from semtok.checks import similarities
 from semtok.checks.chance import against_chance, clearest
 from semtok.checks.rules import Rule, Suite, at_most, beside, count, none, there
 from semtok.checks.subject import Subject
@@ -80,6 +81,7 @@ _OF_A_CASE = (
         )
         .fill_null(True),
     ),
+    similarities.RULE,
     Rule("duplicate_cases", "every case occurs once", pl.struct(_CASE).is_duplicated()),
 )
 _OF_A_WANTED_CASE = (

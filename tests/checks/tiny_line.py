@@ -527,6 +527,11 @@ def sibling_cases() -> list[Row]:
             "candidates": candidates,
             "answers": 1,
             "truths": 1,
+            "similarities": None
+            if part
+            else [[0.2, 0.3]]
+            if task == "caption"
+            else [[0.2, 0.3], [0.3, 0.2]],
         }
         for task, candidates in (("caption", 2), ("text", 4), ("image", 4), ("group", 6))
         for part in ("", "/roles")

@@ -20,7 +20,7 @@ def _without(**where: object) -> Callable[[Path], None]:
 def _guessing(rows: list[Row]) -> None:
     """Ranks go round all places."""
     for number, row in enumerate(rows):
-        if row["value"] is None:
+        if row["benchmark"] == "retrieval":
             row["rank"] = 1 + 7 * number % row["candidates"]
 
 
@@ -38,6 +38,16 @@ def _guessing_with(seed: int) -> Callable[[list[Row]], None]:
 def _class(label: int, chosen: int) -> Callable[[Path], None]:
     """A case whose candidates are classes, and whose own ranks first."""
     return setting(*_CASES, 5, label=label, chosen=chosen, ordered=False, rank=1)
+
+
+def _image(*similar: float, **others: object) -> Callable[[Path], None]:
+    """The first case of siblings, which asks for the caption of an image, and is missed."""
+    return setting(*_CASES, 180, similarities=[[*similar]], **others)
+
+
+def _pair(similar: list[list[float]], **others: object) -> Callable[[Path], None]:
+    """The first case that asks which caption is whose of two images, and is missed."""
+    return setting(*_CASES, 300, similarities=similar, **others)
 
 
 def _value(**others: object) -> Callable[[Path], None]:
@@ -83,6 +93,17 @@ def faults(key: str, seed: int) -> list[Fault]:
             "case_id=160 rank=None",
             {"answers_out_of_range"},
         ),
+        Fault(key, "similarities_against_ranks", _image(0.3, 0.2), "task=caption seed=0"),
+        Fault(key, "similarities_against_ranks", _image(0.2, 0.200003, rank=1), "rank=1"),
+        Fault(key, "similarities_against_ranks", _image(0.2, float("nan")), "task=caption seed=0"),
+        Fault(key, "similarities_against_ranks", _image(0.2, 1.1), "task=caption seed=0"),
+        Fault(key, "similarities_against_ranks", _image(0.2, 0.3, 0.4), "task=caption seed=0"),
+        Fault(key, "similarities_against_ranks", _image(), "task=caption seed=0"),
+        Fault(
+            key, "similarities_against_ranks", _pair([[0.2, 0.3], [0.3, 0.2]], rank=1), "task=text"
+        ),
+        Fault(key, "similarities_against_ranks", _pair([[0.2, 0.3], [0.3]]), "task=text seed=0"),
+        Fault(key, "similarities_against_ranks", _pair([[0.2], [0.3]]), "task=text seed=0"),
         Fault(key, "duplicate_cases", repeating(*_CASES), "seed=0 case_id=101"),
         Fault(key, "missing_cases", _without(seed=seed, case_id=1050), f"{seed=} case_id=1050"),
         Fault(

@@ -1,0 +1,52 @@
+"""What is kept of similarities, against the ranks that were made of them."""
+
+import polars as pl
+
+from semtok.checks.rules import Rule
+
+#: Of a case's images to its captions (`bench/shown_similarities.py`). They are rounded to half of
+#: this: of two that differ by less, either may have been the higher one.
+_SIMILAR, _ROUNDED = pl.col("similarities"), 2e-6
+
+_OF_FIRST_IMAGE = _SIMILAR.list.first()
+
+
+def _of(image: int, caption: int) -> pl.Expr:
+    """One of them; null where there is no such image or caption."""
+    return _SIMILAR.list.get(image, null_on_oob=True).list.get(caption, null_on_oob=True)
+
+
+def _above(difference: float) -> pl.Expr:
+    """How many captions are above the right one by so much; by less than 0, itself included."""
+    above = pl.element() - pl.element().first() >= difference
+    return _OF_FIRST_IMAGE.list.eval(above.sum()).list.first()
+
+
+_IN_RANGE = (
+    _SIMILAR.list.eval(pl.element().explode())
+    .list.eval(pl.element().is_between(-1 - _ROUNDED, 1 + _ROUNDED))
+    .list.all()
+)
+#: Of two images and their captions. Whoever tells captions, or images, or both apart has this > 0.
+_OWN_BEFORE_OTHERS = _of(0, 0) + _of(1, 1) - _of(0, 1) - _of(1, 0)
+
+_AS_RANKED = (
+    pl.when(_SIMILAR.list.len() == 2)
+    .then(
+        _OWN_BEFORE_OTHERS.is_not_null()
+        & ((pl.col("rank") > 1) | (_OWN_BEFORE_OTHERS >= -2 * _ROUNDED))
+    )
+    # A statement alone is judged by a threshold, which nobody kept.
+    .when(_OF_FIRST_IMAGE.list.len() == 1)
+    .then(pl.lit(True))
+    .otherwise(
+        (_OF_FIRST_IMAGE.list.len() == pl.col("candidates"))
+        & pl.col("rank").is_between(1 + _above(_ROUNDED), _above(-_ROUNDED))
+    )
+)
+
+RULE = Rule(
+    "similarities_against_ranks",
+    "similarities lie in -1..1, are of all candidates, and put the right one where its rank does",
+    _SIMILAR.is_not_null() & ~(_IN_RANGE & _AS_RANKED).fill_null(False),
+)
