@@ -10,12 +10,14 @@ from html.parser import HTMLParser
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from semtok.bench import sugar_crepe
+from semtok.bench.cases import CASES
 from semtok.cli import app
 from semtok.data.index import CAPTIONS
 from semtok.errors import SemtokError
@@ -190,6 +192,135 @@ def test_a_case_is_shown_with_its_picture_and_who_was_right(root, page):
         assert told == f"right in {sum(of_case)} of {len(of_case)} trainings"
 
 
+class Beside(HTMLParser):
+    """Of each image of some cards its captions, each with what stands below it.
+
+    Attributes:
+        images: of each a list of right or wrong, and variant -> what it scored and whether in bold.
+    """
+
+    def __init__(self, html):
+        super().__init__()
+        self.images, self._within, self._strong = [], "", False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        kind = dict(attrs).get("class")
+        if (tag, kind) == ("div", "image"):
+            self.images.append([])
+        elif (tag, kind) == ("p", "caption"):
+            self._within = "caption"
+        elif tag == "li":
+            self._within = "similar"
+        self._strong = tag == "strong"
+
+    def handle_endtag(self, tag):
+        if tag in ("p", "li"):
+            self._within = ""
+
+    def handle_data(self, data):
+        words = data.split()
+        if self._within == "caption" and words in (["right:"], ["wrong:"]):
+            self.images[-1].append((words == ["right:"], {}))
+        elif self._within == "similar" and words:
+            scored = self.images[-1][-1][1]
+            if words[0] in ("vit", "semantic"):
+                self._variant, *words = words
+            if words:
+                scored[self._variant] = float(words[0]), self._strong
+
+
+def cards_of(page, benchmark):
+    """Task, and the ids and the parsed captions of a benchmark's cards."""
+    text = page.read_text(encoding="utf-8")
+    section = text[text.index(f"<h3>{benchmark}, test") :]
+    section = section[: section.find("<h3>", 1)]
+    task = re.search(rf"{benchmark}, test: (\w+)", section)[1]
+    cards = section.split("<article>")[1:]
+    return task, {int(re.search(r"Case (\d+)", card)[1]): Beside(card).images for card in cards}
+
+
+def edited(root, copy, change):
+    """A copy of the line, with each case of both variants changed."""
+    shutil.copytree(root, copy, symlinks=True)
+    for variant in ("vit", "semantic"):
+        path = copy / f"artifacts/scenes/scores/{variant}/cases.parquet"
+        rows = [change(variant, row) for row in pq.read_table(path).to_pylist()]
+        path.unlink()
+        write_table(path, pa.Table.from_pylist(rows, schema=CASES.columns), CASES)
+    return copy
+
+
+def pairs_apart(variant, row):
+    """So small a line may tell no two images apart: here one variant does."""
+    if row["benchmark"] == "winoground" and variant == "semantic":
+        row["rank"] = 1
+    return row
+
+
+def pairs_unscored(variant, row):
+    """The same, but that nobody kept the scores."""
+    if row["benchmark"] == "winoground":
+        row["similarities"] = None
+    return pairs_apart(variant, row)
+
+
+@pytest.fixture(scope="module")
+def pairs_page(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    compare(edited(root, folder / "line", pairs_apart), "--html", folder / "page.html")
+    return folder / "page.html"
+
+
+@pytest.mark.parametrize("benchmark", ["siblings", "sugar_crepe", "winoground", "aro", "vsr"])
+def test_each_caption_has_the_mean_score_of_both_variants(root, pairs_page, benchmark):
+    task, cards = cards_of(pairs_page, benchmark)
+    wanted = {}
+    for variant in ("vit", "semantic"):
+        table = pq.read_table(root / f"artifacts/scenes/scores/{variant}/cases.parquet")
+        for row in table.to_pylist():
+            if (row["benchmark"], row["split"], row["task"]) == (benchmark, "test", task):
+                kept = wanted.setdefault(row["case_id"], {}).setdefault(variant, [])
+                kept.append(row["similarities"])
+    assert cards
+    for case_id, images in cards.items():
+        means = {name: np.mean(each, axis=0) for name, each in wanted[case_id].items()}
+        assert len(images) == len(means["vit"]) == len(means["semantic"])
+        for place, said in enumerate(images):
+            rights = [right for right, _ in said]
+            assert rights == sorted(rights, reverse=True)
+            for variant, mean in means.items():
+                # Of two images the second one's own caption comes last in the table.
+                row = mean[place][::-1] if place else mean[place]
+                shown = [scored[variant] for _, scored in said]
+                assert [value for value, _ in shown] == pytest.approx(row, abs=5.1e-4)
+                highest = [len(row) > 1 and value == max(row) for value in row]
+                assert [strong for _, strong in shown] == highest
+
+
+def test_a_case_without_scores_shows_who_was_right(root, pairs_page, tmp_path):
+    copy, path = edited(root, tmp_path / "line", pairs_unscored), tmp_path / "page.html"
+    compare(copy, "--html", path)
+    (_, scored), (_, cards) = cards_of(pairs_page, "winoground"), cards_of(path, "winoground")
+    assert cards and cards.keys() == scored.keys()
+    for case_id, images in cards.items():
+        assert images == [[(True, {})]] * 2
+        assert [[right for right, _ in said] for said in scored[case_id]] == [[True, False]] * 2
+    assert cards_of(path, "sugar_crepe") == cards_of(pairs_page, "sugar_crepe")
+
+
+def test_scores_of_other_captions_are_refused(root, tmp_path):
+    def change(variant, row):
+        return row | ({"similarities": [[0.5, 0.25, 0.1]]} if row["task"] == "caption" else {})
+
+    copy = edited(root, tmp_path / "line", change)
+    arguments = ["--project", str(copy), "compare", "vit", "semantic", "--html"]
+    result = CliRunner().invoke(app, [*arguments, str(tmp_path / "page.html")])
+    assert isinstance(result.exception, SemtokError)
+    fault = r"vit: case \d+ was asked with other captions; run its scores again"
+    assert re.fullmatch(fault, str(result.exception))
+
+
 def test_without_extraction_in_the_workspace_pictures_have_no_masks(root, tmp_path):
     copy = tmp_path / "line"
     shutil.copytree(root, copy, symlinks=True)
@@ -250,6 +381,14 @@ def test_in_a_browser_everything_shows_and_nothing_is_fetched(page, tmp_path):
             )
         assert tab.evaluate("document.querySelectorAll('#tasks details[open]').length") == 1
         tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        scored = tab.evaluate(
+            "[...document.querySelectorAll('.similar')].map(each => [each.innerText, "
+            "each.previousElementSibling.className, each.getBoundingClientRect().height > 10])"
+        )
+        assert len(scored) >= 10
+        for words, above, seen in scored:
+            assert re.fullmatch(r"vit -?[01]\.\d{3}\nsemantic -?[01]\.\d{3}", words)
+            assert (above, seen) == ("caption", True)
         tab.look(360, 800)
         assert tab.evaluate("document.documentElement.scrollWidth") == 360
         for scheme in ("light", "dark"):

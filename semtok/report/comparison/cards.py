@@ -1,16 +1,21 @@
-"""The cases where variants differ, as cards: pictures, captions and who was right."""
+"""The cases where variants differ, as cards: pictures, captions, their scores, who was right."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from semtok.bench import question
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from semtok.bench import question, shown_similarities
 from semtok.bench.cases import CASES, RECALLS, Task, by_task
 from semtok.bench.differences import Difference, differences
 from semtok.bench.question import Question
 from semtok.data import files
 from semtok.data.index import IMAGES
+from semtok.errors import SemtokError
 from semtok.params import Params
 from semtok.report.comparison import thumbnails
 from semtok.report.comparison.thumbnails import Thumbnail
@@ -24,6 +29,9 @@ _ON_A_PAGE = 80
 #: Which extraction found what a thumbnail shows, empty where it is the image alone -> thumbnails.
 _Pictures = Mapping[str, Mapping[int, Thumbnail]]
 
+#: Variant -> how similar it finds the images of a case to its captions, [I, C]; None: not kept.
+_Similar = Mapping[str, npt.NDArray[np.float64] | None]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -34,16 +42,45 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Similarity:
+    """How similar a variant finds a caption to its image.
+
+    Attributes:
+        words: the mean over its trainings.
+        highest: whether it finds no other caption of the image more similar; false where it is
+            shown no other.
+    """
+
+    variant: str
+    words: str
+    highest: bool
+
+
+@dataclass(frozen=True)
+class Said:
+    """A caption beside an image.
+
+    Attributes:
+        right: whether it is true of the image.
+        similarities: of each variant, if they were kept.
+    """
+
+    caption: str
+    right: bool
+    similarities: tuple[Similarity, ...]
+
+
+@dataclass(frozen=True)
 class Shown:
     """An image of a case.
 
     Attributes:
         pictures: whose masks are drawn (empty: none are) and the thumbnail.
-        captions: those that are right.
+        captions: those that are right, then wrong ones.
     """
 
     pictures: tuple[tuple[str, Thumbnail], ...]
-    captions: tuple[str, ...]
+    captions: tuple[Said, ...]
 
 
 @dataclass(frozen=True)
@@ -52,7 +89,6 @@ class Card:
 
     case_id: int
     images: tuple[Shown, ...]
-    wrong: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
 
 
@@ -92,10 +128,9 @@ def sides(
     first, *rest = scores
     others = rest[: max(1, _ON_A_PAGE // (2 * len(tasks)))]
     count = min(_EACH_WAY, max(1, _ON_A_PAGE // (2 * len(tasks) * len(others))))
-    ranks = {
-        name: by_task(read_table(scores[name] / "cases.parquet", CASES))
-        for name in (first, *others)
-    }
+    tables = {name: read_table(scores[name] / "cases.parquet", CASES) for name in (first, *others)}
+    ranks = {name: by_task(table) for name, table in tables.items()}
+    similar = {name: shown_similarities.kept(table) for name, table in tables.items()}
     answered = [
         _Answered(task, (first, other), differences(ranks[first][task], ranks[other][task], count))
         for task in tasks
@@ -111,7 +146,7 @@ def sides(
     return [
         side
         for each, questions in zip(answered, asked, strict=True)
-        for side in _sides(each, questions, pictures[each.task.split], params)
+        for side in _sides(each, questions, pictures[each.task.split], similar, params)
     ]
 
 
@@ -158,12 +193,28 @@ def _pictures(
 
 
 def _sides(
-    each: _Answered, asked: Mapping[int, Question], pictures: _Pictures, params: Params
+    each: _Answered,
+    asked: Mapping[int, Question],
+    pictures: _Pictures,
+    similar: Mapping[str, pa.Table],
+    params: Params,
 ) -> Iterator[Side]:
+    kept = {
+        name: shown_similarities.means(similar[name], each.task, each.case_ids())
+        for name in each.pair
+    }
     seen = ("", *(_extraction(params, variant, each.task.split) for variant in each.pair))
     own = {name: pictures[name] for name in seen if name in pictures}
     for (behind, ahead), way in zip((each.pair, each.pair[::-1]), each.ways, strict=True):
-        cards = (_card(found, asked[found.case_id], each.pair, own) for found in way)
+        cards = [
+            _card(
+                found,
+                asked[found.case_id],
+                own,
+                {name: by_case.get(found.case_id) for name, by_case in kept.items()},
+            )
+            for found in way
+        ]
         yield Side(each.task, ahead, behind, tuple(cards))
 
 
@@ -179,16 +230,43 @@ def _extraction(params: Params, variant: str, split: str) -> str:
     return "" if reads == "images" else reads.removeprefix("extraction/")
 
 
-def _card(found: Difference, asked: Question, pair: tuple[str, str], pictures: _Pictures) -> Card:
-    images = [
-        Shown(tuple((name, each[image_id]) for name, each in pictures.items()), captions)
-        for image_id, captions in zip(asked.images, asked.captions, strict=True)
-    ]
+def _card(found: Difference, asked: Question, pictures: _Pictures, similar: _Similar) -> Card:
+    for name, own in similar.items():
+        if own is not None and own.shape != (len(asked.images), len(asked.said)):
+            raise SemtokError(
+                f"{name}: case {found.case_id} was asked with other captions; run its scores again"
+            )
+    images = [_shown(place, asked, pictures, similar) for place in range(len(asked.images))]
     outcomes = [
         _outcome(name, ranks, found.candidates)
-        for name, ranks in zip(pair, found.ranks, strict=True)
+        for name, ranks in zip(similar, found.ranks, strict=True)
     ]
-    return Card(found.case_id, tuple(images), asked.wrong, tuple(outcomes))
+    return Card(found.case_id, tuple(images), tuple(outcomes))
+
+
+def _shown(place: int, asked: Question, pictures: _Pictures, similar: _Similar) -> Shown:
+    """One of a case's images; beside another one, what is true of that is wrong of this."""
+    start = sum(map(len, asked.captions[:place]))
+    right = range(start, start + len(asked.captions[place]))
+    wrong = [number for number in range(len(asked.said)) if number not in right]
+    rows = {name: own[place] for name, own in similar.items() if own is not None}
+    if len(asked.images) > 1 and not rows:
+        wrong = []  # they stand beside the other image, and there is nothing to tell of them here
+    said = [
+        Said(
+            asked.said[number],
+            number in right,
+            tuple(_similarity(name, row, number) for name, row in rows.items()),
+        )
+        for number in (*right, *wrong)
+    ]
+    image_id = asked.images[place]
+    return Shown(tuple((name, each[image_id]) for name, each in pictures.items()), tuple(said))
+
+
+def _similarity(variant: str, row: npt.NDArray[np.float64], number: int) -> Similarity:
+    highest = len(row) > 1 and row[number] == row.max()
+    return Similarity(variant, f"{row[number]:z.3f}", bool(highest))
 
 
 def _outcome(variant: str, ranks: tuple[float, ...], candidates: int | None) -> Outcome:
