@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from semtok.errors import SemtokError
 from semtok.events import Metrics, Progress
+from semtok.extract import rle
 from semtok.extract.backends import Job, find_backend
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector import prediction, stage
@@ -140,6 +141,26 @@ def test_the_stage_says_how_good_and_how_dear_it_is(little_scenes, tmp_path):
     # The first convolution alone: 32 x 32 places, 27 inputs, 4 outputs, and a multiply-add is two.
     assert cost["flops_per_image"] > nothing["flops_per_image"] > 2 * 32 * 32 * 27 * 4
     assert cost["labels"] == {"images": 24, "masks": little_scenes.masks().num_rows}
+
+
+def test_a_mask_that_its_image_has_no_pixel_of_is_nothing_found(little_scenes, trained):
+    """As an image that is much smaller than what the network looks at has of small masks."""
+    backend = find_backend("masks", "detector", PREDICTED.settings)
+    images = little_scenes.images("val")
+    opened = backend.open(
+        Job(little_scenes.root, little_scenes.listed, images, backend.settings, trained)
+    )
+    small = pa.array([4] * images.num_rows, images.schema.field("width").type)
+    for name in ("height", "width"):
+        images = images.set_column(images.schema.get_field_index(name), name, small)
+    found = opened.find(images)
+    assert len(found.masks) == len(rle.areas(found.runs)) > 0
+    assert rle.areas(found.runs).min() > 0
+    assert not found.rejected
+    ranks: dict[int, list[int]] = {}
+    for mask in found.masks:
+        ranks.setdefault(mask.image_id, []).append(mask.source_id)
+    assert all(each == list(range(len(each))) for each in ranks.values())
 
 
 @pytest.mark.parametrize("seed", range(3))

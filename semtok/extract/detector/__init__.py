@@ -101,14 +101,18 @@ class Detector:
             return runs
         seen = find(network, to_tensor(pixels).to(trained.device()))
         for row, candidates in zip(rows, seen, strict=True):
-            likely = [each for each in candidates if each.score >= self._settings.score]
-            for rank, each in enumerate(likely[: self._settings.masks]):
-                found.masks.append(
-                    FoundMask(
-                        row["image_id"], rank, _CATEGORY_ID, _CATEGORY, each.score, row["path"]
-                    )
-                )
-                runs.append(rle.encode(_resized(each, row["height"], row["width"])))
+            size = row["height"], row["width"]
+            drawn = [
+                (each.score, rle.encode(_resized(each, *size)))
+                for each in candidates
+                if each.score >= self._settings.score
+            ]
+            # A mask of one run has no pixel at its image's own size: nothing was found.
+            kept = [(score, own) for score, own in drawn if len(own) > 1][: self._settings.masks]
+            for rank, (score, own) in enumerate(kept):
+                named = rank, _CATEGORY_ID, _CATEGORY, score
+                found.masks.append(FoundMask(row["image_id"], *named, row["path"]))
+                runs.append(own)
         return runs
 
 
