@@ -105,6 +105,15 @@ def test_what_their_model_has_learned_from_lies_beside_them(line):
     assert beside.read_bytes() == learned
 
 
+def test_relations_are_reported_beside_those_of_the_frequency_baseline(line):
+    artifact = line.input("relation_model", "study")
+    quality = json.loads((artifact / "quality.json").read_text())
+    told = json.loads((artifact / "report.json").read_text())["numbers"]
+    for name, value in quality.pop("frequency").items():
+        assert told[name] == quality[name]
+        assert told[f"frequency {name}"] == value
+
+
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_every_image_has_tokens(line, split):
     images = split_images(line.input("index"), split)["image_id"].to_pylist()

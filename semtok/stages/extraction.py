@@ -112,4 +112,4 @@ def token_shards(context: Context) -> Summary:
 def _measured(context: Context) -> dict[str, float]:
     """How good and how dear the model is that the stage has just trained."""
     quality, cost = (read_json(context.staging / f"{name}.json") for name in ("quality", "cost"))
-    return {**quality, **flat(cost)}
+    return flat({**quality, **cost})

@@ -152,6 +152,10 @@ def test_the_stage_says_how_good_and_how_dear_it_is(little_scenes, tmp_path):
     quality = json.loads((tmp_path / "artifact/quality.json").read_text())
     assert 0 <= quality["R@20"] <= quality["R@50"] <= quality["R@100"] <= 1
     assert 0 < quality["ng-R@100"] <= 1
+    guessed = quality.pop("frequency")
+    assert guessed.keys() == quality.keys()
+    assert 0 < guessed["R@20"] <= guessed["R@100"] <= 1
+    assert 0 < guessed["mR@100"] <= guessed["ng-mR@100"] <= 1
     cost = json.loads((tmp_path / "artifact/cost.json").read_text())
     config = json.loads((tmp_path / "artifact/config.json").read_text())
     assert cost["parameters"] == sum(each.numel() for each in new_network(config).parameters())

@@ -1,4 +1,7 @@
-"""DUT-OMRON: 5,168 images with a mask of what is salient."""
+"""DUT-OMRON: 5,168 images with a mask of what is salient.
+
+Format from the spec, not run on the original.
+"""
 
 from semtok.data.download.catalogue import File, Source
 

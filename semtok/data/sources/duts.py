@@ -1,4 +1,7 @@
-"""DUTS, its test half: 5,019 images with a mask of what is salient."""
+"""DUTS, its test half: 5,019 images with a mask of what is salient.
+
+Format from the spec, not run on the original.
+"""
 
 from semtok.data.download.catalogue import File, Source
 

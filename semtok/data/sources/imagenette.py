@@ -1,6 +1,7 @@
 """Imagenette: ten classes of ImageNet, 320 pixels; read by the format `class_folders`.
 
-Size and checksum are those that TensorFlow Datasets records.
+Format from the spec, not run on the original. Size and checksum are those that TensorFlow Datasets
+records.
 """
 
 from semtok.data.download.catalogue import File, Source

@@ -1,4 +1,7 @@
-"""Tiny ImageNet: 200 classes, 64 x 64 pixels; read by the format `class_folders`."""
+"""Tiny ImageNet: 200 classes, 64 x 64 pixels; read by the format `class_folders`.
+
+Format from the spec, not run on the original.
+"""
 
 from semtok.data.download.catalogue import File, Source
 

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from semtok.extract import annotated_predicates, trained
+from semtok.extract import annotated_predicates, relation_frequency, trained
 from semtok.extract.extracted import extracted
 from semtok.extract.relation_model import Settings, new_network
 from semtok.extract.relation_model.network import CHANNELS, GEOMETRY
 from semtok.extract.relation_model.training import train
-from semtok.extract.relation_recall import recall
+from semtok.extract.relation_recall import CUTS, recall
 from semtok.json_files import read_json, write_json
 from semtok.params import ExtractorSettings, RelationModelSettings
 from semtok.sharding import Partition
@@ -58,7 +58,11 @@ def build(
     own = replace(extractor, scene_graphs="relation_model", settings={**extractor.settings, **_ALL})
     given, found = extracted(val, files, own, staging)
     seconds = time.perf_counter() - started
-    write_json(staging / "quality.json", recall(found, extracted(val, files, extractor)[1]))
+    wanted = extracted(val, files, extractor)[1]
+    frequencies = relation_frequency.count(masks, relations)
+    guessed = relation_frequency.state(frequencies, given, max(CUTS))
+    quality = {**recall(found, wanted), "frequency": recall(guessed, wanted)}
+    write_json(staging / "quality.json", quality)
 
     config = read_json(staging / "config.json")
     network = new_network(config).eval()
