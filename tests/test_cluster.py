@@ -17,7 +17,7 @@ import pytest
 
 from semtok.data.index import IMAGES, split_images
 from semtok.errors import SemtokError
-from semtok.events import Event, Message
+from semtok.events import Event, Message, Progress
 from semtok.extract import masks
 from semtok.extract.backends import Backend, Job, find_backend
 from semtok.params import DataSettings, WorkersSettings
@@ -135,6 +135,10 @@ def test_a_node_that_dies_in_the_middle_changes_nothing(
     lost = [event.text for event in events if isinstance(event, Message)]
     assert len(lost) == 1
     assert re.search(r": a worker was lost \(\w+\); another one takes over$", lost[0])
+    # What the stage's own process tells, and so the terminal or Dagster.
+    done = [event.done for event in events if isinstance(event, Progress)]
+    assert done[0] == 0 and done[-1] == images.num_rows
+    assert len(done) == len(shards) + 1 and done == sorted(done)
     assert {path.name: path.read_bytes() for path in staging.iterdir()} == {
         shard.name: (published / shard.name).read_bytes() for shard in shards
     }
