@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from dagster import DagsterInstance
 from typer.testing import CliRunner
 
+from dagster_project.artifacts import materialization_metadata
 from semtok import params_file, pipeline
 from semtok.cli import app
 from semtok.errors import SemtokError
@@ -18,20 +20,21 @@ PNG = b"\x89PNG"
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
-    """A little line with clusters and gates in it, scored."""
+    """A little line with clusters, gates and a bias in it, scored."""
     root = tmp_path_factory.mktemp("project") / "line"
     document = small_line.own()
     document["variants"] = {
         "vit": {"tokenizer": "grid", "patch_size": 8},
         "clustered": {"tokenizer": "grid", "patch_size": 8, "clusters": 2, "registers": 1},
         "gated": {"tokenizer": "grid", "patch_size": 8, "gates": {"block": 1}},
+        "joined": {"tokenizer": "semantic", "relation_bias": True, "permute_relations": True},
     }
     document = small_line.shrunk(document)
     document["encoder"] |= {"depth": 2}
     document["train"] |= {"seeds": [0]}
     document["bench"]["benchmarks"] = ["retrieval"]
     small_line.start(root, document)
-    wanted = [("scores", name) for name in ("clustered", "gated")]
+    wanted = [("scores", name) for name in ("clustered", "gated", "joined")]
     for key in pipeline.upstream(params_file.load(root / "params.yaml"), *wanted):
         small_line.run(root, *key)
     return root
@@ -44,11 +47,18 @@ def run(root: Path, *arguments: str) -> str:
 
 
 def test_scores_bring_the_pictures_of_what_a_variant_has(root) -> None:
-    pictures = {"clustered": ["clusters.png", "artifacts.png"], "gated": ["kept_tokens.png"]}
-    for name, wanted in pictures.items():
-        folder = root / "artifacts/scenes/scores" / name
-        assert json.loads((folder / "report.json").read_text())["pictures"] == wanted
-        assert all((folder / each).read_bytes().startswith(PNG) for each in wanted)
+    wanted = {
+        "clustered": ["clusters.png", "artifacts.png"],
+        "gated": ["kept_tokens.png"],
+        "joined": ["bias.png"],
+    }
+    with DagsterInstance.ephemeral() as instance:
+        for name, pictures in wanted.items():
+            folder = root / "artifacts/scenes/scores" / name
+            assert json.loads((folder / "report.json").read_text())["pictures"] == pictures
+            assert all((folder / each).read_bytes().startswith(PNG) for each in pictures)
+            # The same report is what Dagster shows.
+            assert {*pictures} <= {*materialization_metadata(instance, folder)}
 
 
 def test_it_draws_clusters_and_names_the_variants_that_have_some(root, tmp_path) -> None:

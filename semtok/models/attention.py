@@ -82,6 +82,11 @@ class AdditiveBias(nn.Module):
         self.mode = mode
         self.leading = leading
 
+    @property
+    def adds(self) -> bool:
+        """Whether anything is added to any score."""
+        return self.relation is not None or self.neighbour is not None
+
     def forward(self, batch: TokenBatch, padding: Tensor | None) -> list[Tensor | None]:
         """The bias of each layer for a batch of token sets of N tokens, C leading ones put first.
 

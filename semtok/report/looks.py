@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from semtok.params import VariantSettings
-from semtok.report import artifacts, attributions, clusters, kept_tokens
+from semtok.report import artifacts, attributions, clusters, kept_tokens, token_graph
 
 
 def draw(
@@ -27,10 +27,11 @@ def draw(
         folder: where the pictures go.
 
     Returns:
-        Their names: attributions of superpixels, clusters, tokens that gates keep, and the artifact
-        report of a variant with registers.
+        Their names: the bias that joins regions, attributions of superpixels, clusters, tokens that
+        gates keep, and the artifact report of a variant with registers.
     """
     return (
+        *token_graph.draw_first(training, shards, folder),
         *attributions.draw_first(training, shards, captions, folder),
         *clusters.draw_first(training, shards, folder),
         *kept_tokens.draw_first(training, shards, variant.patch_size, folder),

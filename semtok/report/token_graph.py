@@ -1,20 +1,27 @@
 """One scene as an encoder of semantic tokens is given it: its tokens, and what joins them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
 from semtok.models.attention import AdditiveBias
+from semtok.models.encoder import VisualTokenEncoder
 from semtok.report.style import MUTED, PALETTE, picture
 from semtok.report.tokens import region_tiles
+from semtok.tokens.batch import TokenBatch
 from semtok.tokens.collate import Collate
+from semtok.tokens.permutation import permute
 from semtok.tokens.rows import RegionRows
 from semtok.tokens.shards import TokenShards
+from semtok.train import checkpoint
 
+_NAME = "bias.png"
 _SIDE = 384  # pixels of the scene that tokens are laid out in
 _EMPTY = 232  # grey of what no token shows
 
@@ -31,10 +38,65 @@ def draw(shards: TokenShards, path: Path, number: int = 0) -> None:
     """
     rows = shards.rows(np.array([number]))
     assert isinstance(rows, RegionRows)
+    bias = AdditiveBias(1, 1, True, True, "fixed", value=1.0)
     with picture(path, 10.0, 5.2) as figure:
         scene, matrix = figure.subplots(1, 2)
-        _draw_scene(scene, rows, shards.predicates)
-        _draw_bias(matrix, rows, shards.predicates)
+        _draw_scene(scene, rows, shards.predicates, "intangible")
+        matrix.imshow(added(bias, Collate(intangible=True)(rows)), cmap="Greys", vmin=0)
+        _label(matrix, _names(rows, shards.predicates))
+        matrix.set_title("additive bias, all weights 1")
+
+
+def draw_first(training: Path, shards: Path, folder: Path) -> tuple[str, ...]:
+    """Draw the first image of some token shards with the bias that one training adds to it.
+
+    A control's relations are those that it was given, permuted.
+
+    Args:
+        training: `seed-S` of a checkpoint artifact.
+        shards: of the variant's tokenizer.
+        folder: where the picture goes.
+
+    Returns:
+        The picture's name; nothing where nothing is added, or tokens are no regions of pixels.
+    """
+    trained = checkpoint.load(training)
+    encoder, collate = trained.model.vision, trained.collate
+    opened = trained.open_shards(shards)
+    rows = opened.rows(np.array([0]))
+    if not isinstance(rows, RegionRows) or rows.features.dtype != np.uint8:
+        return ()
+    if not isinstance(encoder, VisualTokenEncoder) or not encoder.bias.adds:
+        return ()
+    if collate.permute_relations:
+        rows = permute(rows, collate.seed)
+    sums = added(encoder.bias, replace(collate, permute_relations=False)(rows))
+    most = max(float(np.abs(sums).max()), 1e-6)
+    # Of relations without tokens the names are the last, and left out.
+    names = _names(rows, opened.predicates, encoder.leading - 1)[: len(sums)]
+    with picture(folder / _NAME, 11.2, 5.8) as figure:
+        scene, matrix = figure.subplots(1, 2)
+        _draw_scene(scene, rows, opened.predicates, "relations")
+        drawn = matrix.imshow(sums, cmap="RdBu_r", vmin=-most, vmax=most)
+        figure.colorbar(drawn, ax=matrix, shrink=0.6)
+        _label(matrix, names)
+        matrix.set_title("additive bias, mean of layers and heads")
+    return (_NAME,)
+
+
+def added(bias: AdditiveBias, batch: TokenBatch) -> npt.NDArray[np.float32]:
+    """What is added to the score of a query (row) and a key (column), the mean of layers and heads.
+
+    Args:
+        bias: which adds something.
+        batch: of one image.
+    """
+    with torch.inference_mode():
+        layers = [each for each in bias(batch, None) if each is not None]
+    found: npt.NDArray[np.float32] = (
+        torch.stack([each[0].mean(0) for each in layers]).mean(0).numpy()
+    )
+    return found
 
 
 def laid_out(rows: RegionRows, side: int) -> Image:
@@ -54,10 +116,11 @@ def laid_out(rows: RegionRows, side: int) -> Image:
     return canvas.astype(np.uint8)
 
 
-def _draw_scene(panel: Axes, rows: RegionRows, predicates: tuple[str, ...]) -> None:
+def _draw_scene(panel: Axes, rows: RegionRows, predicates: tuple[str, ...], relations: str) -> None:
     panel.imshow(laid_out(rows, _SIDE))
     panel.set_axis_off()
-    panel.set_title(f"tangible tokens: {len(rows.features)}, intangible: {len(rows.edge_ends)}")
+    counts = f"tangible tokens: {len(rows.features)}, {relations}: {len(rows.edge_ends)}"
+    panel.set_title(counts)
     places = rows.geometry[:, :2] * _SIDE
     halo = [withStroke(linewidth=2.5, foreground="white")]
     for one, nearest in enumerate(rows.neighbours):
@@ -83,17 +146,14 @@ def _draw_scene(panel: Axes, rows: RegionRows, predicates: tuple[str, ...]) -> N
         )
 
 
-def _draw_bias(panel: Axes, rows: RegionRows, predicates: tuple[str, ...]) -> None:
-    """What is added to the scores of a query (row) and a key (column), where all weights are 1."""
-    batch = Collate(intangible=True)(rows)
-    (bias,) = AdditiveBias(1, 1, True, True, "fixed", value=1.0)(batch, None)
-    assert bias is not None
-    panel.imshow(bias[0, 0].numpy(), cmap="Greys", vmin=0)
-    names = ["[CLS]", *map(str, range(len(rows.features)))]
-    names += [("unknown", *predicates)[each] for each in rows.edge_predicate]
+def _names(rows: RegionRows, predicates: tuple[str, ...], registers: int = 0) -> list[str]:
+    relations = [("unknown", *predicates)[each] for each in rows.edge_predicate]
+    return ["[CLS]", *["register"] * registers, *map(str, range(len(rows.features))), *relations]
+
+
+def _label(panel: Axes, names: list[str]) -> None:
     panel.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
     panel.set_yticks(range(len(names)), names, fontsize=7)
-    panel.set_title("additive bias, all weights 1")
     panel.set_ylabel("query", color=MUTED)
     panel.set_xlabel("key", color=MUTED)
     panel.grid(visible=False)
