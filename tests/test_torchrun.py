@@ -1,7 +1,8 @@
-"""The stage `checkpoint`, run by torchrun in two processes."""
+"""The stage `checkpoint`, run by torchrun in two processes, as on two machines."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,19 +16,31 @@ from semtok.train.history import HISTORY
 from tests import small_line
 
 
-def torchrun(root: Path, key: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += [
-        "--nproc-per-node",
-        "2",
-        "--no-python",
-        str(Path(sys.executable).with_name("semtok")),
-    ]
-    command += ["--project", str(root), "run", key]
+def torchrun(root: Path, key: str) -> list[subprocess.CompletedProcess[str]]:
+    """Train in two processes, each of a machine of its own: the loopback is their network."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
     environment = os.environ | {"PYTHONPATH": str(small_line.REPOSITORY), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+    nodes = []
+    for rank in range(2):
+        command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"]
+        command += ["--node-rank", str(rank), "--rdzv-endpoint", f"127.0.0.1:{port}"]
+        command += ["--no-python", str(Path(sys.executable).with_name("semtok"))]
+        command += ["--project", str(root), "run", key]
+        pipe = subprocess.PIPE
+        nodes.append(
+            subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
+        )
+    try:
+        told = [node.communicate(timeout=300) for node in nodes]
+    finally:
+        for node in nodes:
+            node.kill()
+    return [
+        subprocess.CompletedProcess(node.args, node.returncode, *each)
+        for node, each in zip(nodes, told, strict=True)
+    ]
 
 
 @pytest.mark.slow
@@ -41,8 +54,8 @@ def test_one_process_of_two_publishes_what_one_alone_does(tmp_path: Path) -> Non
     params = params_file.load(root / "params.yaml")
     for key in pipeline.upstream(params, ("checkpoint", "vit")):
         small_line.run(root, *key)
-    done = torchrun(root, "checkpoint@vit")
-    assert done.returncode == 0, done.stderr
+    for done in torchrun(root, "checkpoint@vit"):
+        assert done.returncode == 0, done.stderr
     alone = root / "artifacts/scenes/checkpoint/vit"
     together = root / ".semtok/scratch/artifacts/scenes/checkpoint/vit"
     files, expected = (
