@@ -128,6 +128,12 @@ def test_the_gate_holds_what_is_kept_to_the_ranks(similar, off):
     assert (found == bool(off))[~near].all()
 
 
+def test_vectors_that_are_nearly_of_unit_length_are_no_fault():
+    similar, one = np.array([[1.001**2, 0.2]]), np.ones(1, np.int32)
+    told = matching.cases("caption", one, one, one, 2 * one, one, similar)
+    assert not pl.DataFrame(told).select(similarities.RULE.broken).item()
+
+
 def test_of_several_trainings_it_is_the_mean():
     task = Task("sugar_crepe", "test", "caption")
     rows = [
