@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from semtok.bench.segmentation import Segmented
     from semtok.bench.token_maps import Features
     from semtok.exploring import Explored
-    from semtok.params import Params
+    from semtok.params import VariantSettings
 
 #: Images of a picture of what is salient.
 _LOOKED_AT = 6
@@ -130,7 +130,8 @@ def budget(
     _check_picture(picture)
     settings = params.variants[variant]
     if settings.gates is None:
-        raise SemtokError(f"{variant}: has no gates; {_with(params, 'gates')}")
+        some = [name for name, each in params.variants.items() if each.gates]
+        raise SemtokError(f"{variant}: has no gates; {_those(some)}")
     shards = workspace.input("token_shards", f"{settings.tokenizer}-{split}")
     folder = training_of(params, workspace, variant, seed)
     taken, looked = keeping.measure(folder, shards, _TIMED), keeping.keep(folder, shards, 4)
@@ -233,7 +234,7 @@ def _named(root: Path, model: str) -> str:
 
 
 def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None:
-    """Draw the clusters of some images of a split, those of each block's first head.
+    """Draw the clusters of some images of a split, those of a head of each block or stage.
 
     Args:
         root: the project's folder.
@@ -250,8 +251,9 @@ def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None
 
     params, workspace = open_project(root)
     check_variant(params, variant)
-    if params.variants[variant].clusters is None:
-        raise SemtokError(f"{variant}: has no clusters; {_with(params, 'clusters')}")
+    if not _clustered(params.variants[variant]):
+        some = [name for name, each in params.variants.items() if _clustered(each)]
+        raise SemtokError(f"{variant}: has no clusters; {_those(some)}")
     check_split(params, split)
     _check_picture(png)
     tokenizer = params.variants[variant].tokenizer
@@ -276,10 +278,13 @@ def explore(root: Path, named: str, folder: Path) -> "Explored":
         return exploring.explore(workspace, params, named, folder, emit)
 
 
-def _with(params: "Params", setting: str) -> str:
-    """The variants that have a setting, in words."""
-    some = [name for name, each in params.variants.items() if getattr(each, setting)]
-    return f"those that have: {', '.join(some) or 'none'}"
+def _clustered(variant: "VariantSettings") -> bool:
+    """Whether attention stays within clusters, as in some stages of every SECViT."""
+    return variant.clusters is not None or variant.encoder.startswith("secvit")
+
+
+def _those(names: Sequence[str]) -> str:
+    return f"those that have: {', '.join(names) or 'none'}"
 
 
 def _check_picture(path: Path | None) -> None:

@@ -1,5 +1,7 @@
 """A SECViT backbone from `semtok run`: checkpoint, scores, and a leaderboard of its own."""
 
+import json
+
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -33,6 +35,9 @@ def test_it_is_trained_scored_and_ranked(tmp_path) -> None:
         assert done.exit_code == 0, done.output
     artifacts = root / ".semtok/scratch/artifacts/scenes"
     assert costs.read(artifacts / "scores/secvit").parameters.blocks > 12e6
+    scores = artifacts / "scores/secvit"
+    assert json.loads((scores / "report.json").read_text())["pictures"] == ["clusters.png"]
+    assert (scores / "clusters.png").read_bytes().startswith(b"\x89PNG")
     rows = pl.DataFrame(read_table(artifacts / "leaderboard" / NAME, LEADERBOARD))
     assert set(rows["variant"]) == {"secvit"}
     assert set(rows["benchmark"]) == {"retrieval", "siblings", "sugar_crepe"}

@@ -197,7 +197,7 @@ class ClusteredAttention(nn.Module):
         """Mix tokens [B, h, w, width], with `rotations` of that grid."""
         width = x.shape[-1]
         qkv = self.qkv(x)
-        q, k, v = qkv.view(len(x), -1, 3, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
+        q, k, v = self._heads(qkv)
         q, k = rotated(q, rotation), rotated(k, rotation)
         if self.clusters.count > 1:
             mixed = self.clusters.attend(q, k, v)
@@ -205,6 +205,14 @@ class ClusteredAttention(nn.Module):
             mixed = F.scaled_dot_product_attention(q, k, v)
         mixed = mixed.transpose(1, 2).reshape(x.shape)
         return self.out(mixed + self.place(qkv[..., 2 * width :]))  # type: ignore[no-any-return]
+
+    def keys(self, x: Tensor, rotation: Tensor) -> Tensor:
+        """What `forward` sorts the tokens of `x` by: [B, heads, h * w, head_size]."""
+        return rotated(self._heads(self.qkv(x))[1], rotation)
+
+    def _heads(self, qkv: Tensor) -> Tensor:
+        """Queries, keys and values [3, B, heads, h * w, head_size]."""
+        return qkv.view(len(qkv), -1, 3, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
 
 
 class FeedForward(nn.Module):

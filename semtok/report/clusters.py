@@ -1,14 +1,16 @@
 """Images with the clusters that their patches were put into."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from semtok.models.cluster_maps import cluster_maps
+from semtok.models.cluster_maps import cluster_maps, stage_cluster_maps
 from semtok.models.encoder import VisualTokenEncoder
+from semtok.models.secvit_encoder import SecViTEncoder
 from semtok.report.style import picture
 from semtok.tokens.rows import PixelRows, RelatedPixelRows
 from semtok.train import checkpoint
@@ -46,35 +48,43 @@ def draw_training(training: Path, shards: Path, path: Path) -> bool:
     """
     trained = checkpoint.load(training)
     encoder = trained.model.vision
-    if not isinstance(encoder, VisualTokenEncoder) or not any(encoder.clusters):
+    if not isinstance(encoder, VisualTokenEncoder | SecViTEncoder):
+        return False
+    if isinstance(encoder, VisualTokenEncoder) and not any(encoder.clusters):
         return False
     opened = trained.open_shards(shards)
     some = np.linspace(0, len(opened) - 1, min(_IMAGES, len(opened))).astype(np.int64)
     rows = opened.rows(some)
     assert isinstance(rows, PixelRows | RelatedPixelRows), "clusters are of patches"
-    maps = cluster_maps(encoder, trained.collate(rows))[:, :, 0]
-    draw(rows.pixels[..., :3], rows.image_ids.tolist(), maps.numpy(), path)
+    batch = trained.collate(rows)
+    if isinstance(encoder, SecViTEncoder):
+        what, maps = "stage", [each[:, 0] for each in stage_cluster_maps(encoder, batch)]
+    else:
+        what, maps = "block", [*cluster_maps(encoder, batch)[:, :, 0].unbind(1)]
+    shown = {f"{what} {number}": each.numpy() for number, each in enumerate(maps, start=1)}
+    draw(rows.pixels[..., :3], rows.image_ids.tolist(), shown, path)
     return True
 
 
-def draw(images: Image, image_ids: list[int], maps: npt.NDArray[np.int64], path: Path) -> None:
-    """Draw each image, and below it the clusters of the first head of every block.
+def draw(
+    images: Image, image_ids: list[int], maps: Mapping[str, npt.NDArray[np.int64]], path: Path
+) -> None:
+    """Draw each image, and below it clusters over it.
 
     Args:
         images: [B, S, S, 3] RGB.
         image_ids: B.
-        maps: [B, blocks, L] of `cluster_maps`, one head of each block.
+        maps: [B, L] by title, of one head each.
         path: the `.png` file.
     """
-    blocks = maps.shape[1]
-    with picture(path, 2.4 * len(images), 2.6 * (blocks + 1)) as figure:
-        axes = figure.subplots(blocks + 1, len(images), squeeze=False)
+    with picture(path, 2.4 * len(images), 2.6 * (len(maps) + 1)) as figure:
+        axes = figure.subplots(len(maps) + 1, len(images), squeeze=False)
         for column, image in enumerate(images):
             axes[0, column].imshow(image)
             axes[0, column].set_title(str(image_ids[column]))
-            for block in range(blocks):
-                axes[block + 1, column].imshow(coloured(image, maps[column, block]))
-                axes[block + 1, column].set_title(f"block {block + 1}")
+            for row, (title, clusters) in enumerate(maps.items(), start=1):
+                axes[row, column].imshow(coloured(image, clusters[column]))
+                axes[row, column].set_title(title)
         for panel in axes.flat:
             panel.set_axis_off()
 

@@ -24,7 +24,10 @@ def test_the_image_shows_through() -> None:
 
 def test_the_same_clusters_give_the_same_bytes(tmp_path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
-    maps = np.array([[[0, 1, 1, 0]], [[0, 0, 1, 1]]])
+    maps = {
+        "stage 1": np.array([[0, 1, 1, 0], [0, 0, 1, 1]]),
+        "stage 2": np.array([[0], [0]]),
+    }
     for name in ("one.png", "other.png"):
         draw(images, [7, 8], maps, tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "other.png").read_bytes()
