@@ -41,12 +41,13 @@ def check(project: Path, wanted: Sequence[str], root: Path | None) -> dict[str, 
         project, wanted, root: as of `fetch`.
 
     Returns:
-        root, files (fields of `check.Found`) and overlaps (fields of `leakage.Overlap`).
+        root, files (fields of `check.Found`), overlaps (fields of `leakage.Overlap`) and
+        passed_over (folders of COCO 2014, where those of 2017 are read).
 
     Raises:
         SemtokError: there is no such source, or a file of annotations is damaged.
     """
-    from semtok.data import leakage
+    from semtok.data import coco, leakage
     from semtok.data.download.check import check
 
     params = params_file.load(project / "params.yaml")
@@ -58,6 +59,7 @@ def check(project: Path, wanted: Sequence[str], root: Path | None) -> dict[str, 
         "root": str(root),
         "files": [asdict(each) for each in found],
         "overlaps": [asdict(each) for each in overlaps],
+        "passed_over": coco.passed_over(root),
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -139,6 +140,23 @@ def write_tiny_coco(root: Path) -> None:
         for image_id, relations in RELATIONS.items()
     ]
     _write(root, "psg", data=data, predicate_classes=PREDICATES, test_image_ids=[])
+
+
+def make_2014(root: Path) -> None:
+    """Give a root of COCO 2017 the names of 2014, of which there is nothing panoptic."""
+    annotations = root / "annotations"
+    for path in annotations.glob("panoptic_*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for split in ("train", "val"):
+        folder = (root / f"{split}2017").rename(root / f"{split}2014")
+        for path in list(folder.iterdir()):
+            path.rename(folder / f"COCO_{folder.name}_{path.name}")
+        for kind in ("captions", "instances"):
+            path = annotations / f"{kind}_{split}2017.json"
+            document = json.loads(path.read_text())
+            for image in document["images"]:
+                image["file_name"] = f"COCO_{folder.name}_{image['file_name']}"
+            path.rename(annotations / f"{kind}_{split}2014.json").write_text(json.dumps(document))
 
 
 def _write(root: Path, name: str, **document: object) -> None:

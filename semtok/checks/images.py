@@ -45,9 +45,9 @@ _OF_A_FILE_HELD = (
 def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     """Count the faults of the list of files, and the images of each folder."""
     files = pl.DataFrame(read_table(subject.artifact / "files.parquet", FILES))
-    folder = pl.col("path").str.split("/").list.first()
-    folders = required(subject.params["data"]["format"])
-    images = [files.filter(folder == name).height for name in folders]
+    tops = files["path"].str.split("/").list.first()
+    folders = required(subject.params["data"]["format"], tops.unique().to_list())
+    images = [files.filter(tops == name).height for name in folders]
     held = _held(subject.artifact)
     # A data root that lies elsewhere is not looked at again.
     both = files.head(len(files) if len(held) else 0)

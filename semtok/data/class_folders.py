@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,8 @@ from semtok.data.listing import Listing
 from semtok.errors import SemtokError
 from semtok.remote import AnyPath, within
 
-REQUIRED = ("train", "val")
-_FOLDERS = (*REQUIRED, "test")
+_REQUIRED = ("train", "val")
+_FOLDERS = (*_REQUIRED, "test")
 _ANNOTATIONS = "val/val_annotations.txt"
 _WORDS = "words.txt"
 _UNLABELLED = "images"  # tiny-imagenet's test/images
@@ -54,12 +54,17 @@ def check_layout(root: AnyPath) -> None:
     Raises:
         SemtokError: names the first one missing.
     """
-    for folder in REQUIRED:
+    for folder in _REQUIRED:
         if not (root / folder).is_dir():
             raise SemtokError(
                 f"{root / folder}: missing; data.source must hold train/CLASS/ and val/CLASS/ with "
                 "the images of each class"
             )
+
+
+def required(there: Sequence[str]) -> Sequence[str]:
+    """The folders of images that a root must have, whatever it has."""
+    return _REQUIRED
 
 
 def list_files(root: AnyPath) -> list[AnyPath]:

@@ -14,6 +14,10 @@ annotations/siblings_{train,val}2017.json        pairs of images that one exchan
 BENCHMARK/*.json, BENCHMARK/*.jsonl              official files of a benchmark that reads some
 saliency/ground_truth_mask/*.png                 masks of what is salient, as ECSSD has them
 corloc/Annotations/*.xml                         boxes, as VOC has them
+
+The layout of 2014 is the same, with 2014 for 2017 and images that are named
+COCO_train2014_000000000009.jpg; COCO has nothing panoptic of it. Format from the spec, not run on
+the original.
 """
 
 import json
@@ -24,18 +28,16 @@ from typing import Any, NamedTuple
 from semtok.errors import SemtokError
 from semtok.remote import AnyPath, within
 
-#: Folders of images that are always there, and all that may be, each with files of its own.
-REQUIRED = ("train2017", "val2017")
-FOLDERS = (*REQUIRED, "novel2017")
+#: Year of an edition -> its folders of images, each with files of its own; the first two are always
+#: there. COCO's images of both are the same, shared out among train and val in another way.
+EDITIONS = {year: (f"train{year}", f"val{year}", f"novel{year}") for year in (2017, 2014)}
 
 _IMAGES = (".jpg", ".jpeg", ".png")
-_ANNOTATIONS = (
-    *(
-        f"annotations/{kind}_{folder}.json"
-        for kind in ("captions", "instances", "truth", "siblings")
-        for folder in FOLDERS
-    ),
-    *(f"annotations/panoptic_{folder}{what}" for folder in FOLDERS for what in (".json", "/*.png")),
+_OF_A_FOLDER = (
+    *(f"{kind}_{{}}.json" for kind in ("captions", "instances", "truth", "siblings", "panoptic")),
+    "panoptic_{}/*.png",
+)
+_OF_ALL = (
     "annotations/psg.json",
     *(
         f"annotations/visual_genome/{name}"
@@ -60,12 +62,18 @@ def check_layout(root: AnyPath) -> None:
     Raises:
         SemtokError: names the first one missing and where to get it.
     """
-    for folder in REQUIRED:
+    there = _there(root)
+    which, source = (
+        ("2014", "coco/2014")
+        if edition(there) == 2014
+        else ("2017; 2014 where no folder of 2017 is", "coco")
+    )
+    for folder in required(there):
         for name in (folder, f"annotations/captions_{folder}.json"):
             if not (root / name).exists():
                 remedy = (
-                    "unpack the images and the annotations of cocodataset.org/#download (2017) "
-                    f"side by side, or semtok data fetch coco --root {root}"
+                    f"unpack the images and the annotations of cocodataset.org/#download ({which}) "
+                    f"side by side, or semtok data fetch {source} --root {root}"
                     if isinstance(root, Path)
                     else "see to its bucket and prefix, or copy a root there"
                 )
@@ -74,20 +82,50 @@ def check_layout(root: AnyPath) -> None:
                 )
 
 
+def edition(there: Sequence[str]) -> int:
+    """Which of `EDITIONS` is read: 2014 where it alone has a folder there, else 2017.
+
+    Args:
+        there: the folders that a root has.
+    """
+    return next((year for year, own in EDITIONS.items() if {*own} & {*there}), 2017)
+
+
+def required(there: Sequence[str]) -> Sequence[str]:
+    """The folders of images that a root must have, by those that it has."""
+    return EDITIONS[edition(there)][:2]
+
+
 def folders(root: AnyPath) -> list[str]:
-    """Those of `FOLDERS` that a root has."""
-    return [folder for folder in FOLDERS if (root / folder).is_dir()]
+    """The folders of images of a root, of the edition that is read."""
+    there = _there(root)
+    return [folder for folder in EDITIONS[edition(there)] if folder in there]
+
+
+def passed_over(root: AnyPath) -> list[str]:
+    """The folders of images of a root that are of the edition that is not read."""
+    there = _there(root)
+    return [folder for folder in there if folder not in EDITIONS[edition(there)]]
+
+
+def _there(root: AnyPath) -> list[str]:
+    """The folders of images of a root, of any edition."""
+    return [each for own in EDITIONS.values() for each in own if (root / each).is_dir()]
 
 
 def list_files(root: AnyPath) -> list[AnyPath]:
     """Every file of the root that the line may read, in order of their names."""
+    there = _there(root)
+    own = EDITIONS[edition(there)]
     images: list[AnyPath] = [
         path
-        for folder in folders(root)
+        for folder in own
+        if folder in there
         for path in (root / folder).iterdir()
         if path.suffix.lower() in _IMAGES
     ]
-    annotations = [path for pattern in _ANNOTATIONS for path in root.glob(pattern)]
+    of_folders = [f"annotations/{each.format(folder)}" for each in _OF_A_FOLDER for folder in own]
+    annotations = [path for pattern in (*of_folders, *_OF_ALL) for path in root.glob(pattern)]
     some = [path for pattern in _OF_BENCHMARKS for path in root.glob(pattern)]
     of_benchmarks = [path for path in some if is_of_a_benchmark(path, root)]
     return sorted(images + annotations + of_benchmarks, key=str)
@@ -96,7 +134,8 @@ def list_files(root: AnyPath) -> list[AnyPath]:
 def is_of_a_benchmark(path: AnyPath, root: AnyPath) -> bool:
     """Whether a file lies where the official files of benchmarks do."""
     below = within(path, root)
-    return below.parts[0] not in (*FOLDERS, "annotations") and any(
+    of_data = {"annotations", *(folder for own in EDITIONS.values() for folder in own)}
+    return below.parts[0] not in of_data and any(
         below.match(pattern) and len(below.parts) == pattern.count("/") + 1
         for pattern in _OF_BENCHMARKS
     )

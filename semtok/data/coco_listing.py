@@ -98,18 +98,18 @@ def _listed_siblings(root: AnyPath) -> pl.DataFrame:
 def _splits(root: AnyPath, images: pl.DataFrame, siblings: pl.DataFrame) -> pl.Series:
     """Karpathy's splits where the root has them, else those of the folders; siblings together.
 
-    What lies in novel2017 is novel, whatever else is said.
+    What lies in a folder of novel images is novel, whatever else is said.
     """
     karpathy = coco.karpathy_splits(root)
     ids = (siblings[f"{end}_image_id"].to_list() for end in ("second", "first"))
     first_of = dict(zip(*ids, strict=True))
 
     def split(folder: str, image_id: int) -> str | None:
-        if folder == "novel2017":
+        if folder.startswith("novel"):
             return "novel"
         if karpathy:
             return karpathy.splits.get(image_id, karpathy.others)
-        return "train" if folder == "train2017" else half(first_of.get(image_id, image_id))
+        return "train" if folder.startswith("train") else half(first_of.get(image_id, image_id))
 
     found = [split(*each) for each in images.select("folder", "image_id").iter_rows()]
     return pl.Series("split", found, dtype=pl.String)

@@ -80,9 +80,15 @@ def is_made(settings: DataSettings) -> bool:
     return _maker(settings) is not None
 
 
-def required(layout: str) -> tuple[str, ...]:
-    """The folders of images that a data root of a format always has, by its name."""
-    return tuple(_LAYOUTS.get(layout, coco).REQUIRED)
+def required(layout: str, there: Sequence[str]) -> Sequence[str]:
+    """The folders of images that a data root of a format must have.
+
+    Args:
+        layout: name of the format.
+        there: the folders that it has.
+    """
+    names: Sequence[str] = _LAYOUTS.get(layout, coco).required(there)
+    return names
 
 
 def list_files(root: AnyPath, emit: Emit = ignore, layout: str = "coco") -> pa.Table:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from semtok.data import coco
 from semtok.data.rejects import CROWD, NOT_ANNOTATED, Reject
+from semtok.errors import SemtokError
 from semtok.extract import rle
 from semtok.extract.backends import FoundMask, FoundMasks, Job
 from semtok.extract.photos import content
@@ -58,6 +59,11 @@ class Panoptic:
         for folder in sorted({path.partition("/")[0] for path in job.images["path"].to_pylist()}):
             name = f"annotations/panoptic_{folder}"
             path = job.root / f"{name}.json"
+            if folder in coco.EDITIONS[2014] and not path.exists():
+                raise SemtokError(
+                    f"{path}: missing; COCO has panoptic annotations of 2017 alone: name a root of "
+                    "2017, whose images are the same, or choose masks: instances"
+                )
             document = coco.read_json(path)
             self._categories |= coco.categories(path, document)
             (known,) = coco.columns(path, document, "images", {"id": int})

@@ -57,10 +57,10 @@ class PSG:
         self._of_image: dict[int, list[_Annotation]] = defaultdict(list)
         rows = coco.columns(path, document, "data", _FIELDS)
         for number, (name, segments, relations) in enumerate(zip(*rows, strict=True)):
-            if name.partition("/")[0] not in coco.FOLDERS:
+            if name.partition("/")[0] not in coco.EDITIONS[2017]:
                 raise SemtokError(
                     f"{path}: data[{number}].file_name: {name!r} does not begin with "
-                    f"{' or '.join(f'{folder}/' for folder in coco.FOLDERS)}"
+                    f"{' or '.join(f'{folder}/' for folder in coco.EDITIONS[2017])}"
                 )
             if name in ids:
                 where = f"data[{number}]"

@@ -15,7 +15,7 @@ import pytest
 from semtok.data import class_folders, coco, coco_listing, salient, visual_genome, voc
 from semtok.data.download import catalogue
 from semtok.data.download.fetch import mirrored
-from tests.conftest import write_tiny_coco
+from tests.conftest import make_2014, write_tiny_coco
 from tests.data.download.loopback import Host
 from tests.data.download.test_fetch import get, zipped
 from tests.data.download.test_unpack import tree
@@ -66,7 +66,8 @@ def test_coco(fetched: Fetched, tmp_path: Path) -> None:
         return {name: data for name, data in every.items() if name.startswith(places)}
 
     panoptic = {}
-    for folder in coco.REQUIRED:
+    folders = coco.required([])
+    for folder in folders:
         pngs = part(f"annotations/panoptic_{folder}/")
         inner = {name.removeprefix("annotations/"): data for name, data in pngs.items()}
         panoptic[f"annotations/panoptic_{folder}.zip"] = zipped(
@@ -78,7 +79,7 @@ def test_coco(fetched: Fetched, tmp_path: Path) -> None:
             part("annotations/captions_", "annotations/instances_")
         ),
         "panoptic_annotations_trainval2017.zip": zipped(panoptic),
-        **{f"{folder}.zip": zipped(part(f"{folder}/")) for folder in coco.REQUIRED},
+        **{f"{folder}.zip": zipped(part(f"{folder}/")) for folder in folders},
     }
     root = fetched("coco", archives)
     coco.check_layout(root)
@@ -97,6 +98,26 @@ def test_coco(fetched: Fetched, tmp_path: Path) -> None:
     }
     fetched("coco/karpathy", lists)
     assert coco.karpathy_splits(root) == ({6: "val", 7: "test"}, "train")
+
+
+def test_coco_2014(fetched: Fetched, tmp_path: Path) -> None:
+    write_tiny_coco(tmp_path / "tiny")
+    make_2014(tmp_path / "tiny")
+    every = tree(tmp_path / "tiny")
+    parts = {
+        "annotations_trainval2014.zip": ("annotations/captions_", "annotations/instances_"),
+        "train2014.zip": ("train2014/",),
+        "val2014.zip": ("val2014/",),
+    }
+    root = fetched(
+        "coco/2014",
+        {
+            archive: zipped({name: every[name] for name in every if name.startswith(places)})
+            for archive, places in parts.items()
+        },
+    )
+    coco.check_layout(root)
+    assert coco_listing.listing(root).images.height == 9
 
 
 def test_imagenette(fetched: Fetched) -> None:
