@@ -24,8 +24,7 @@ from pycocotools import mask as pycocotools_mask
 from benchmarks.result import Result
 from semtok.data import files, indexing
 from semtok.data.index import split_images
-from semtok.extract import masks, rle, scene_graphs
-from semtok.extract.polygons import rasterise
+from semtok.extract import masks, polygons, rle, scene_graphs
 from semtok.params import SPLITS, DataSettings, ExtractorSettings
 from semtok.sharding import Partition
 from semtok.tokens import semantic
@@ -176,31 +175,30 @@ def _tokenize(jpegs: list[bytes], extractions: list[Extraction]) -> Any:
 
 def _extract(images: list[tuple[list[Any], int, int]]) -> list[Extraction]:
     """Masks from polygons and RLE as a COCO file has them; no relations."""
-    heights = [height for found, height, _ in images for _ in found]
-    widths = [width for found, _, width in images for _ in found]
+    heights = np.array([height for found, height, _ in images for _ in found], np.int64)
+    widths = np.array([width for found, _, width in images for _ in found], np.int64)
     masks = [each for found, _, _ in images for each in found]
-    polygons = [number for number, each in enumerate(masks) if isinstance(each, list)]
-    filled, _ = rasterise(
-        [masks[number] for number in polygons],
-        [heights[number] for number in polygons],
-        [widths[number] for number in polygons],
-    )
-    strings = dict(zip(polygons, filled, strict=True))
-    for number, each in enumerate(masks):
-        if isinstance(each, dict):
-            plain = isinstance(each["counts"], list)
-            size = heights[number], widths[number]
-            found = pycocotools_mask.frPyObjects(each, *size)["counts"] if plain else each["counts"]
-            strings[number] = found if plain else found.encode()
-    runs, _ = rle.decompress([strings[number] for number in range(len(masks))])
-    areas, boxes = rle.areas(runs), rle.boxes(runs, np.array(heights, np.int64))
+    drawn = np.array([isinstance(each, list) for each in masks], bool)
+    some, others = np.flatnonzero(drawn), np.flatnonzero(~drawn)
+    outlines = polygons.read([masks[at] for at in some])
+    filled, _ = polygons.rasterise(outlines, heights[some], widths[some])
+    strings = []
+    for at in others:
+        counts = masks[at]["counts"]
+        if isinstance(counts, list):
+            size = int(heights[at]), int(widths[at])
+            counts = pycocotools_mask.frPyObjects(masks[at], *size)["counts"].decode()
+        strings.append(counts.encode())
+    joined = rle.Runs.joined([filled, rle.decompress(strings)[0]])
+    runs = joined.take(np.argsort(np.concatenate([some, others])))
+    areas, boxes = rle.areas(runs), rle.boxes(runs, heights)
     extractions = []
     first = 0
     for found, height, width in images:
         if not found:
             extractions.append(WHOLE_IMAGE)
             continue
-        some = slice(first, first + len(found))
+        mine = slice(first, first + len(found))
         offsets = runs.offsets[first : first + len(found) + 1]
         first += len(found)
         extractions.append(
@@ -208,8 +206,8 @@ def _extract(images: list[tuple[list[Any], int, int]]) -> list[Extraction]:
                 height=height,
                 width=width,
                 mask_id=np.arange(len(found)),
-                boxes=boxes[some],
-                areas=areas[some],
+                boxes=boxes[mine],
+                areas=areas[mine],
                 mask_scores=np.ones(len(found), np.float32),
                 runs=rle.Runs(runs.counts[offsets[0] : offsets[-1]], offsets - offsets[0]),
                 relations=WHOLE_IMAGE.relations,

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semtok.errors import SemtokError
-from semtok.extract import rle
-from semtok.extract.polygons import rasterise
+from semtok.extract import polygons, rle
 from semtok.tokens.extraction import Extraction
 
 #: One mask as COCO's `segmentation`: polygons [[x, y, x, y, ...], ...] in pixels of the image, or
@@ -110,5 +109,5 @@ def _rle(mask: Mapping[str, Any], height: int, width: int) -> tuple[rle.Runs, st
 def _polygons(mask: Any, height: int, width: int) -> tuple[rle.Runs, str | None]:
     if not isinstance(mask, list):
         return rle.Runs.of([]), "it is neither a list of polygons nor an RLE object"
-    strings, (fault,) = rasterise([mask], [height], [width])
-    return rle.decompress(strings)[0], fault
+    runs, faults = polygons.rasterise(polygons.read([mask]), *np.array([[height], [width]]))
+    return runs, faults.get(0)

@@ -46,8 +46,8 @@ MASKS = TableSchema(
     ),
 )
 
-#: Images that a backend is asked about at once: enough for long arrays, few enough for memory.
-_BATCH = 256
+#: Images that a backend is asked about at once: enough for long arrays, few enough for caches.
+_BATCH = 128
 
 
 def build(

@@ -44,6 +44,8 @@ class Runs:
 
     def take(self, indices: Int) -> "Runs":
         """The masks at the given positions, in that order."""
+        if len(indices) == len(self) and np.array_equal(indices, np.arange(len(self))):
+            return self  # as mostly: nothing was set aside
         lengths = np.diff(self.offsets)[indices]
         offsets = starts(lengths)
         shift = self.offsets[indices] - offsets[:-1]
@@ -55,6 +57,12 @@ class Runs:
         arrays = [np.asarray(each, np.int64) for each in masks]
         counts = np.concatenate([np.empty(0, np.int64), *arrays])
         return cls(counts, starts(np.array([len(each) for each in arrays], np.int64)))
+
+    @classmethod
+    def joined(cls, several: Sequence["Runs"]) -> "Runs":
+        """All masks of several, in that order."""
+        lengths = np.concatenate([np.diff(each.offsets) for each in several])
+        return cls(np.concatenate([each.counts for each in several]), starts(lengths))
 
 
 @dataclass(frozen=True)
@@ -84,64 +92,83 @@ def positions(offsets: Int) -> Int:
 
 def intervals(runs: Runs) -> Intervals:
     """The foreground of each mask; empty runs vanish."""
-    lengths = np.diff(runs.offsets)
-    found = np.flatnonzero(_is_foreground(runs) & (runs.counts > 0))
-    owner = np.repeat(np.arange(len(runs)), lengths)[found]
-    before = starts(runs.counts)
-    start = before[found] - before[runs.offsets[:-1]][owner]
-    return Intervals(owner, start, start + runs.counts[found])
+    owner, at = _foreground(runs)
+    length = runs.counts[at]
+    before = starts(runs.counts[at - 1] + length)
+    first = starts(np.diff(runs.offsets) // 2)[:-1]
+    end = before[1:] - before[first][owner]
+    if length.all():
+        return Intervals(owner, end - length, end)
+    found = np.flatnonzero(length)
+    return Intervals(owner[found], (end - length)[found], end[found])
 
 
-def _is_foreground(runs: Runs) -> NDArray[np.bool_]:
-    """[R] whether a run is the second, fourth, ... of its mask."""
-    odd_start = np.repeat((runs.offsets[:-1] & 1).astype(bool), np.diff(runs.offsets))
-    odd_start[1::2] ^= True
-    return odd_start
+def _foreground(runs: Runs) -> tuple[Int, Int]:
+    """The second, fourth, ... run of each mask: its mask, and where it is among all."""
+    number = np.diff(runs.offsets) // 2
+    owner = np.repeat(np.arange(len(runs)), number)
+    skipped = runs.offsets[:-1] - 2 * starts(number)[:-1] + 1
+    return owner, 2 * np.arange(len(owner)) + skipped[owner]
 
 
 def from_intervals(parts: Intervals, sizes: Int) -> Runs:
     """The canonical runs of masks of which the foreground is known.
 
     Args:
-        parts: disjoint within a mask; those that touch are joined.
+        parts: in any order within a mask, none empty; those that touch or overlap are joined.
         sizes: [N] pixels of each mask's image.
     """
-    touch = (parts.owner[1:] == parts.owner[:-1]) & (parts.start[1:] == parts.end[:-1])
-    opens = np.ones(len(parts.owner), bool)
-    closes = opens.copy()
-    opens[1:], closes[:-1] = ~touch, ~touch
-    owner, start, end = parts.owner[opens], parts.start[opens], parts.end[closes]
+    # One mask behind the other, all are one long row of pixels.
+    base = starts(sizes)
+    owner, shift = parts.owner, base[parts.owner]
+    start, end = parts.start + shift, parts.end + shift
+    if np.any(start[1:] < start[:-1]):
+        order = np.argsort(start, kind="stable")  # which is quick where most are in order
+        start, end = start[order], end[order]
+    end = np.maximum.accumulate(end)
+    begins, ends = np.ones((2, len(owner)), bool)
+    begins[1:] = ends[:-1] = (start[1:] > end[:-1]) | (owner[1:] != owner[:-1])
+    begins = np.flatnonzero(begins)
+    owner, start, end = owner[begins], start[begins], end[np.flatnonzero(ends)]
+    # Each run ends where the next one starts, the last of a mask where the next mask does.
     kept = np.bincount(owner, minlength=len(sizes))
-    first = starts(kept)
-    place = np.arange(len(owner)) - first[owner]
-    gap = start.copy()
-    gap[1:] -= np.where(place[1:] > 0, end[:-1], 0)
-    covered = np.zeros(len(sizes), np.int64)
-    covered[kept > 0] = end[first[1:][kept > 0] - 1]
-    tail = sizes - covered
-    offsets = starts(2 * kept + (tail > 0))
-    counts = np.zeros(offsets[-1], np.int64)
-    counts[offsets[1:][tail > 0] - 1] = tail[tail > 0]
-    place = offsets[owner] + 2 * place
-    counts[place] = gap
-    counts[place + 1] = end - start
-    return Runs(counts, offsets)
+    covered = base[:-1].copy()
+    covered[kept > 0] = end[starts(kept)[1:][kept > 0] - 1]
+    tail = (covered < base[1:]).astype(np.int64)
+    offsets = starts(2 * kept + tail)
+    bounds = np.empty(offsets[-1], np.int64)
+    place = 2 * np.arange(len(owner)) + starts(tail)[owner]
+    bounds[place], bounds[place + 1] = start, end
+    bounds[offsets[1:][tail > 0] - 1] = base[1:][tail > 0]
+    return Runs(np.diff(bounds, prepend=0), offsets)
 
 
 def canonical(runs: Runs) -> Runs:
     """The same masks without empty runs."""
+    first = runs.counts[runs.offsets[:-1][np.diff(runs.offsets) > 0]]
+    if np.count_nonzero(runs.counts == 0) == np.count_nonzero(first == 0):
+        return runs
     return from_intervals(intervals(runs), sums(runs))
 
 
 def sums(runs: Runs) -> Int:
     """[N] pixels that the runs of each mask cover: its image's, if they are right."""
-    return np.diff(starts(runs.counts)[runs.offsets])
+    return _sums(runs.counts, runs.offsets)
 
 
 def areas(runs: Runs) -> Int:
     """[N] foreground pixels of each mask."""
-    foreground = starts(runs.counts * _is_foreground(runs))
-    return np.diff(foreground[runs.offsets])
+    _, at = _foreground(runs)
+    return _sums(runs.counts[at], starts(np.diff(runs.offsets) // 2))
+
+
+def _sums(values: Int, offsets: Int) -> Int:
+    """[N] the sum of each ragged row."""
+    found = np.zeros(len(offsets) - 1, np.int64)
+    filled = np.flatnonzero(np.diff(offsets))
+    if len(filled):
+        found[filled] = np.add.reduceat(values, offsets[filled])
+    return found
 
 
 def boxes(runs: Runs, heights: Int) -> Int:
@@ -154,21 +181,24 @@ def boxes(runs: Runs, heights: Int) -> Int:
         [N, 4] x, y, w, h in pixels; zeros for an empty mask.
     """
     parts = intervals(runs)
-    height = heights[parts.owner]
-    last = parts.end - 1
-    # Exact as long as a mask has less than 2^52 pixels, and faster than whole-number division.
-    x, until = (parts.start / height).astype(np.int64), (last / height).astype(np.int64)
-    top, bottom = parts.start - x * height, last - until * height
-    # An interval that runs on into the next column touches the last row and the first one.
-    top, bottom = np.where(x < until, 0, top), np.where(x < until, height - 1, bottom)
     found = np.zeros((len(runs), 4), np.int64)
-    filled, first = np.unique(parts.owner, return_index=True)
-    if len(filled):
-        left = np.minimum.reduceat(x, first)
-        upper = np.minimum.reduceat(top, first)
-        found[filled, 0], found[filled, 1] = left, upper
-        found[filled, 2] = np.maximum.reduceat(until, first) - left + 1
-        found[filled, 3] = np.maximum.reduceat(bottom, first) - upper + 1
+    if not len(parts.owner):
+        return found
+    bounds = np.searchsorted(parts.owner, np.arange(len(runs) + 1))
+    filled = np.flatnonzero(np.diff(bounds))
+    first, last = bounds[filled], bounds[filled + 1] - 1
+    # Exact as long as a mask has less than 2^52 pixels, and faster than whole-number division.
+    start = parts.start.astype(np.float64)
+    height = heights.astype(np.float64)[parts.owner]
+    top = start - np.floor(start / height) * height
+    bottom = np.maximum.reduceat(top + (parts.end - start), first)
+    # An interval that runs on into the next column touches the last row and the first one.
+    high = heights[filled]
+    wraps = bottom > high
+    upper = np.where(wraps, 0, np.minimum.reduceat(top, first))
+    left, right = parts.start[first] // high, (parts.end[last] - 1) // high
+    lower = np.where(wraps, high, bottom)
+    found[filled] = np.stack([left, upper, right - left + 1, lower - upper], axis=1)
     return found
 
 

@@ -1,5 +1,6 @@
 """Readers of COCO's files: what they accept, and what they say of damaged ones."""
 
+import gc
 import json
 from pathlib import Path
 
@@ -68,6 +69,48 @@ def test_a_missing_file_and_one_cut_off_say_what_to_do(tmp_path):
     path.write_bytes(b"[]")
     with pytest.raises(SemtokError, match="holds no object; expected an object"):
         coco.read_json(path)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(st.characters(exclude_categories=())),  # halves of surrogate pairs, too
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(st.lists(JSON, max_size=4), st.booleans())
+def test_whatever_json_reads_is_read(tmp_path_factory, rows, ascii_only):
+    path = tmp_path_factory.mktemp("json") / "some.json"
+    text = json.dumps(rows, ensure_ascii=ascii_only)
+    path.write_bytes(text.encode(errors="surrogatepass"))
+    try:
+        expected = json.loads(path.read_bytes())
+    except UnicodeDecodeError:
+        with pytest.raises(SemtokError, match="no complete JSON"):
+            coco.read_json(path, list)
+    else:
+        assert repr(coco.read_json(path, list)) == repr(expected)
+
+
+def test_large_files_are_read_by_what_needs_less_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(coco, "_QUICK", 1)
+    monkeypatch.setattr("orjson.loads", lambda content: pytest.fail("orjson was asked"))
+    write(tmp_path, "some.json", {"a": [1, 2.5]})
+    assert coco.read_json(tmp_path / "annotations/some.json") == {"a": [1, 2.5]}
+
+
+def test_the_collector_is_paused_and_left_as_it_was():
+    for was_on in (True, False):
+        (gc.enable if was_on else gc.disable)()
+        with pytest.raises(KeyError), coco.collector_paused():
+            assert not gc.isenabled()
+            raise KeyError
+        assert gc.isenabled() is was_on
+    gc.enable()
 
 
 def write(root: Path, name: str, document: object) -> None:

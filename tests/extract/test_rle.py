@@ -94,3 +94,20 @@ def test_malformed_strings_are_told_apart_and_harm_no_other(garbage):
 def test_a_string_that_no_run_could_need_is_malformed():
     _, good = rle.decompress([b"PPPPPPPPPP1", b"1"])
     assert good.tolist() == [False, True]
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 19), st.integers(1, 20)).filter(lambda x: x[0] < x[1])),
+        max_size=4,
+    )
+)
+def test_intervals_are_joined_wherever_they_touch_or_overlap(masks):
+    pixels = np.zeros((len(masks), 20, 1), bool)
+    for drawn, parts in zip(pixels, masks, strict=True):
+        for start, end in parts:
+            drawn[start:end] = True
+    rows = [(owner, *part) for owner, parts in enumerate(masks) for part in parts]
+    columns = np.array(rows, np.int64).reshape(-1, 3).T
+    runs = rle.from_intervals(rle.Intervals(*columns), np.full(len(masks), 20))
+    assert [each.tolist() for each in runs] == [rle.encode(each).tolist() for each in pixels]
