@@ -20,10 +20,11 @@ from benchmarks import made_line, made_shards
 from benchmarks.result import Result
 from semtok.data import index
 from semtok.events import Event, Metrics
+from semtok.extract.convolutions import to_tensor
 from semtok.extract.detector import network as detector
 from semtok.extract.detector.prediction import find
 from semtok.extract.masks import MASKS
-from semtok.extract.photos import read_image, to_tensor
+from semtok.extract.photos import read_image
 from semtok.extract.relation_model import judge
 from semtok.extract.relation_model import network as relation_model
 from semtok.extract.relation_model.pairs import Masks, every_pair, masks_of

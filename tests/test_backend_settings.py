@@ -1,5 +1,7 @@
 """What backends type themselves is refused before the first stage works, and not by their own."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,3 +76,13 @@ def test_a_wrong_block_is_named_before_anything_is_made(tmp_path: Path, change, 
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / ".semtok").exists()
+
+
+def test_the_line_of_the_demo_is_checked_without_torch() -> None:
+    """Every stage checks all settings, and torch takes longer to import than most of them work."""
+    check = (
+        "import sys; from pathlib import Path; from semtok import backend_settings, params_file;"
+        "path = Path('params.yaml'); backend_settings.check(params_file.load(path), path);"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", check], cwd=small_line.REPOSITORY, check=True)

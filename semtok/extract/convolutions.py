@@ -1,5 +1,10 @@
-"""Layers of the extractors' own networks."""
+"""Layers of the extractors' own networks, and what the first of them sees."""
 
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,3 +31,9 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, width, H, W] -> the same shape."""
         return F.relu(x + self.norm(self.second(self.first(x))))
+
+
+def to_tensor(images: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """B times [S, S, C] -> [B, C, S, S] float32, 0 to 1, as CPUs convolve it fastest."""
+    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    return (stacked.float() / 255).contiguous(memory_format=torch.channels_last)

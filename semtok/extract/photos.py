@@ -1,12 +1,8 @@
-"""Image files -> what the extractors' own networks look at."""
-
-from collections.abc import Sequence
+"""Image files -> pixels, as the extractors see them."""
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from semtok.errors import UnreadableImageError
 from semtok.remote import AnyPath
@@ -34,9 +30,3 @@ def content(path: AnyPath) -> NDArray[np.uint8]:
         return np.frombuffer(path.read_bytes(), np.uint8)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return np.empty(0, np.uint8)
-
-
-def to_tensor(images: Sequence[NDArray[np.uint8]]) -> Tensor:
-    """B times [S, S, C] -> [B, C, S, S] float32, 0 to 1, as CPUs convolve it fastest."""
-    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    return (stacked.float() / 255).contiguous(memory_format=torch.channels_last)

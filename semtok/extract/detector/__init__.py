@@ -18,11 +18,12 @@ from semtok.data.rejects import Reject
 from semtok.errors import SemtokError, UnreadableImageError
 from semtok.extract import rle, trained
 from semtok.extract.backends import FoundMask, FoundMasks, Job
+from semtok.extract.convolutions import to_tensor
 from semtok.extract.corruptions import corrupt
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector.network import Network
 from semtok.extract.detector.prediction import Seen, find
-from semtok.extract.photos import read_image, to_tensor
+from semtok.extract.photos import read_image
 from semtok.json_files import read_json
 from semtok.params import Count, Share
 

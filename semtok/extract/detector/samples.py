@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semtok.extract import rle
+from semtok.extract.convolutions import to_tensor
 from semtok.extract.detector.network import CELL, MASK_PIXEL
-from semtok.extract.photos import read_image, to_tensor
+from semtok.extract.photos import read_image
 from semtok.remote import AnyPath
 
 #: A cell lies in the middle of a mask where it is nearer to it than this share of the radius,

@@ -8,13 +8,14 @@ import pyarrow.compute as pc
 
 from semtok.extract import trained
 from semtok.extract.average_precision import average_precision
+from semtok.extract.convolutions import to_tensor
 from semtok.extract.crossfit import folds_of
 from semtok.extract.detector import Settings, new_network
 from semtok.extract.detector.network import Network
 from semtok.extract.detector.prediction import find
 from semtok.extract.detector.training import train
 from semtok.extract.extracted import extracted_masks
-from semtok.extract.photos import read_image, to_tensor
+from semtok.extract.photos import read_image
 from semtok.json_files import write_json
 from semtok.params import DetectorSettings, ExtractorSettings
 from semtok.remote import AnyPath

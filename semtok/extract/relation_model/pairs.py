@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semtok.extract import rle
-from semtok.extract.photos import to_tensor
+from semtok.extract.convolutions import to_tensor
 
 #: Pixels around the common box, as a share of its longer side: what surrounds a pair tells too.
 _MARGIN = 0.1
