@@ -167,12 +167,12 @@ def budget(
 @app.command()
 def clusters(
     context: typer.Context,
-    variant: Annotated[str, typer.Argument(help="A trained one with clusters.")],
+    variant: Annotated[str, typer.Argument(help="A trained one with clusters, or a SECViT.")],
     png: Annotated[Path, typer.Argument(metavar="FILE", help="The picture.")],
     split: Annotated[str, typer.Option(help="Whose images they are.")] = "val",
     seed: Annotated[int, typer.Option(help="Which training.")] = 0,
 ) -> None:
-    """Draw the clusters that attention stays within, block by block, over four images."""
+    """Draw the clusters that attention stays within, by block or stage, over four images."""
     from semtok import inside
 
     inside.clusters(context.obj, variant, split, seed, png)
