@@ -7,6 +7,7 @@ from typing import Any
 
 from semtok.errors import SemtokError
 from semtok.params import ANNOTATED, FETCHED, SPLITS, Params
+from semtok.remote import is_address, refusal
 from semtok.variant_rules import RULES, Faults, one_of
 
 #: What the registry gives a number or an alias: names have neither / nor @.
@@ -102,6 +103,8 @@ def _data(params: Params) -> Faults:
     data, mirror = params.data, params.download.mirror
     if not data.source:
         yield "data.source", f"must be the data's root, or {FETCHED}, and they are fetched"
+    if is_address(data.source) and (fault := refusal(data.source)):
+        yield "data.source", fault
     if data.source == FETCHED and not data.fetch:
         yield "data.fetch", "must name the sources to fetch, e.g. [coco]; semtok data sources"
     if mirror and not mirror.startswith(("http://", "https://")):

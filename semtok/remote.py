@@ -34,17 +34,12 @@ def locate(folder: Path, source: str) -> "AnyPath":
 
     Raises:
         SemtokError: no file system of that name is known, or its package is not installed; or the
-            address holds credentials, which would stand in every provenance.
+            address is none that a root may have.
     """
     if not is_address(source):
         return folder / source
-    kind, _, place = source.partition("://")
-    user, at, _ = place.partition("/")[0].rpartition("@")
-    if (at and ":" in user) or "?" in place:
-        raise SemtokError(
-            f"data.source: the {kind}:// address holds credentials or a query; leave them out: the "
-            "environment has them (docs/scale.md)"
-        )
+    if fault := refusal(source):
+        raise SemtokError(f"data.source: {fault}")
     import fsspec
 
     try:
@@ -62,6 +57,27 @@ def locate(folder: Path, source: str) -> "AnyPath":
 def is_address(source: str) -> bool:
     """Whether a data root is no path of this machine's."""
     return "://" in source
+
+
+def refusal(source: str) -> str | None:
+    """What keeps an address from being a root, whatever is there, in words.
+
+    Credentials would stand in every provenance. HTTP has no listing, and what fsspec takes for one,
+    the links of a page, has no folders, so that a root would be one without images.
+    """
+    kind, _, place = source.partition("://")
+    user, at, _ = place.partition("/")[0].rpartition("@")
+    if (at and ":" in user) or "?" in place:
+        return (
+            f"the {kind}:// address holds credentials or a query; leave them out: the environment "
+            "has them (docs/scale.md)"
+        )
+    if kind.rpartition("::")[2] in ("http", "https"):
+        return (
+            f"{source}: {kind}:// cannot list its files; copy the root to a folder or a bucket "
+            "(docs/scale.md), or fetch it (docs/data.md)"
+        )
+    return None
 
 
 def threads(*paths: "AnyPath") -> int:

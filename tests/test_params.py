@@ -554,6 +554,14 @@ def test_the_projects_own_settings_are_right():
         (lambda p: p["models"].update(mine="a"), "models.mine: input should be a dictionary"),
         (lambda p: p["data"].update(source=""), "data.source: must be the data's root, or semtok/"),
         (
+            lambda p: p["data"].update(source="http://host/coco"),
+            "data.source: http://host/coco: http:// cannot list its files; copy the root",
+        ),
+        (
+            lambda p: p["data"].update(source="s3://key:hush@bucket/coco"),
+            "data.source: the s3:// address holds credentials or a query; leave them out",
+        ),
+        (
             lambda p: p["data"].update(source="semtok/data/sources"),
             "data.fetch: must name the sources to fetch",
         ),

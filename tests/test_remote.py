@@ -43,9 +43,9 @@ def nowhere() -> Iterator[RemotePath]:
     """An address where nobody answers."""
     with socket.socket() as held:  # bound and never listening, so that nobody else takes it
         held.bind(("127.0.0.1", 0))
-        found = locate(Path(), f"http://127.0.0.1:{held.getsockname()[1]}/root")
-        assert isinstance(found, RemotePath)
-        yield found
+        address = f"http://127.0.0.1:{held.getsockname()[1]}/root"
+        # No root is at such an address, but fsspec asks one without credentials or packages.
+        yield RemotePath(fsspec.filesystem("http"), address)
 
 
 def built(root: AnyPath, folder: Path) -> dict[str, bytes]:
@@ -183,6 +183,11 @@ def test_what_is_not_there_is_told_as_of_a_folder(tiny_coco):
     ("address", "told"),
     [
         ("unheard://bucket", "^unheard://bucket: no such file system .*unheard.*; correct it$"),
+        (
+            "https://host/coco",
+            "^data.source: https://host/coco: https:// cannot list its files; copy",
+        ),
+        ("simplecache::http://host/coco", "^data.source: .*http:// cannot list its files; copy"),
         ("gs://bucket", "^gs://bucket: needs a package that is not installed .*gcs.*$"),
     ],
 )
