@@ -193,7 +193,9 @@ def _parsed(content: bytes) -> Any:
             return orjson.loads(content)
         except (ImportError, ValueError):
             pass
-    return json.loads(content)
+    text = content.decode(json.detect_encoding(content), "surrogatepass")
+    del content  # as `json` does, so that what is large is held once
+    return json.loads(text)
 
 
 def columns(

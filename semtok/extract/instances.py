@@ -50,6 +50,10 @@ _ROWS = pa.schema(
 )
 
 
+#: Annotations whose polygons are read at once: an array that grows is held twice.
+_PIECE = 1 << 15
+
+
 def open_masks(job: Job) -> "Instances":
     """Read the annotation files that belong to the images' folders."""
     return Instances(job)
@@ -89,6 +93,8 @@ class Instances:
         kept = np.flatnonzero(np.isin(image_id, wanted) & ~unknown & ~repeats)
         category_id, crowd, shapes = ([each[at] for at in kept.tolist()] for each in columns[2:])
         shapes = [None if no else shape for shape, no in zip(shapes, crowd, strict=True)]
+        drawn = [each if type(each) is list else None for each in shapes]
+        pieces = [drawn[i : i + _PIECE] for i in range(0, len(drawn), _PIECE)]
         values = [
             image_id[kept],
             source_id[kept],
@@ -96,7 +102,7 @@ class Instances:
             [categories.get(each) for each in category_id],
             pa.repeat(file, len(kept)),
             np.array(crowd, np.int64) != 0,
-            polygons.read([each if type(each) is list else None for each in shapes]),
+            pa.chunked_array(map(polygons.read, pieces), polygons.OUTLINE),
             [marshal.dumps(each, 2) if type(each) is dict else None for each in shapes],
         ]
         return pa.table(values, schema=_ROWS)
