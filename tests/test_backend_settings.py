@@ -39,6 +39,12 @@ def neighbours(**settings: object) -> Callable[[Document], None]:
     )
 
 
+def draws(count: object) -> Callable[[Document], None]:
+    return lambda document: document["bench"].update(
+        benchmarks=["retrieval", "faithfulness"], settings={"faithfulness": {"lime_draws": count}}
+    )
+
+
 def relations(**settings: object) -> Callable[[Document], None]:
     return lambda document: document["extractors"]["annotated"].update(
         scene_graphs="geometry", settings={"geometry": settings}
@@ -64,6 +70,8 @@ def relations(**settings: object) -> Callable[[Document], None]:
         (reads_images, "-test.reads: semantic tokens need masks; name the partition of extraction"),
         (relations(pears=3), "extractors: settings.geometry: pears: unknown key"),
         (neighbours(knn={"neigbours": 3}), "bench.settings.knn: neigbours: unknown key"),
+        (draws(-1), "bench.settings.faithfulness: lime_draws: input should be greater than or eq"),
+        (draws(0.5), "bench.settings.faithfulness: lime_draws: input should be a valid integer"),
         (neighbours(retrieval={"k": 3}), "bench.settings.retrieval: this benchmark has no sett"),
     ],
 )

@@ -6,6 +6,8 @@ missing when they are all that is left; each is the mean over k (AOPC). A faithf
 a high comprehensiveness and a low sufficiency. Attributions are the parts of a measure's task; a
 task of its own is their floor, tokens in random order, of which the same share is removed. What an
 attribution gains over the floor is paired: of each image, by how much it does better than random.
+Where it is asked, LIME is a baseline of its own kind (`lime.py`): it knows nothing of the model but
+what it says once tokens are removed. Its tasks are its own, so that means over attributions stay.
 
 ERASER asks classifiers. Where the data set lists classes these are what a model chooses from; an
 image-text model has none, so that it chooses among captions of the split, the same ones for
@@ -15,12 +17,13 @@ every image (OURS).
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Annotated, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
+from annotated_types import Ge
 
 from semtok.bench import classification, official, removal, sending
 from semtok.bench.benchmark import SplitData
@@ -30,6 +33,7 @@ from semtok.bench.embedding import Embedder, Model
 from semtok.bench.question import Question
 from semtok.events import Emit, Progress, ignore
 from semtok.params import VisionEncoder
+from semtok.parsing import parse
 from semtok.tokens.rows import Rows
 from semtok.tokens.shards import TokenShards
 
@@ -46,8 +50,17 @@ _MEASURES = {"comprehensiveness": False, "sufficiency": True}
 
 #: Ends the name of the task of what attributions gain over the floor; the higher, the better.
 _GAIN = "_gain"
+#: Likewise, of what they do better than LIME does on the same image.
+_OVER_LIME = f"_over_{removal.LIME}"
 
 _Number = TypeVar("_Number", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of LIME, which encodes each image once more a draw."""
+
+    lime_draws: Annotated[int, Ge(0)] = 0  # 0: it is not asked
 
 
 def refusal(contestant: Contestant) -> str:
@@ -62,17 +75,19 @@ def refusal(contestant: Contestant) -> str:
 
 
 def case_ids(data: SplitData) -> dict[str, npt.NDArray[np.int64]]:
-    """A case an image and attribution; of the floor, a case an image."""
+    """A case an image and attribution; of baselines, a case an image."""
     ids = sample(data)
     found: dict[str, npt.NDArray[np.int64]] = {}
     of_parts = {
         name: ids * len(removal.ATTRIBUTIONS) + number
         for number, name in enumerate(removal.ATTRIBUTIONS)
     }
+    lime = _lime_draws(data) > 0
     for measure in _MEASURES:
-        for whole in (measure, measure + _GAIN):
+        for whole in (measure, measure + _GAIN, *([measure + _OVER_LIME] if lime else [])):
             found |= _with_parts(whole, of_parts)
-        found[_floor(measure)] = ids
+        floor, *of_lime = _of_baselines(measure)
+        found |= dict.fromkeys([floor, *(of_lime if lime else [])], ids)
     return found
 
 
@@ -86,18 +101,20 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
             name: 100 * (told.whole - curve).mean(axis=0)  # over the shares
             for name, curve in left.items()
         }
-        floor = values.pop(removal.RANDOM)
         loss = _MEASURES[measure]
-        gains = {name: floor - own if loss else own - floor for name, own in values.items()}
-        gained = _with_parts(measure + _GAIN, gains)
-        of_tasks = _with_parts(measure, values) | {_floor(measure): floor} | gained
-        for task, own in of_tasks.items():
+        better = _better(measure, values)
+        floor, lime = values.pop(removal.RANDOM), values.pop(removal.LIME, None)
+        of_floor, of_lime, _ = _of_baselines(measure)
+        own = _with_parts(measure, values) | {of_floor: floor}
+        if lime is not None:
+            own[of_lime] = lime
+        for task, column in (own | better).items():
             columns = {
-                "task": pa.repeat(task, len(own)),
+                "task": pa.repeat(task, len(column)),
                 "case_id": tasks[task],
-                "cluster_id": np.resize(clusters, len(own)),
-                "value": own,
-                "loss": pa.repeat(loss and task not in gained, len(own)),
+                "cluster_id": np.resize(clusters, len(column)),
+                "value": column,
+                "loss": pa.repeat(loss and task not in better, len(column)),
             }
             parts.append(pa.table(columns))
     return pa.concat_tables(parts)
@@ -105,8 +122,8 @@ def score(model: Embedder, data: SplitData, emit: Emit = ignore) -> pa.Table:
 
 def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
     """The images, whose tokens are removed in an order that the case's number tells."""
-    floors = {_floor(measure) for measure in _MEASURES}
-    orders = 1 if task in floors else len(removal.ATTRIBUTIONS)
+    alone = {each for measure in _MEASURES for each in _of_baselines(measure)}
+    orders = 1 if task in alone else len(removal.ATTRIBUTIONS)
     return {each: Question((each // orders,), ((),)) for each in case_ids}
 
 
@@ -133,7 +150,7 @@ def removed(
             done += len(tokens.readable)
         emit(Progress("removing tokens", done, len(places)))
 
-    return removal.measure(batches(), candidates(model, data, emit))
+    return removal.measure(batches(), candidates(model, data, emit), _lime_draws(data))
 
 
 @dataclass(frozen=True)
@@ -142,7 +159,7 @@ class Explained:
 
     Attributes:
         rows: B of them, with their tokens.
-        values: of `removal.ATTRIBUTIONS`, [B, N] float64, the higher the more a token counts for.
+        values: as `removal.merits`, [B, N] float64, the higher the more a token counts for.
         removal: of these and more images.
     """
 
@@ -164,7 +181,7 @@ def explained(model: Model, data: SplitData, images: int, of: int) -> Explained:
     places = _places(data, ids[:images])
     (tokens,) = model.removable(data.images, places)
     vectors = candidates(model, data).to(tokens.readable.device)
-    told = tokens.attributions(removal.choice(tokens, vectors), vectors)
+    told = removal.merits(ids[:images], tokens, vectors, _lime_draws(data))
     assert isinstance(data.images, TokenShards), "a variant reads tokens"
     return Explained(
         data.images.rows(places),
@@ -203,8 +220,32 @@ def _with_parts(
     return {whole: np.concatenate([*parts.values()]), **parts}
 
 
-def _floor(measure: str) -> str:
-    return f"{measure}_{removal.RANDOM}"
+def _better(
+    measure: str, values: Mapping[str, npt.NDArray[np.float64]]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """By how much attributions do better than baselines, and LIME than the floor; of each task."""
+    sign = -1 if _MEASURES[measure] else 1
+
+    def over(baseline: str) -> dict[str, npt.NDArray[np.float64]]:
+        return {name: sign * (values[name] - values[baseline]) for name in removal.ATTRIBUTIONS}
+
+    found = _with_parts(measure + _GAIN, over(removal.RANDOM))
+    if removal.LIME in values:
+        found |= _with_parts(measure + _OVER_LIME, over(removal.LIME))
+        gain = sign * (values[removal.LIME] - values[removal.RANDOM])
+        found[_of_baselines(measure)[-1]] = gain
+    return found
+
+
+def _of_baselines(measure: str) -> tuple[str, str, str]:
+    """The tasks of the floor, of LIME and of what it gains over the floor."""
+    lime = f"{measure}_{removal.LIME}"
+    return f"{measure}_{removal.RANDOM}", lime, lime + _GAIN
+
+
+def _lime_draws(data: SplitData) -> int:
+    block = data.settings.get("faithfulness", {})
+    return parse(Settings, block, "params.yaml: bench.settings.faithfulness").lime_draws
 
 
 def _places(data: SplitData, image_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from semtok.bench.lime import lime
+from semtok.bench.orders import drawn, first
 from semtok.models.adaptive import run
 from semtok.models.attention_maps import attention_maps, rollout
 from semtok.models.attributions import flow_of, prototype_component
@@ -36,6 +38,8 @@ ATTRIBUTIONS = (
 )
 #: The floor: tokens in random order, the mean over so many draws.
 RANDOM, DRAWS = "random", 5
+#: What attributions are held against where it is asked: `lime.lime`, which only removes tokens.
+LIME = "lime"
 
 #: Token sets of a variant that are encoded at once: each has maps of its attention in every block
 #: and head.
@@ -131,7 +135,9 @@ class Removal:
 
 
 def measure(
-    batches: Iterable[tuple[npt.NDArray[np.int64], Removable]], candidates: Tensor
+    batches: Iterable[tuple[npt.NDArray[np.int64], Removable]],
+    candidates: Tensor,
+    lime_draws: int = 0,
 ) -> Removal:
     """Remove the tokens that each of `ATTRIBUTIONS` puts first, then all others, then random ones.
 
@@ -139,15 +145,15 @@ def measure(
         batches: ids of B images and their tokens.
         candidates: [C, P] float, unit rows, what the model chooses from. Its probability of each is
             the softmax of scaled cosine similarities, by the scale that it learned.
+        lime_draws: of how many sets of tokens `LIME` learns; 0: it is not asked.
     """
     parts = []
     for image_ids, tokens in batches:
         vectors = candidates.to(tokens.readable.device)
-        log_probability = choice(tokens, vectors)
-        merits = tokens.attributions(log_probability, vectors)
-        orders = {name: [merit] for name, merit in merits.items()}
-        orders[RANDOM] = _random(image_ids, tokens.readable)
-        parts.append(_of_batch(tokens, orders, log_probability))
+        told = merits(image_ids, tokens, vectors, lime_draws)
+        orders = {name: [merit] for name, merit in told.items()}
+        orders[RANDOM] = drawn(image_ids, tokens.readable, DRAWS, stream=0)
+        parts.append(_of_batch(tokens, orders, choice(tokens, vectors)))
     return Removal(
         np.concatenate([each.whole for each in parts]),
         *(
@@ -155,6 +161,29 @@ def measure(
             for found in ([each.without for each in parts], [each.alone for each in parts])
         ),
     )
+
+
+def merits(
+    image_ids: npt.NDArray[np.int64], tokens: Removable, candidates: Tensor, lime_draws: int
+) -> dict[str, Tensor]:
+    """What each token counts for, [B, N], by `ATTRIBUTIONS` and, where it is asked, by `LIME`.
+
+    Args:
+        image_ids: [B].
+        tokens: of these images.
+        candidates: as of `measure`, on the model's device.
+        lime_draws: likewise.
+    """
+    log_probability = choice(tokens, candidates)
+    found = {**tokens.attributions(log_probability, candidates)}
+    if lime_draws:
+        found[LIME] = lime(
+            image_ids,
+            tokens.readable,
+            lambda among: log_probability(tokens.left(among)).exp(),
+            lime_draws,
+        )
+    return found
 
 
 def choice(tokens: Removable, candidates: Tensor) -> Callable[[Tensor], Tensor]:
@@ -201,21 +230,6 @@ def attributions(
     return dict(zip(ATTRIBUTIONS, found, strict=True))
 
 
-def first(merit: Tensor, readable: Tensor, share: float) -> Tensor:
-    """The tokens of the highest merit, [B, N] bool: of n readable ones ceil(share n).
-
-    Args:
-        merit: [B, N]; of equal ones the token that stands first counts for more.
-        readable: [B, N] bool, which tokens there are.
-        share: 0..1.
-    """
-    # A product such as 0.2 x 15 may lie a little above the whole number that it is.
-    count = (share * readable.sum(dim=1).double() - 1e-9).ceil()
-    order = merit.masked_fill(~readable, float("-inf")).argsort(dim=1, descending=True, stable=True)
-    rank = order.argsort(dim=1)
-    return readable & (rank < count[:, None])
-
-
 @torch.no_grad()
 def _of_batch(
     tokens: Removable,
@@ -239,12 +253,3 @@ def _of_batch(
         {name: curve(merits, alone=False) for name, merits in orders.items()},
         {name: curve(merits, alone=True) for name, merits in orders.items()},
     )
-
-
-def _random(image_ids: npt.NDArray[np.int64], readable: Tensor) -> list[Tensor]:
-    """Draws of merits, which depend on an image alone, and not on the batch that it is in."""
-    tokens = readable.shape[1]
-    drawn = np.stack(
-        [np.random.default_rng([0, each]).random((tokens, DRAWS)) for each in image_ids.tolist()]
-    )
-    return [torch.from_numpy(drawn[..., draw]).to(readable.device) for draw in range(DRAWS)]

@@ -211,10 +211,10 @@ def _wanted(
     """Every case of every benchmark and split that was asked for."""
     from semtok.bench import benchmark
 
-    known = annotations(subject.input("index"))
+    known, settings = annotations(subject.input("index")), subject.params["bench"].get("settings")
     frames = [pl.DataFrame(schema={**dict.fromkeys(Task._fields, pl.String), "case_id": pl.Int64})]
     for split, of_split in images.items():
-        data = benchmark.split_data(split, of_split, known)
+        data = benchmark.split_data(split, of_split, known, settings)
         for name in benchmarks:
             frames += [
                 pl.DataFrame({"case_id": ids}, schema={"case_id": pl.Int64}).select(

@@ -8,9 +8,12 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from semtok.bench.faithfulness import Explained
-from semtok.bench.removal import RANDOM, SHARES, Removal
+from semtok.bench.removal import LIME, RANDOM, SHARES, Removal
 from semtok.report.placed import NOBODY, placed
 from semtok.report.style import BASELINE, PALETTE, picture
+
+#: Lines of what attributions are held against, in grey.
+_BASELINES = {RANDOM: "o--", LIME: "s:"}
 
 
 def draw(found: Explained, patch_size: int | None, path: Path) -> None:
@@ -48,13 +51,14 @@ def draw(found: Explained, patch_size: int | None, path: Path) -> None:
 def _draw_curves(panels: Sequence[Axes], found: Removal) -> None:
     """The mean probability of the choice over the share of tokens that were removed or kept."""
     shares = [100 * each for each in SHARES]
-    colours = dict(zip(found.without, PALETTE, strict=False)) | {RANDOM: BASELINE}
+    own = [each for each in found.without if each not in _BASELINES]
+    colours = dict(zip(own, PALETTE, strict=False)) | dict.fromkeys(_BASELINES, BASELINE)
     sides = (("removed", found.without, 0.0), ("kept alone", found.alone, 100.0))
     for panel, (title, curves, whole) in zip(panels, sides, strict=True):
         for name, curve in curves.items():
             means = [*curve.mean(axis=1), found.whole.mean()]
             at, height = zip(*sorted(zip([*shares, whole], means, strict=True)), strict=True)
-            style = "o--" if name == RANDOM else "o-"
+            style = _BASELINES.get(name, "o-")
             label = name.replace("_", " ")
             panel.plot(at, height, style, color=colours[name], markersize=3.5, label=label)
         panel.set_title(f"the first tokens {title}", fontsize=10)

@@ -170,11 +170,13 @@ def _faithfulness(context: Context, training: Path, tokens: Path) -> tuple[str, 
     from semtok.data import index
     from semtok.report import faithfulness as report
 
-    asked = {"faithfulness"} & {*context.params.bench.benchmarks}
+    bench = context.params.bench
+    asked = {"faithfulness"} & {*bench.benchmarks}
     if asked <= {*unasked.read(context.staging)}:
         return ()
     model, annotations = Model(training), index.annotations(context.input("index"))
-    data = benchmark.split_data("val", model.open_shards(tokens), annotations)
+    shards = model.open_shards(tokens)
+    data = benchmark.split_data("val", shards, annotations, bench.settings)
     found = faithfulness.explained(model, data, images=3, of=64)
     patch_size = context.params.variants[context.partition].patch_size
     report.draw(found, patch_size, context.staging / "faithfulness.png")

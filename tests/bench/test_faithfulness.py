@@ -14,7 +14,7 @@ from semtok.bench import benchmark, faithfulness
 from semtok.bench.cases import CASES, by_task, metrics
 from semtok.bench.embedding import Model
 from semtok.bench.intervals import resample
-from semtok.bench.removal import ATTRIBUTIONS, RANDOM, SHARES, attributions
+from semtok.bench.removal import ATTRIBUTIONS, LIME, RANDOM, SHARES, attributions
 from semtok.bench.scoring import score
 from semtok.tables import read_table
 
@@ -135,6 +135,64 @@ def test_a_gain_is_how_much_better_than_random_an_attribution_is_on_each_image(s
                 own, floor = values[measure, case], values[f"{measure}_{RANDOM}", image_id]
                 assert found == values[f"{measure}_gain", case] == sign * (own - floor)
                 assert not losses[f"{measure}_gain/{name}"]
+
+
+@pytest.fixture(scope="module")
+def with_lime(scored):
+    """The same, of whose tokens LIME is asked, too: its cases alone, and those of the others."""
+    model, data, _ = scored
+    asked = replace(data, settings={"faithfulness": {"lime_draws": 50}})
+    rows = faithfulness.score(model, asked).to_pylist()
+    assert {row["task"] for row in rows} == {*faithfulness.case_ids(asked)}
+    return [[row for row in rows if (LIME in row["task"]) == of_lime] for of_lime in (True, False)]
+
+
+def test_lime_changes_no_value_of_the_others(scored, with_lime):
+    _, data, rows = scored
+    assert with_lime[1] == rows
+    assert not any(LIME in task for task in faithfulness.case_ids(data))
+
+
+def test_lime_is_judged_as_attributions_are(scored, with_lime, by_hand):
+    """Of four patches there are few sets: those that LIME was asked are the first of random orders.
+
+    Its weights are fitted here by least squares with rows for the penalty.
+    """
+    _, data, _ = scored
+    probability, _ = by_hand
+    values = {(row["task"], row["case_id"]): row["value"] for row in with_lime[0]}
+    for image_id in data.images.image_ids.tolist():
+        random = np.random.default_rng([1, image_id]).random((4, 50))
+        sets = np.zeros((50, 4))
+        for row, merit in enumerate(random.T):
+            sets[row, np.argsort(-merit)[: math.ceil((row + 1) / 50 * 4)]] = 1
+        told = np.array([probability(image_id, [bool(each) for each in row]) for row in sets])
+        weight = np.exp(-(((1 - np.sqrt(sets.mean(axis=1))) / 0.25) ** 2))
+        inputs = np.sqrt(weight)[:, None] * np.column_stack([sets, np.ones(50)])
+        penalty = np.eye(4, 5)
+        outputs = np.concatenate([np.sqrt(weight) * told, np.zeros(4)])
+        merit = np.linalg.lstsq(np.concatenate([inputs, penalty]), outputs, rcond=None)[0][:4]
+        found = tuple(values[f"{measure}_{LIME}", image_id] for measure in MEASURES)
+        wanted = [aopc(probability, image_id, order) for order in orders_by(merit.tolist())]
+        assert any(found == pytest.approx(each, abs=1e-4) for each in wanted)
+
+
+def test_others_are_held_against_lime_and_lime_against_random_orders(scored, with_lime):
+    _, data, rows = scored
+    values = {(row["task"], row["case_id"]): row["value"] for row in rows + with_lime[0]}
+    losses = {row["task"]: row["loss"] for row in with_lime[0]}
+    for measure, sign in (("comprehensiveness", 1), ("sufficiency", -1)):
+        assert losses[f"{measure}_{LIME}"] == (sign < 0)
+        assert not losses[f"{measure}_{LIME}_gain"] and not losses[f"{measure}_over_{LIME}"]
+        for image_id in data.images.image_ids.tolist():
+            own = values[f"{measure}_{LIME}", image_id]
+            gain = sign * (own - values[f"{measure}_{RANDOM}", image_id])
+            assert values[f"{measure}_{LIME}_gain", image_id] == gain
+            for number, name in enumerate(ATTRIBUTIONS):
+                case = image_id * len(ATTRIBUTIONS) + number
+                over = sign * (values[measure, case] - own)
+                assert values[f"{measure}_over_{LIME}/{name}", case] == over
+                assert values[f"{measure}_over_{LIME}", case] == over
 
 
 def test_the_floor_is_what_all_random_orders_come_to(scored, by_hand):

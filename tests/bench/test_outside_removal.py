@@ -1,5 +1,7 @@
 """Patches of CLIP and SigLIP, attributed and removed, against transformers' own computation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -15,7 +17,7 @@ from semtok.bench.image_files import ImageFiles
 from semtok.bench.outside import OutsideModel, Source
 from semtok.bench.outside_folders import of_folder
 from semtok.bench.outside_transformers import TransformersModel
-from semtok.bench.removal import ATTRIBUTIONS, RANDOM, SHARES
+from semtok.bench.removal import ATTRIBUTIONS, LIME, RANDOM, SHARES
 from semtok.data.index import CAPTIONS, SIBLINGS, TRUTH, Annotations
 from semtok.models.attention_maps import rollout
 from semtok.models.attributions import component, flow_of
@@ -213,11 +215,12 @@ def test_it_is_scored_as_a_variant_is(folder, data, tmp_path):
 
 
 def test_all_images_of_a_split_are_asked_a_few_at_a_time(folder, data, monkeypatch):
+    data = replace(data, settings={NAME: {"lime_draws": 30}})
     few = faithfulness.removed(OutsideModel(of_folder(folder)), data, faithfulness.sample(data))
     monkeypatch.setattr(outside_removal, "BATCH", 2)
     again = faithfulness.removed(OutsideModel(of_folder(folder)), data, faithfulness.sample(data))
     np.testing.assert_allclose(few.whole, again.whole, atol=1e-6)
-    for name in (*ATTRIBUTIONS, RANDOM):
+    for name in (*ATTRIBUTIONS, LIME, RANDOM):
         np.testing.assert_allclose(few.without[name], again.without[name], atol=1e-5)
     assert faithfulness.sample(data).tolist() == [1, 2, 3]
 

@@ -70,7 +70,8 @@ def test_karpathy_asks_what_retrieval_does_of_five_captions(index):
         ("corloc", "lost", 9),
         ("faithfulness", "comprehensiveness", 9 * len(ATTRIBUTIONS) + 1),
         ("faithfulness", "sufficiency_gain/rollout", 9 * len(ATTRIBUTIONS) + 1),
-        ("faithfulness", "sufficiency_random", 9),
+        ("faithfulness", "comprehensiveness_over_lime/rollout", 9 * len(ATTRIBUTIONS) + 1),
+        *(("faithfulness", f"sufficiency_{each}", 9) for each in ("random", "lime", "lime_gain")),
     ],
 )
 def test_what_is_asked_of_an_image_alone_shows_it(index, benchmark, task, case_id):

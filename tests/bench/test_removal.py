@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semtok.bench import removal
-from semtok.bench.removal import ATTRIBUTIONS, RANDOM, SHARES, TokensOfVariant, first
+from semtok.bench.orders import first
+from semtok.bench.removal import ATTRIBUTIONS, LIME, RANDOM, SHARES, TokensOfVariant
 from semtok.models.adaptive import run
 from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
@@ -78,12 +79,12 @@ def test_the_right_attribution_is_as_comprehensive_as_can_be_and_sufficient():
         white = model.vision(batch)
         black = run(model.vision, batch, among=torch.zeros(4, side, dtype=torch.bool)).embedding
     candidates = torch.stack([black[0], white[0]])
-    found = removal.measure([(rows.image_ids, TokensOfVariant(model, batch))], candidates)
+    found = removal.measure([(rows.image_ids, TokensOfVariant(model, batch))], candidates, 400)
     angle = float(black[0] @ white[0])
     scale = model.logit_scale.item()
     told = 1 / (1 + math.exp(-scale * (1 - angle)))  # white against black, where it is white
     np.testing.assert_allclose(found.whole, told, atol=1e-3)
-    for name in ("gradient_input", "attention_gradient"):
+    for name in ("gradient_input", "attention_gradient", LIME):
         np.testing.assert_allclose(found.without[name], 1 - told, atol=1e-6)
         np.testing.assert_allclose(found.alone[name] - found.whole, 0, atol=1e-3)
     # Attention is even, so that the first token counts for most: right in the first image alone.
@@ -91,7 +92,7 @@ def test_the_right_attribution_is_as_comprehensive_as_can_be_and_sufficient():
     assert lost[0] > 0.5 and np.abs(lost[1:]).max() < 1e-3
     # A random token is the white one in 1 of 12 draws: of half of them it is there as often as not.
     assert found.without[RANDOM][-1].mean() == pytest.approx(0.5, abs=0.35)
-    for name in (*ATTRIBUTIONS, RANDOM):
+    for name in (*ATTRIBUTIONS, LIME, RANDOM):
         assert (found.whole - found.without[name] <= 2 * told - 1 + 1e-3).all()
 
 
@@ -106,8 +107,8 @@ def test_orders_are_an_images_own():
             (ids, TokensOfVariant(model, Collate(patch_size=4)(PixelRows(ids, pixels[part]))))
             for part, ids in ((part, rows.image_ids[part]) for part in parts)
         ]
-        found.append(removal.measure(batches, vectors))
-    for name in (*ATTRIBUTIONS, RANDOM):
+        found.append(removal.measure(batches, vectors, lime_draws=30))
+    for name in (*ATTRIBUTIONS, LIME, RANDOM):
         np.testing.assert_allclose(found[0].without[name], found[1].without[name], atol=1e-6)
         np.testing.assert_allclose(found[0].alone[name], found[1].alone[name], atol=1e-6)
         assert found[0].without[name].shape == (len(SHARES), 6)

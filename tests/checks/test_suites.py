@@ -116,6 +116,20 @@ def test_what_a_variant_could_not_be_asked_is_not_missed(line: Path, tmp_path: P
     assert all(each.passed for each in judge("leaderboard", whole / "leaderboard", whole))
 
 
+def test_tasks_are_missed_that_a_benchmarks_settings_ask(line: Path, tmp_path: Path) -> None:
+    scores = tmp_path / "scores@semantic"
+    shutil.copytree(line / "scores@semantic", scores)
+    said, missed = read_json(scores / "provenance.json"), []
+    for draws in (0, 9):
+        said["params"]["bench"]["benchmarks"] = ["faithfulness"]
+        said["params"]["bench"]["settings"] = {"faithfulness": {"lime_draws": draws}}
+        (scores / "provenance.json").write_text(json.dumps(said))
+        found = {each.name: each for each in judge("scores@semantic", scores, line)}
+        missed.append(found["missing_tasks"].observed)
+    # Of two seeds and two measures: six attributions against LIME with their mean, and its own two.
+    assert missed[1] - missed[0] == 2 * 2 * (7 + 2)
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_planted_fault_is_named(fault: Fault, line: Path, tmp_path: Path) -> None:
     artifact = tmp_path / fault.key

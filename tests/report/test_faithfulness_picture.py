@@ -7,7 +7,7 @@ from semtok import params_file
 from semtok.bench import benchmark, faithfulness
 from semtok.bench.embedding import Model
 from semtok.bench.leaderboard import LEADERBOARD
-from semtok.bench.removal import ATTRIBUTIONS, SHARES
+from semtok.bench.removal import ATTRIBUTIONS, LIME, SHARES
 from semtok.report import faithfulness as report
 from semtok.report.placed import NOBODY, placed
 from semtok.report.study import page, published
@@ -65,7 +65,10 @@ def explained(tmp_path_factory):
     variant = save_variant(tmp_path_factory.mktemp("trained"), seeds=(0,))
     model = Model(variant.checkpoint / "seed-0")
     data = benchmark.split_data(
-        "test", model.open_shards(variant.shards["test"]), variant.annotations
+        "test",
+        model.open_shards(variant.shards["test"]),
+        variant.annotations,
+        {"faithfulness": {"lime_draws": 8}},
     )
     return faithfulness.explained(model, data, images=2, of=5)
 
@@ -73,7 +76,7 @@ def explained(tmp_path_factory):
 def test_a_few_images_are_explained_and_more_are_measured(explained):
     assert explained.rows.image_ids.tolist() == [105, 106]
     assert {name: each.shape for name, each in explained.values.items()} == dict.fromkeys(
-        ATTRIBUTIONS, (2, 4)
+        (*ATTRIBUTIONS, LIME), (2, 4)
     )
     assert explained.removal.whole.shape == (5,)
     assert explained.removal.alone["random"].shape == (len(SHARES), 5)
@@ -90,15 +93,19 @@ def test_the_same_images_give_the_same_picture(explained, tmp_path, read_png):
 @pytest.mark.slow
 def test_the_line_asks_it_of_patches_and_regions(tmp_path, read_png):
     document = small_line.shrunk(small_line.own())
-    document["bench"] |= {"benchmarks": ["retrieval", "faithfulness"]}
+    document["bench"] |= {
+        "benchmarks": ["retrieval", "faithfulness"],
+        "settings": {"faithfulness": {"lime_draws": 8}},
+    }
     document["train"] |= {"seeds": [0]}
     workspace = small_line.build(tmp_path / "line", document)
     small_line.run(workspace.root, "leaderboard", None)
     board = read_table(workspace.input("leaderboard") / "leaderboard.parquet", LEADERBOARD)
     rows = [row for row in board.to_pylist() if row["benchmark"] == "faithfulness"]
     assert {row["metric"] for row in rows} == {"mean", "mean_loss"}
-    # Every attribution, their mean and chance, and what all but chance gain over it.
-    assert len(rows) == 2 * 2 * 2 * (2 * (len(ATTRIBUTIONS) + 1) + 1)  # variants, splits, measures
+    # Every attribution and their mean, and what these gain over chance and over LIME; chance, LIME
+    # and what this one gains.
+    assert len(rows) == 2 * 2 * 2 * (3 * (len(ATTRIBUTIONS) + 1) + 3)  # variants, splits, measures
     assert all(row["chance"] is None and row["relative"] is None for row in rows)
     for variant in small_line.VARIANTS:
         picture = read_png(workspace.input("scores", variant) / "faithfulness.png")
