@@ -12,8 +12,8 @@ from matplotlib.patheffects import withStroke
 
 from semtok.models.attention import AdditiveBias
 from semtok.models.encoder import VisualTokenEncoder
+from semtok.report.region_tiles import region_tiles
 from semtok.report.style import MUTED, PALETTE, picture
-from semtok.report.tokens import region_tiles
 from semtok.tokens.batch import TokenBatch
 from semtok.tokens.collate import Collate
 from semtok.tokens.permutation import permute

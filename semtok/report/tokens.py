@@ -1,6 +1,5 @@
 """What an encoder sees: the tokens of some images, as their shards hold them."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -8,16 +7,15 @@ import numpy.typing as npt
 from matplotlib.patheffects import withStroke
 
 from semtok.report import superpixels
+from semtok.report.region_tiles import region_tiles
 from semtok.report.style import picture
 from semtok.tokens.grid_mask_map import BORDER, OUTSIDE
-from semtok.tokens.rows import Features, PixelRows, RegionRows, RelatedPixelRows, SuperpixelRows
+from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows, SuperpixelRows
 from semtok.tokens.shards import TokenShards
 
 _TILES = 16  # region crops in a row of the picture
 _LINE = 8  # relations named in a line below
 _GAP = 2  # pixels between tiles
-_FLAT = 16  # pixels a side of a tile of one colour
-_BACKGROUND = 232  # grey of what a mask leaves out
 
 Image = npt.NDArray[np.uint8]
 
@@ -57,30 +55,6 @@ def montage(tiles: Image, columns: int) -> Image:
         y, x = side * (number // columns), side * (number % columns)
         canvas[y : y + tiles.shape[1], x : x + tiles.shape[1]] = tile
     return canvas[:-_GAP, :-_GAP]
-
-
-def region_tiles(features: Features) -> Image:
-    """Features [R, k*k*4] of regions as pictures [R, k, k, 3]: on grey where the mask is not.
-
-    Those of a backbone [R, D] are one colour each: their first three principal components among
-    the regions given, so that regions of like features look alike.
-    """
-    if features.dtype == np.float16:
-        return _colours_of(features.astype(np.float32))
-    side = math.isqrt(features.shape[1] // 4)
-    pixels = features.reshape(-1, side, side, 4).astype(np.float32)
-    background = _BACKGROUND * (1 - pixels[..., 3:] / 255)
-    return (pixels[..., :3] + background).clip(0, 255).astype(np.uint8)
-
-
-def _colours_of(vectors: npt.NDArray[np.float32]) -> Image:
-    centred = vectors - vectors.mean(axis=0)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    components = np.zeros((len(vectors), 3), np.float32)
-    components[:, : sizes.size] = (left * sizes)[:, :3]
-    reach = np.abs(components).max(axis=0)
-    colours = 127.5 + 127.5 * components / np.where(reach > 0, reach, 1)
-    return np.tile(colours[:, None, None], (1, _FLAT, _FLAT, 1)).astype(np.uint8)
 
 
 def _draw_pixels(rows: PixelRows, patch_size: int | None, path: Path) -> None:

@@ -18,6 +18,7 @@ from semtok.extract.corruptions import KINDS
 from semtok.extract.rle import encode
 from semtok.report import chart, curve_grid, curves, forest, overlay, severity_curves, style, tokens
 from semtok.report.headlines import headlines
+from semtok.report.region_tiles import region_tiles
 from semtok.tokens import shards
 from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows
 from tests.bench.conftest import valued_cases
@@ -128,7 +129,7 @@ def test_region_tiles_show_pixels_on_grey():
     pixels = np.zeros((1, 2, 2, 4), np.uint8)
     pixels[0, 0, 0] = (10, 20, 30, 255)  # inside
     pixels[0, 1, 1] = (50, 50, 50, 128)  # on the edge: colour times coverage
-    tile = tokens.region_tiles(pixels.reshape(1, -1))[0]
+    tile = region_tiles(pixels.reshape(1, -1))[0]
     assert tile[0, 0].tolist() == [10, 20, 30]
     assert tile[0, 1].tolist() == [232, 232, 232]
     assert tile[1, 1].tolist() == [165, 165, 165]  # 50 + 232 * 127 / 255
