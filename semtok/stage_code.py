@@ -34,6 +34,7 @@ SCORING = (
     "semtok/models",
     "semtok/train",
     "semtok/data/coco.py",
+    "semtok/data/documents.py",
     "semtok/data/editions.py",
     "semtok/data/salient.py",
     "semtok/data/voc.py",

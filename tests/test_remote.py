@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semtok.bench.image_files import opened
-from semtok.data import class_folders, coco, files, indexing, leakage
+from semtok.data import class_folders, coco, documents, files, indexing, leakage
 from semtok.data.facts import facts
 from semtok.errors import SemtokError, UnreadableImageError
 from semtok.params import DataSettings
@@ -172,7 +172,7 @@ def test_what_is_not_there_is_told_as_of_a_folder(tiny_coco):
     with pytest.raises(FileNotFoundError, match="No such file or directory: 'memory:"):
         (there / "annotations/none.json").read_bytes()
     with pytest.raises(SemtokError, match=r"none.json: missing; put it there"):
-        coco.read_json(there / "annotations/none.json")
+        documents.read_json(there / "annotations/none.json")
     with pytest.raises(UnreadableImageError, match=r"none.jpg: unreadable image \(No such file"):
         decode(there / "train2017/none.jpg", 16)
     with pytest.raises(SemtokError, match=r"memory:.*/nothing/train2017: missing; data.source"):

@@ -34,7 +34,7 @@ from semtok.bench.cases import PART
 from semtok.bench.embedding import Embedder
 from semtok.bench.perturbations import perturbed
 from semtok.bench.question import Question
-from semtok.data import coco
+from semtok.data import documents
 from semtok.data.words import words_of
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
@@ -61,11 +61,11 @@ _FILE_OF = {
 _MICRO = "_micro"
 _SOURCE = "github.com/mertyg/vision-language-models-are-bows"
 _BOX = ("bbox_x", "bbox_y", "bbox_w", "bbox_h")
-_PAIR: coco.Fields = {
+_PAIR: documents.Fields = {
     **{"image_path": str, "true_caption": str, "false_caption": str},
     **dict.fromkeys(_BOX, (int, float)),
 }
-_FIELDS: Mapping[str, coco.Fields] = {
+_FIELDS: Mapping[str, documents.Fields] = {
     RELATION: {**_PAIR, "relation_name": str},
     ATTRIBUTION: {**_PAIR, "attributes": list},
     **{file: {"image": str, "caption": list, "tags": list} for file in ORDERS},
@@ -217,7 +217,7 @@ def _rows(file: str, path: Path) -> list[_Row]:
 
 def _table(file: str, path: Path) -> list[list[Any]]:
     """The columns of a file; the first one are the images."""
-    return coco.check_rows(path, "", coco.read_json(path, list), _FIELDS[file])
+    return documents.check_rows(path, "", documents.read_json(path, list), _FIELDS[file])
 
 
 def _order(

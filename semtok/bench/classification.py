@@ -26,7 +26,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
 from semtok.bench.ranking import TIE
-from semtok.data import coco
+from semtok.data import documents
 from semtok.data.index import CAPTIONS
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
@@ -114,7 +114,7 @@ def class_vectors(
     templates = ["{}"]
     if not model.classes and official.has(index, TEMPLATES):
         path = official.find(index, TEMPLATES, "your own")
-        templates = coco.read_json(path, list)
+        templates = documents.read_json(path, list)
         if not templates or not all(isinstance(each, str) and "{}" in each for each in templates):
             raise SemtokError(f"{path}: must be a list of sentences, each with {{}} for the class")
     texts = [each.replace("{}", name) for each in templates for name in classes.names]
@@ -157,8 +157,10 @@ def read(index: Path | None, benchmark: str = "classification") -> Classes:
     """
     source = "a data set of the format scene_classes or class_folders"
     path = official.find(index, FILE, source, benchmark)
-    document = coco.read_json(path)
-    (names,), (ordered,) = coco.check_rows(path, "", [document], {"classes": list, "ordered": bool})
+    document = documents.read_json(path)
+    (names,), (ordered,) = documents.check_rows(
+        path, "", [document], {"classes": list, "ordered": bool}
+    )
     if not all(isinstance(name, str) and name.strip() for name in names):
         raise SemtokError(f"{path}: classes: must be a list of names; correct the file")
     if len(set(names)) != len(names) or len(names) < 2:

@@ -23,7 +23,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import PART
 from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
-from semtok.data import coco
+from semtok.data import documents
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 
@@ -140,8 +140,8 @@ def _file(subset: str) -> str:
 
 def _subset(index: Path | None, place: int, name: str) -> Iterator[_Row]:
     path = official.find(index, _file(name), _SOURCE)
-    document = coco.read_json(path)
-    rows = coco.check_rows(path, "", list(document.values()), _FIELDS)
+    document = documents.read_json(path)
+    rows = documents.check_rows(path, "", list(document.values()), _FIELDS)
     for key, file, caption, negative in zip(document, *rows, strict=True):
         if not (key.isascii() and key.isdecimal()):
             raise SemtokError(f"{path}: {key!r}: is no number; the keys number the rows")

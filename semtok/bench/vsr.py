@@ -29,7 +29,7 @@ from semtok.bench.cases import PART
 from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
 from semtok.bench.thresholds import halves_of, judged
-from semtok.data import coco
+from semtok.data import documents
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 
@@ -210,7 +210,9 @@ def _asked(rows: Sequence[_Row], data: SplitData) -> tuple[list[_Row], npt.NDArr
 
 def _rows(index: Path | None) -> list[_Row]:
     path = official.find(index, FILE, _SOURCE)
-    images, captions, labels, relations = coco.check_rows(path, "", official.lines(path), _FIELDS)
+    images, captions, labels, relations = documents.check_rows(
+        path, "", official.lines(path), _FIELDS
+    )
     for number, label in enumerate(labels):
         if label not in (0, 1):
             raise SemtokError(f"{path}: [{number}].label: {label} is neither 0 nor 1; correct it")

@@ -19,7 +19,7 @@ from semtok.bench.cases import PART
 from semtok.bench.embedding import Embedder
 from semtok.bench.question import Question
 from semtok.bench.siblings import CANDIDATES, outcomes
-from semtok.data import coco
+from semtok.data import documents
 from semtok.events import Emit, ignore
 
 #: To tell a picture from a rearrangement of it is hard: a sound model may do no better than guess.
@@ -127,7 +127,7 @@ def _names(rows: Sequence[_Row]) -> tuple[list[str], list[str]]:
 
 def _rows(index: Path | None) -> list[_Row]:
     path = official.find(index, FILE, _SOURCE)
-    ids, *texts = coco.check_rows(path, "", official.lines(path), _FIELDS)
+    ids, *texts = documents.check_rows(path, "", official.lines(path), _FIELDS)
     return [
         _Row(number, (image_0, image_1), (caption_0, caption_1), frozenset((tag, collapsed)))
         for number, image_0, image_1, caption_0, caption_1, tag, collapsed in zip(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semtok.data import coco
+from semtok.data import documents
 from semtok.data.voc import BoxedImage
 from semtok.errors import SemtokError
 
@@ -20,11 +20,11 @@ def read(images: Path, instances: Path, listed: Path | None = None) -> list[Boxe
     Raises:
         SemtokError: a file is damaged, or names an image that there is not.
     """
-    document = coco.read_json(instances)
+    document = documents.read_json(instances)
     of_image = {"id": int, "file_name": str, "width": int, "height": int}
-    ids, names, *sizes = coco.columns(instances, document, "images", of_image)
+    ids, names, *sizes = documents.columns(instances, document, "images", of_image)
     of_object = {"image_id": int, "bbox": list, "iscrowd": int}
-    owners, boxes, crowds = coco.columns(instances, document, "annotations", of_object)
+    owners, boxes, crowds = documents.columns(instances, document, "annotations", of_object)
     found: dict[int, list[list[float]]] = {}
     for owner, box, crowd in zip(owners, boxes, crowds, strict=True):
         if not crowd:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from semtok.data import coco
+from semtok.data import coco, documents
 from semtok.data.halves import half
 from semtok.data.listing import Listing
 from semtok.remote import AnyPath, within
@@ -35,7 +35,9 @@ def _listed_images(root: AnyPath) -> pl.DataFrame:
     frames = []
     for folder in coco.folders(root):
         path = root / f"annotations/captions_{folder}.json"
-        ids, names, widths, heights = coco.columns(path, coco.read_json(path), "images", fields)
+        ids, names, widths, heights = documents.columns(
+            path, documents.read_json(path), "images", fields
+        )
         frames.append(
             pl.DataFrame(
                 {
@@ -57,7 +59,9 @@ def _listed_captions(root: AnyPath) -> pl.DataFrame:
     for folder in coco.folders(root):
         name = f"annotations/captions_{folder}.json"
         path = root / name
-        ids, images, texts = coco.columns(path, coco.read_json(path), "annotations", fields)
+        ids, images, texts = documents.columns(
+            path, documents.read_json(path), "annotations", fields
+        )
         frames.append(
             pl.DataFrame(
                 {
@@ -77,7 +81,7 @@ def _listed_truth(root: AnyPath) -> pl.DataFrame:
     for folder in coco.folders(root):
         path = root / f"annotations/truth_{folder}.json"
         if path.exists():
-            pairs = coco.integers(path, coco.read_json(path), "pairs", 2)
+            pairs = documents.integers(path, documents.read_json(path), "pairs", 2)
             frames.append(pl.DataFrame(pairs, schema=frames[0].schema, orient="row"))
     return pl.concat(frames)
 
@@ -90,7 +94,7 @@ def _listed_siblings(root: AnyPath) -> pl.DataFrame:
     for folder in coco.folders(root):
         path = root / f"annotations/siblings_{folder}.json"
         if path.exists():
-            found = coco.columns(path, coco.read_json(path), "pairs", fields)
+            found = documents.columns(path, documents.read_json(path), "pairs", fields)
             frames.append(pl.DataFrame(dict(zip(fields, found, strict=True)), schema=schema))
     return pl.concat(frames)
 

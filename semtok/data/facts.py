@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from semtok.data import coco
+from semtok.data import coco, documents
 from semtok.data.index import CAPTIONS, IMAGES, SPLITS
 from semtok.remote import AnyPath
 from semtok.tables import read_table
@@ -65,7 +65,7 @@ def _licences(root: AnyPath) -> dict[int, str]:
     found = {}
     for folder in coco.folders(root):
         path = root / f"annotations/captions_{folder}.json"
-        document = coco.read_json(path)
+        document = documents.read_json(path)
         names = {each.get("id"): str(each.get("name")) for each in document.get("licenses", [])}
         for image in document.get("images", []):
             if image.get("license") in names:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from semtok.data import coco, scenes
+from semtok.data import coco, documents, scenes
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.remote import within
@@ -87,7 +87,7 @@ def relabel(root: Path, label: Label) -> None:
 
 def _label(root: Path, folder: str, labelling: _Labelling) -> None:
     """Replace the captions of one folder's images by classes, and drop what is too many."""
-    instances = coco.read_json(root / f"annotations/instances_{folder}.json")
+    instances = documents.read_json(root / f"annotations/instances_{folder}.json")
     kinds = {each["id"]: each["supercategory"] for each in instances["categories"]}
     things: dict[int, list[Record]] = {each["id"]: [] for each in instances["images"]}
     for each in instances["annotations"]:
@@ -102,7 +102,7 @@ def _label(root: Path, folder: str, labelling: _Labelling) -> None:
             "draw more of them"
         )
     path = root / f"annotations/captions_{folder}.json"
-    document = coco.read_json(path)
+    document = documents.read_json(path)
     for each in document["images"]:
         if each["id"] not in kept:
             (root / folder / each["file_name"]).unlink()

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from semtok.data import coco
+from semtok.data import documents
 from semtok.errors import SemtokError
 from semtok.remote import AnyPath
 
@@ -23,7 +23,7 @@ ALIASES = f"{FOLDER}/relationship_alias.txt"
 
 Box = tuple[float, float, float, float]
 
-_SIDES: coco.Fields = dict.fromkeys("xywh", (int, float))
+_SIDES: documents.Fields = dict.fromkeys("xywh", (int, float))
 
 
 class Image(NamedTuple):
@@ -55,13 +55,13 @@ def images(root: AnyPath) -> dict[int, Image] | None:
     path = root / IMAGES
     if not path.exists():
         return None
-    fields: coco.Fields = {
+    fields: documents.Fields = {
         "image_id": int,
         "coco_id": (int, type(None)),
         "width": int,
         "height": int,
     }
-    ids, *columns = coco.check_rows(path, "", coco.read_json(path, list), fields)
+    ids, *columns = documents.check_rows(path, "", documents.read_json(path, list), fields)
     if len(set(ids)) < len(ids):
         raise SemtokError(f"{path}: an image_id comes twice; download it again")
     rows = zip(ids, *columns, strict=True)
@@ -78,7 +78,7 @@ def relationships(root: AnyPath) -> Iterator[tuple[int, list[Relationship]]]:
         SemtokError: the file is missing or damaged.
     """
     path = root / RELATIONSHIPS
-    fields: coco.Fields = {
+    fields: documents.Fields = {
         "relationship_id": int,
         "predicate": str,
         "subject": dict,
@@ -87,9 +87,9 @@ def relationships(root: AnyPath) -> Iterator[tuple[int, list[Relationship]]]:
     for at, entry in enumerate(_entries(path)):
         key, rows = _fields(path, at, entry)
         where = f"[{at}].relationships"
-        numbers, predicates, *ends = coco.check_rows(path, where, rows, fields)
+        numbers, predicates, *ends = documents.check_rows(path, where, rows, fields)
         boxes = [
-            list(zip(*coco.check_rows(path, f"{where}.{name}", end, _SIDES), strict=True))
+            list(zip(*documents.check_rows(path, f"{where}.{name}", end, _SIDES), strict=True))
             for name, end in zip(("subject", "object"), ends, strict=True)
         ]
         columns = zip(numbers, predicates, *boxes, strict=True)

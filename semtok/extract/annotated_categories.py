@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from semtok.data import coco
+from semtok.data import documents
 from semtok.json_files import write_json
 from semtok.remote import AnyPath
 from semtok.workspace import fingerprint
@@ -55,8 +55,8 @@ def hand_down(root: AnyPath, files: pa.Table, staging: Path, state: Path) -> Non
 
 def _count(path: AnyPath) -> Counter[str]:
     """Category -> annotated masks."""
-    document = coco.read_json(path)
-    names = coco.categories(path, document)
+    document = documents.read_json(path)
+    names = documents.categories(path, document)
     rows = document.get("annotations", [])
     masks = [mask for row in rows for mask in row.get("segments_info", [row])]
     return Counter(

@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 from pycocotools import mask as pycocotools_mask
 
-from semtok.data import coco
+from semtok.data import documents
 from semtok.data.rejects import CROWD, Reject
 from semtok.extract import polygons, rle
 from semtok.extract.backends import FoundMask, FoundMasks, Job
 from semtok.extract.rle import Int, Runs
 from semtok.remote import AnyPath
 
-_FIELDS: coco.Fields = {
+_FIELDS: documents.Fields = {
     "image_id": int,
     "id": int,
     "category_id": int,
@@ -69,7 +69,7 @@ class Instances:
         folders = sorted({path.partition("/")[0] for path in job.images["path"].to_pylist()})
         tables = [_ROWS.empty_table()]
         for folder in folders:
-            with coco.collector_paused():
+            with documents.collector_paused():
                 tables.append(self._read(job.root, f"annotations/instances_{folder}.json", wanted))
         rows = pa.concat_tables(tables)
         order = np.lexsort((rows["source_id"].to_numpy(), rows["image_id"].to_numpy()))
@@ -79,10 +79,10 @@ class Instances:
     def _read(self, root: AnyPath, file: str, wanted: Int) -> pa.Table:
         """The annotations of a file that are of wanted images; those of none become strays."""
         path = root / file
-        document = coco.read_json(path)
-        categories = coco.categories(path, document)
-        (images,) = coco.columns(path, document, "images", {"id": int})
-        columns = coco.columns(path, document, "annotations", _FIELDS)
+        document = documents.read_json(path)
+        categories = documents.categories(path, document)
+        (images,) = documents.columns(path, document, "images", {"id": int})
+        columns = documents.columns(path, document, "annotations", _FIELDS)
         image_id, source_id = (np.array(each, np.int64) for each in columns[:2])
         unknown = ~np.isin(image_id, np.array(images, np.int64))
         repeats = np.ones(len(source_id), bool)

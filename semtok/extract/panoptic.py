@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from semtok.data import coco
+from semtok.data import coco, documents
 from semtok.data.rejects import CROWD, NOT_ANNOTATED, Reject
 from semtok.errors import SemtokError
 from semtok.extract import rle
@@ -20,8 +20,8 @@ from semtok.extract.backends import FoundMask, FoundMasks, Job
 from semtok.extract.photos import content
 from semtok.remote import AnyPath
 
-_FIELDS: coco.Fields = {"image_id": int, "file_name": str, "segments_info": list}
-_SEGMENT_FIELDS: coco.Fields = {"id": int, "category_id": int, "iscrowd": int}
+_FIELDS: documents.Fields = {"image_id": int, "file_name": str, "segments_info": list}
+_SEGMENT_FIELDS: documents.Fields = {"id": int, "category_id": int, "iscrowd": int}
 
 
 #: It repeats what somebody has annotated.
@@ -64,14 +64,14 @@ class Panoptic:
                     f"{path}: missing; COCO has panoptic annotations of 2017 alone: name a root of "
                     "2017, whose images are the same, or choose masks: instances"
                 )
-            document = coco.read_json(path)
-            self._categories |= coco.categories(path, document)
-            (known,) = coco.columns(path, document, "images", {"id": int})
+            document = documents.read_json(path)
+            self._categories |= documents.categories(path, document)
+            (known,) = documents.columns(path, document, "images", {"id": int})
             listed, seen = set(known), set[int]()
-            rows = coco.columns(path, document, "annotations", _FIELDS)
+            rows = documents.columns(path, document, "annotations", _FIELDS)
             for number, (image_id, png, segments) in enumerate(zip(*rows, strict=True)):
                 where = f"annotations[{number}].segments_info"
-                found = coco.check_rows(path, where, segments, _SEGMENT_FIELDS)
+                found = documents.check_rows(path, where, segments, _SEGMENT_FIELDS)
                 if image_id not in listed:
                     reason = "no image of that id"
                     self.strays.append(Reject(image_id, None, f"{name}/{png}", reason))

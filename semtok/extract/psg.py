@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from semtok.data import coco
+from semtok.data import coco, documents
 from semtok.data.rejects import FOLLOWS, NOT_ANNOTATED, Reject
 from semtok.errors import SemtokError
 from semtok.extract.backends import RELATIONS, FoundRelations, Job
@@ -21,7 +21,7 @@ from semtok.remote import AnyPath
 READS_MASKS = ("panoptic",)
 
 _FILE = "annotations/psg.json"
-_FIELDS: coco.Fields = {"file_name": str, "segments_info": list, "relations": list}
+_FIELDS: documents.Fields = {"file_name": str, "segments_info": list, "relations": list}
 
 
 #: It repeats what somebody has annotated.
@@ -49,13 +49,13 @@ class PSG:
     def __init__(self, job: Job) -> None:
         """Read and check the file; see `open_scene_graphs`."""
         path = job.root / _FILE
-        document = coco.read_json(path)
+        document = documents.read_json(path)
         self._predicates = _names(path, document.get("predicate_classes"))
         ids = dict(
             zip(job.images["path"].to_pylist(), job.images["image_id"].to_pylist(), strict=True)
         )
         self._of_image: dict[int, list[_Annotation]] = defaultdict(list)
-        rows = coco.columns(path, document, "data", _FIELDS)
+        rows = documents.columns(path, document, "data", _FIELDS)
         for number, (name, segments, relations) in enumerate(zip(*rows, strict=True)):
             if name.partition("/")[0] not in coco.EDITIONS[2017]:
                 raise SemtokError(
@@ -65,7 +65,9 @@ class PSG:
             if name in ids:
                 where = f"data[{number}]"
                 _check_triplets(path, f"{where}.relations", relations)
-                (found,) = coco.check_rows(path, f"{where}.segments_info", segments, {"id": int})
+                (found,) = documents.check_rows(
+                    path, f"{where}.segments_info", segments, {"id": int}
+                )
                 self._of_image[ids[name]].append(_Annotation(found, relations))
 
     def inputs(self, images: pa.Table) -> bytes:

@@ -3,7 +3,7 @@
 Format from the spec, not run on the original.
 """
 
-from semtok.data import coco
+from semtok.data import coco, documents
 from semtok.data.download.catalogue import File, Source
 from semtok.data.sources import visual_genome
 from semtok.remote import AnyPath
@@ -38,6 +38,8 @@ def coco_ids(root: AnyPath) -> set[int] | None:
         return None
     found = set()
     for path in paths:
-        (names,) = coco.check_rows(path, "", coco.read_json(path, list), {"image_path": str})
+        (names,) = documents.check_rows(
+            path, "", documents.read_json(path, list), {"image_path": str}
+        )
         found |= {known.get(each) for each in coco.ids_of(path, "", "image_path", names)}
     return {each for each in found if each is not None}

@@ -4,7 +4,7 @@ Its makers publish it behind links that only a browser follows. Format from the 
 original.
 """
 
-from semtok.data import coco
+from semtok.data import coco, documents
 from semtok.data.download.catalogue import File, Source
 from semtok.remote import AnyPath
 
@@ -22,5 +22,5 @@ def coco_ids(root: AnyPath) -> set[int] | None:
     path = root / _FILE
     if not path.exists():
         return None
-    (names,) = coco.columns(path, coco.read_json(path), "data", {"file_name": str})
+    (names,) = documents.columns(path, documents.read_json(path), "data", {"file_name": str})
     return set(coco.ids_of(path, "data", "file_name", names))

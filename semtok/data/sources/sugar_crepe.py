@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from semtok.data import coco
+from semtok.data import coco, documents
 from semtok.data.download.catalogue import File, Source
 from semtok.data.editions import CURRENT
 from semtok.remote import AnyPath
@@ -25,7 +25,7 @@ def coco_ids(root: AnyPath) -> set[int] | None:
     paths = [root / file.path for file in SOURCE.files if (root / file.path).exists()]
     found: set[int] = set()
     for path in paths:
-        rows = list(coco.read_json(path).values())
-        (names,) = coco.check_rows(path, "", rows, {"filename": str})
+        rows = list(documents.read_json(path).values())
+        (names,) = documents.check_rows(path, "", rows, {"filename": str})
         found |= set(coco.ids_of(path, "", "filename", names))
     return found if paths else None

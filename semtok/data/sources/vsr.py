@@ -2,7 +2,7 @@
 
 import json
 
-from semtok.data import coco
+from semtok.data import coco, documents
 from semtok.data.download.catalogue import File, Source
 from semtok.data.editions import CURRENT
 from semtok.errors import SemtokError
@@ -33,5 +33,5 @@ def coco_ids(root: AnyPath) -> set[int] | None:
         rows = [json.loads(line) for line in path.read_bytes().splitlines()]
     except ValueError as error:
         raise SemtokError(f"{path}: no JSON a line ({error}); download it again") from None
-    (names,) = coco.check_rows(path, "", rows, {"image": str})
+    (names,) = documents.check_rows(path, "", rows, {"image": str})
     return set(coco.ids_of(path, "", "image", names))
