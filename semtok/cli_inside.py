@@ -25,7 +25,7 @@ def artifacts(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find patch tokens of outlying norm, where they are, and what they tell."""
+    """Find tokens of outlying norm, where they are, and what they tell."""
     from semtok import inside
     from semtok.report.artifacts import lines
 

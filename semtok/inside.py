@@ -26,7 +26,7 @@ _TIMED = 128
 def artifacts(
     root: Path, model: str, split: str, seed: int, picture: Path | None = None
 ) -> "Artifacts":
-    """Report on the patch tokens of a model, on the first 256 images of a split.
+    """Report on the output tokens of a model, on the first 256 images of a split.
 
     Args:
         root: the project's folder.
@@ -49,15 +49,14 @@ def artifacts(
     if model in params.variants:
         shards = workspace.input("token_shards", f"{params.variants[model].tokenizer}-{split}")
         folder = training_of(params, workspace, model, seed)
-        batches = patch_models.of_variant(folder, shards, bench.IMAGES)
+        found = bench.of_training(folder, shards)
     else:
         from semtok.bench.image_files import ImageFiles
         from semtok.data import files
 
         indexed = workspace.input("index")
         shown = ImageFiles(files.root(workspace, params.data), indexed, split)
-        batches = patch_models.HubModel(_named(root, model)).read(shown, bench.IMAGES)
-    found = bench.examine(batches)
+        found = bench.examine(patch_models.HubModel(_named(root, model)).read(shown, bench.IMAGES))
     if picture:
         from semtok.report import artifacts as report
 

@@ -85,3 +85,14 @@ def test_it_tells_what_gates_keep_and_how_long_that_takes(root, tmp_path) -> Non
     assert len(lines) == 11
     with pytest.raises(SemtokError, match="vit: has no gates; those that have: gated"):
         run(root, "budget", "vit")
+
+
+@pytest.mark.parametrize(
+    ("variant", "tokens"), [("joined", "regions"), ("gated", "patches"), ("clustered", "patches")]
+)
+def test_any_tokens_have_an_artifact_report(root, tmp_path, variant, tokens) -> None:
+    picture = tmp_path / "artifacts.png"
+    found = json.loads(run(root, "artifacts", variant, "--json", "--png", str(picture)))
+    assert (found["images"], found["tokens"]) == (16, tokens)
+    assert sum(found["counts"]) == round(16 * found["an_image"]) > 0
+    assert picture.read_bytes().startswith(PNG)

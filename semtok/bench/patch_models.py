@@ -12,42 +12,43 @@ from torch import Tensor
 
 from semtok.bench.image_files import ImageFiles
 from semtok.errors import SemtokError
+from semtok.models.clip_vision import ClipVisionEncoder
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.models.patch_tokens import PatchTokens, of_encoder, of_transformers
+from semtok.models.pictures import assembled
 from semtok.remote import AnyPath, readable
 from semtok.tokens.loader import in_order
+from semtok.tokens.shards import TokenShards
 from semtok.train import checkpoint
 
 _BATCH = 32
 
 
-def of_variant(folder: Path, shards: Path, images: int) -> Iterator[tuple[PatchTokens, Tensor]]:
+def of_variant(
+    trained: checkpoint.Checkpoint, shards: TokenShards, images: int
+) -> Iterator[tuple[PatchTokens, Tensor]]:
     """Read the first images of some token shards by a training of a variant.
 
     Args:
-        folder: `seed-S` of a checkpoint artifact.
+        trained: whose encoder is our own, without gates, or `clip_vision`, and reads patches.
         shards: of the variant's tokenizer.
         images: how many, at most.
 
     Yields:
         Tokens and pixels of a batch of B images: [B, P, D], 0..1.
-
-    Raises:
-        SemtokError: the checkpoint cannot be read, or its tokens are no patches.
     """
-    trained = checkpoint.load(folder, _device())
-    encoder = encoder_of_patches(trained)
-    if encoder is None:
-        raise SemtokError(
-            f"{folder}: its tokens are not those of a grid of patches; name a variant with "
-            "encoder: tokens, without gates, and a tokenizer of patches"
-        )
-    patches = trained.model.config.vision.patches
-    for rows in in_order(trained.open_shards(shards), _BATCH):
+    encoder, patches = trained.model.vision, trained.model.config.vision.patches
+    for rows in in_order(shards, _BATCH):
         if images <= 0:
             return
-        batch = trained.collate(rows).to(_device())
-        yield of_encoder(encoder, batch), batch.features[:, :patches] / 255
+        batch = trained.collate(rows).to(trained.model.log_scale.device)
+        if isinstance(encoder, ClipVisionEncoder):
+            pictures = assembled(batch.features, trained.model.log_scale.dtype)
+            tokens = of_transformers(encoder.tower, pictures)
+        else:
+            assert isinstance(encoder, VisualTokenEncoder)
+            tokens = of_encoder(encoder, batch)
+        yield tokens, batch.features[:, :patches] / 255
         images -= len(rows.image_ids)
 
 
