@@ -47,8 +47,7 @@ def check(
             typer.echo(f"{line}; {each['remedy']}" if each["remedy"] else line)
         if result["passed_over"]:
             folders = ", ".join(result["passed_over"])
-            same = "the same images as those of COCO 2017, which is there"
-            typer.echo(f"not read: {folders}, {same}")
+            typer.echo(f"not read: {folders}; the other edition has the same images, and is there")
         if result["overlaps"]:
             typer.echo("\nImages of COCO, by Karpathy's split")
             typer.echo(f"{'':16}{'images':>8}{'train':>8}{'val':>8}{'test':>8}")

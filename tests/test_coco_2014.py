@@ -146,7 +146,7 @@ def test_of_both_editions_2017_is_read_and_check_says_so(tmp_path):
     assert coco.passed_over(then.root) == list(FOLDERS)
     arguments = ["--project", str(REPO), "data", "check", "psg", "--root", str(then.root)]
     done = CliRunner().invoke(app, arguments)
-    said = "not read: train2014, val2014, the same images as those of COCO 2017, which is there"
+    said = "not read: train2014, val2014; the other edition has the same images, and is there"
     assert done.stdout.splitlines()[-1] == said
     done = CliRunner().invoke(app, [*arguments, "--json"])
     assert json.loads(done.stdout)["passed_over"] == list(FOLDERS)
@@ -165,15 +165,21 @@ def test_half_a_root_is_refused_with_what_to_do(tmp_path, missing):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("of_2017", [(), ("val2017",)])
-def test_a_root_of_neither_and_one_with_half_of_2017_name_2017(tmp_path, of_2017):
+def test_the_whole_edition_is_read_where_the_other_is_begun(tmp_path):
     _, now = twins(tmp_path)
-    for folder in of_2017:
-        (now.root / folder).mkdir()
-    root = now.root if of_2017 else tmp_path
+    (now.root / "val2017").mkdir()
+    coco.check_layout(now.root)
+    assert coco.folders(now.root) == list(FOLDERS)
+    assert coco.passed_over(now.root) == ["val2017"]
+
+
+@pytest.mark.parametrize("begun", [(), ("val2017",), ("val2014", "val2017")])
+def test_a_root_of_neither_names_2017(tmp_path, begun):
+    for folder in begun:
+        (tmp_path / folder).mkdir()
     told = r"/train2017: missing; .*\(2017; 2014 where .* semtok data fetch coco --root /"
     with pytest.raises(SemtokError, match=told) as caught:
-        coco.check_layout(root)
+        coco.check_layout(tmp_path)
     assert "\n" not in str(caught.value)
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from semtok.bench.orders import drawn, first
+from semtok.errors import SemtokError
 
 _SIGMA = 0.25
 #: Of the weights' squares; the constant is not penalised.
@@ -43,7 +44,15 @@ def lime(
         probability: of what is explained, [B], once the tokens that it is given are left alone,
             [B, N] bool. Where images have equally many tokens, equally many of each are left.
         draws: sets of tokens.
+
+    Raises:
+        SemtokError: they are fewer than the tokens.
     """
+    if draws < (most := int(readable.sum(dim=1).max())):
+        raise SemtokError(
+            f"bench.settings.faithfulness.lime_draws: {draws} sets of tokens do not tell "
+            f"{most} tokens apart; raise it to several times as many"
+        )
     random = drawn(image_ids, readable, draws, _STREAM)
     sets = [first(merit, readable, (n + 1) / draws) for n, merit in enumerate(random)]
     found = torch.stack([probability(each).double() for each in sets], dim=1)

@@ -59,11 +59,18 @@ def hold(
         SemtokError: there are more; names the file, the first images, and what to do.
     """
     scored = {split: each.image_ids.tolist() for split, each in images.items() if split != TRAIN}
+    asked = {
+        name: module.row_images(index)
+        for name, module in benchmarks.items()
+        if hasattr(module, "row_images")
+    }
+    of_files = [rows for files in asked.values() for rows in files.values()]
+    names = {each for rows in of_files for row in rows for each in row}
+    absent = official.absent(index, names, scored) if names else {}
     found = []
-    for name, module in benchmarks.items():
-        files = module.row_images(index) if hasattr(module, "row_images") else {}
+    for name, files in asked.items():
         for file, rows in files.items():
-            reasons = official.absent(index, {each for row in rows for each in row}, scored)
+            reasons = {each: absent[each] for row in rows for each in row if each in absent}
             missing = sum(any(each in reasons for each in row) for row in rows)
             if not missing:
                 continue

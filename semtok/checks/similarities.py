@@ -30,14 +30,24 @@ _IN_RANGE = (
     .list.eval(pl.element().is_between(-_LARGEST, _LARGEST))
     .list.all()
 )
-#: Of two images and their captions. Whoever tells captions, or images, or both apart has this > 0.
-_OWN_BEFORE_OTHERS = _of(0, 0) + _of(1, 1) - _of(0, 1) - _of(1, 0)
+#: Of two images and their captions: by how much each image prefers its own caption, and each
+#: caption its own image, at least.
+_CAPTIONS_APART = pl.min_horizontal(_of(0, 0) - _of(0, 1), _of(1, 1) - _of(1, 0))
+_IMAGES_APART = pl.min_horizontal(_of(0, 0) - _of(1, 0), _of(1, 1) - _of(0, 1))
+_APART = (
+    pl.when(pl.col("task") == "text")
+    .then(_CAPTIONS_APART)
+    .when(pl.col("task") == "image")
+    .then(_IMAGES_APART)
+    .otherwise(pl.min_horizontal(_CAPTIONS_APART, _IMAGES_APART))
+)
+_OF_TWO_PAIRS = (_SIMILAR.list.eval(pl.element().list.len() == 2)).list.all()
 
 _AS_RANKED = (
     pl.when(_SIMILAR.list.len() == 2)
     .then(
-        _OWN_BEFORE_OTHERS.is_not_null()
-        & ((pl.col("rank") > 1) | (_OWN_BEFORE_OTHERS >= -2 * _ROUNDED))
+        _OF_TWO_PAIRS
+        & pl.when(pl.col("rank") == 1).then(_APART >= -_ROUNDED).otherwise(_APART <= _ROUNDED)
     )
     # A statement alone is judged by a threshold, which nobody kept.
     .when(_OF_FIRST_IMAGE.list.len() == 1)

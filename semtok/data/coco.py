@@ -80,12 +80,14 @@ def check_layout(root: AnyPath) -> None:
 
 
 def edition(there: Sequence[str]) -> int:
-    """Which of `EDITIONS` is read: 2014 where it alone has a folder there, else 2017.
+    """Which of `EDITIONS` is read: the first that is whole, else the first of which there is any.
 
     Args:
         there: the folders that a root has.
     """
-    return next((year for year, own in EDITIONS.items() if {*own} & {*there}), 2017)
+    whole = [year for year, own in EDITIONS.items() if {*own[:2]} <= {*there}]
+    begun = [year for year, own in EDITIONS.items() if {*own} & {*there}]
+    return [*whole, *begun, *EDITIONS][0]
 
 
 def required(there: Sequence[str]) -> Sequence[str]:

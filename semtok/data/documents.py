@@ -26,7 +26,9 @@ def read_json(path: AnyPath, kind: type[dict[str, Any]] | type[list[Any]] = dict
         document = _parsed(path.read_bytes())
     except FileNotFoundError:
         raise SemtokError(f"{path}: missing; put it there or choose another extractor") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except IsADirectoryError:
+        raise SemtokError(f"{path}: is a folder; put the file in its place") from None
+    except (ValueError, RecursionError) as error:
         raise SemtokError(f"{path}: no complete JSON ({error}); download it again") from None
     if not isinstance(document, kind):
         wanted = "an object" if kind is dict else "a list"

@@ -105,13 +105,11 @@ def _joined(row: NDArray[np.integer], base: Int, owner: Int, sizes: Int) -> Inte
 
 
 def _odd(row: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Ascending places without pairs of equal ones: what is toggled twice stays as it is."""
-    while len(same := np.flatnonzero(row[1:] == row[:-1])):
-        first = same[np.diff(same, prepend=-2) > 1]
-        kept = np.ones(len(row), bool)
-        kept[first] = kept[first + 1] = False
-        row = row[np.flatnonzero(kept)]
-    return row
+    """Of ascending places those there an odd number of times: what is toggled twice stays so."""
+    first = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
+    times = np.diff(first, append=len(row))
+    odd: NDArray[np.integer] = row[first[times % 2 == 1]]
+    return odd
 
 
 def _toggles(polygons: Polygons, heights: Int, widths: Int, base: Int) -> Float:

@@ -55,10 +55,11 @@ def count(masks: pa.Table, relations: pa.Table) -> Frequencies:
         np.array([category[key] for key in zip(image_ids, relations[end].to_pylist(), strict=True)])
         for end in ("subject", "object")
     )
-    counts = np.zeros((*pairs.shape, len(predicates)))
-    np.add.at(counts, (subject, object_, said), 1)
-    of_any = counts.sum(axis=(0, 1)) / pairs.sum()
-    chances = ((counts + of_any) / (pairs[..., None] + 1)).astype(np.float32)
+    # In place and in float32, as there may be thousands of categories.
+    chances = np.zeros((*pairs.shape, len(predicates)), np.float32)
+    np.add.at(chances, (subject, object_, said), 1)
+    chances += np.bincount(said, minlength=len(predicates)) / pairs.sum()
+    chances /= pairs[..., None] + 1
     return Frequencies(
         {name: at for at, name in enumerate(names.tolist())}, predicates.tolist(), chances
     )

@@ -9,6 +9,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import cosine_distances
 
 from semtok.bench.lime import lime
+from semtok.errors import SemtokError
 
 
 def linear(weights):
@@ -24,7 +25,7 @@ def linear(weights):
 
 @given(
     st.lists(st.integers(0, 2**7 - 1), min_size=1, max_size=3),
-    st.integers(1, 40),
+    st.integers(7, 40),
     st.integers(0, 2**32 - 1),
 )
 def test_weights_are_those_of_scikit_learns_ridge(rows, draws, seed):
@@ -83,3 +84,11 @@ def test_an_image_has_its_own_sets_and_the_same_on_every_run():
         torch.testing.assert_close(many[alone, :length], one, atol=1e-9, rtol=0)
     other, _ = linear(weights)
     assert (lime(ids + 1, readable, other, 60) - many).abs().max() > 1e-3
+
+
+def test_fewer_sets_than_tokens_are_refused():
+    probability, _ = linear(torch.zeros(1, 8))
+    with pytest.raises(
+        SemtokError, match=r"lime_draws: 7 sets of tokens do not tell 8 tokens apart"
+    ):
+        lime(np.arange(1), torch.ones(1, 8, dtype=torch.bool), probability, 7)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -156,3 +156,20 @@ def test_a_file_of_them_is_read_again(scored, tmp_path):
     _, _, cases = scored("aro")
     write_table(tmp_path / "cases.parquet", cases, CASES)
     assert read_table(tmp_path / "cases.parquet", CASES).equals(cases)
+
+
+@given(
+    arrays.arrays(np.float64, (2, 2), elements=st.floats(-1, 1)),
+    st.sampled_from(["text", "image", "group"]),
+)
+def test_the_gate_holds_pairs_to_what_their_task_asks(similar, task):
+    """Of the first image to both captions, then of the second; whichever rank it is given."""
+    (a, b), (c, d) = similar
+    margins = {"text": (a - b, d - c), "image": (a - c, d - b)}
+    margins["group"] = margins["text"] + margins["image"]
+    assume(all(abs(each) > 3e-6 for each in margins["group"]))
+    right = min(margins[task]) > 0
+    one = np.ones(1, np.int32)
+    for rank in (1, 2):
+        told = matching.cases(task, one, one, rank * one, 4 * one, one, similar[None])
+        assert pl.DataFrame(told).select(similarities.RULE.broken).item() == (right != (rank == 1))

@@ -42,6 +42,7 @@ def drawings(draw):
 @example([([[2, 2, 9, 2, 9, 9, 2, 9], [5, 5, 20, 5, 20, 20, 5, 20]], 30, 40)])  # they overlap
 @example([([[0, 0, 3.5, 0, 3.5, 1.5], [0, 0, 0, -0.5, 5.5, 1]], 2, 5)])  # they begin as one
 @example([([[1.3, 1, 1.7, 39, 2.1, 1]], 40, 4), ([[0, 0, 3, 0, 3, 3]], 3, 3)])
+@example([([[1, 5, 9, 5] * 4000], 10, 10)] * 2)  # there and back again, in one place
 def test_each_pixel_is_that_of_pycocotools(drawn):
     outlines, *sides = zip(*drawn, strict=True) if drawn else [(), (), ()]
     heights, widths = (np.array(each, np.int64) for each in sides)

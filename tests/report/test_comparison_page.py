@@ -387,7 +387,7 @@ def test_in_a_browser_everything_shows_and_nothing_is_fetched(page, tmp_path):
         )
         assert len(scored) >= 10
         for words, above, seen in scored:
-            assert re.fullmatch(r"vit -?[01]\.\d{3}\nsemantic -?[01]\.\d{3}", words)
+            assert re.fullmatch(r"vit -?[01]\.\d{4}\nsemantic -?[01]\.\d{4}", words)
             assert (above, seen) == ("caption", True)
         tab.look(360, 800)
         assert tab.evaluate("document.documentElement.scrollWidth") == 360

@@ -7,6 +7,7 @@ Every image is shown to the network of its own fold, which has not been trained 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -103,13 +104,14 @@ class Detector:
         seen = find(network, to_tensor(pixels).to(trained.device()))
         for row, candidates in zip(rows, seen, strict=True):
             size = row["height"], row["width"]
-            drawn = [
+            drawn = (
                 (each.score, rle.encode(_resized(each, *size)))
                 for each in candidates
                 if each.score >= self._settings.score
-            ]
+            )
             # A mask of one run has no pixel at its image's own size: nothing was found.
-            kept = [(score, own) for score, own in drawn if len(own) > 1][: self._settings.masks]
+            seen_there = ((score, own) for score, own in drawn if len(own) > 1)
+            kept = islice(seen_there, self._settings.masks)
             for rank, (score, own) in enumerate(kept):
                 named = rank, _CATEGORY_ID, _CATEGORY, score
                 found.masks.append(FoundMask(row["image_id"], *named, row["path"]))

@@ -265,8 +265,8 @@ def _shown(place: int, asked: Question, pictures: _Pictures, similar: _Similar) 
 
 
 def _similarity(variant: str, row: npt.NDArray[np.float64], number: int) -> Similarity:
-    highest = len(row) > 1 and row[number] == row.max()
-    return Similarity(variant, f"{row[number]:z.3f}", bool(highest))
+    highest = bool((np.delete(row, number) < row[number]).all()) and len(row) > 1
+    return Similarity(variant, f"{row[number]:z.4f}", highest)
 
 
 def _outcome(variant: str, ranks: tuple[float, ...], candidates: int | None) -> Outcome:
