@@ -13,8 +13,8 @@ import torch
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 
-#: Bytes of similarities held at once.
-BLOCK = 32 * 2**20
+#: Bytes of similarities held at once, in float64: few enough that comparing them reads a cache.
+BLOCK = 8 * 2**20
 
 #: Similarities this close are a tie: what remains of equal ones when they are summed in another
 #: order. In float64, so that it is far below what two different embeddings can differ by.

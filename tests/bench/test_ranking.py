@@ -249,7 +249,7 @@ ranks(images, images[owners], right)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert float(out.stdout) < 8 * ranking.BLOCK / 2**20
+    assert float(out.stdout) < 250
 
 
 @pytest.mark.slow
