@@ -63,7 +63,7 @@ def check_layout(root: AnyPath) -> None:
     which, source = (
         ("2014", "coco/2014")
         if edition(there) == 2014
-        else ("2017; 2014 where no folder of 2017 is", "coco")
+        else ("2017; 2014 where it alone is whole", "coco")
     )
     for folder in required(there):
         for name in (folder, f"annotations/captions_{folder}.json"):

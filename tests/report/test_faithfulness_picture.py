@@ -5,6 +5,7 @@ import pytest
 
 from semtok import params_file
 from semtok.bench import benchmark, faithfulness
+from semtok.bench.cases import CASES
 from semtok.bench.embedding import Model
 from semtok.bench.leaderboard import LEADERBOARD
 from semtok.bench.removal import ATTRIBUTIONS, LIME, SHARES
@@ -106,7 +107,17 @@ def test_the_line_asks_it_of_patches_and_regions(tmp_path, read_png):
     # Every attribution and their mean, and what these gain over chance and over LIME; chance, LIME
     # and what this one gains.
     assert len(rows) == 2 * 2 * 2 * (3 * (len(ATTRIBUTIONS) + 1) + 3)  # variants, splits, measures
-    assert all(row["chance"] is None for row in rows)
+    below = set()
+    for variant in small_line.VARIANTS:
+        for case in read_table(
+            workspace.input("scores", variant) / "cases.parquet", CASES
+        ).to_pylist():
+            if case["value"] is not None and case["value"] < 0:
+                below.add((variant, case["split"], case["task"]))
+    for row in rows:
+        of = [(name, row["split"], row["task"]) for name in ("vit", row["variant"])]
+        given = row["variant"] != "vit" and below.isdisjoint(of)
+        assert row["chance"] is None and (row["relative"] is not None) == given
     for variant in small_line.VARIANTS:
         picture = read_png(workspace.input("scores", variant) / "faithfulness.png")
         assert np.ptp(picture) == 255
