@@ -22,11 +22,15 @@ class TableSchema:
         name: what the table is called in messages, e.g. `masks`.
         version: raised with every change of columns or of their meaning.
         columns: the Arrow schema, without metadata.
+        unlike: columns of lists of numbers that seldom repeat, beside which all others are flat.
+            Parquet then has no dictionary of them, and all first bytes together, all second
+            ones, ...: smaller, and sooner written.
     """
 
     name: str
     version: int
     columns: pa.Schema
+    unlike: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -79,7 +83,15 @@ def write_table(
         with pa.ipc.new_file(path, table.schema) as writer:
             writer.write_table(table)
     else:
-        pq.write_table(table, path, compression="zstd", store_schema=True)
+        names = [name for name in table.column_names if name not in schema.unlike]
+        unlike = [f"{name}.list.element" for name in schema.unlike]
+        pq.write_table(
+            table,
+            path,
+            compression="zstd",
+            use_dictionary=names if unlike else True,
+            column_encoding=dict.fromkeys(unlike, "BYTE_STREAM_SPLIT") or None,
+        )
 
 
 def read_table(path: Path, schema: TableSchema) -> pa.Table:

@@ -1,9 +1,11 @@
 """Tables at rest: same rows, same bytes; anything else is refused by name."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,10 +18,13 @@ SCHEMA = TableSchema(
     3,
     pa.schema([("id", pa.int64()), ("name", pa.string()), ("runs", pa.list_(pa.uint32()))]),
 )
+SPREAD = replace(SCHEMA, unlike=("runs",))
 ROWS = pa.table({"id": [1, 2, 3], "name": ["a", None, "c"], "runs": [[1, 2], [], [3]]})
+EITHER = pytest.mark.parametrize("schema", [SCHEMA, SPREAD], ids=["alike", "unlike"])
 SUFFIXES = pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
 
 
+@EITHER
 @SUFFIXES
 @given(
     st.lists(
@@ -30,28 +35,38 @@ SUFFIXES = pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
         )
     )
 )
-def test_what_is_written_is_read(tmp_path_factory, suffix, rows):
+def test_what_is_written_is_read(tmp_path_factory, suffix, schema, rows):
     path = tmp_path_factory.mktemp("table") / f"a{suffix}"
     columns = [list(each) for each in zip(*rows, strict=True)] or [[], [], []]
     table = pa.table(columns, schema=SCHEMA.columns)
-    write_table(path, table, SCHEMA, {"key": "välue"})
-    assert read_table(path, SCHEMA).equals(table)
+    write_table(path, table, schema, {"key": "välue"})
+    assert read_table(path, schema).equals(table)
     assert read_metadata(path) == {"semtok.schema": "things/3", "key": "välue"} | {
         key: value for key, value in read_metadata(path).items() if key.startswith("ARROW")
     }
 
 
+@EITHER
 @SUFFIXES
-def test_bytes_depend_on_the_rows_alone(tmp_path, suffix):
+def test_bytes_depend_on_the_rows_alone(tmp_path, suffix, schema):
     big = pa.table({"id": range(5000), "name": ["n"] * 5000, "runs": [[1, 2]] * 5000})
     pieces = pa.concat_tables([big.slice(0, 7), big.slice(7, 3000), big.slice(3007)])
     shuffled = pieces.select(["runs", "id", "name"])
     written = []
     for number, table in enumerate((big, pieces, shuffled)):
         path = tmp_path / f"{number}{suffix}"
-        write_table(path, table, SCHEMA, {"key": "value"})
+        write_table(path, table, schema, {"key": "value"})
         written.append(path.read_bytes())
     assert written[0] == written[1] == written[2]
+
+
+def test_lists_of_unlike_numbers_have_no_dictionary(tmp_path):
+    path = tmp_path / "a.parquet"
+    write_table(path, ROWS, SPREAD)
+    group = pq.read_metadata(path).row_group(0)
+    found = {group.column(at).path_in_schema: group.column(at).encodings for at in range(3)}
+    assert "BYTE_STREAM_SPLIT" in found.pop("runs.list.element")
+    assert all("RLE_DICTIONARY" in each for each in found.values())
 
 
 @SUFFIXES

@@ -19,6 +19,7 @@ the box must be the whole image: crops are images of their own (docs/benchmarks.
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,12 +185,12 @@ def _files(index: Path | None) -> dict[str, Path]:
 
 
 def _asked(
-    rows: list[_Row], path: Path, data: SplitData
+    rows: Sequence[_Row], path: Path, data: SplitData
 ) -> tuple[list[_Row], npt.NDArray[np.int64]]:
     """The rows on images of the split, and these images."""
     ids = official.image_ids(data, [row.image for row in rows])
     here = np.flatnonzero(ids >= 0)
-    asked = [rows[place] for place in here]
+    asked = [rows[place] for place in here.tolist()]
     boxed = [row for row in asked if row.box]
     whole = official.whole_images(data, [row.image for row in boxed], [row.box for row in boxed])
     for row, is_whole in zip(boxed, whole, strict=True):
@@ -201,7 +202,17 @@ def _asked(
     return asked, ids[here]
 
 
-def _rows(file: str, path: Path) -> list[_Row]:
+def _rows(file: str, path: Path) -> Sequence[_Row]:
+    return _read(file, path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=len(_FIELDS))
+def _read(file: str, path: Path, written: int) -> Sequence[_Row]:
+    """The rows of a file, the same for all seeds and splits.
+
+    Args:
+        written: when, so that one that was written anew is read anew.
+    """
     table = _table(file, path)
     if file in ORDERS:
         return list(_order(path, *table))

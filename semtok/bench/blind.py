@@ -40,13 +40,14 @@ class CaptionPrior:
         self._pairs = Counter(pairs)
         self._first = Counter(first for first, _ in pairs)
         self._words = Counter(second for _, second in pairs)
+        self._size = len(pairs) + len(self._words) + 1
 
     def log_probability(self, caption: str) -> float:
         """The natural logarithm of a caption's probability, which falls with its length."""
         return float(sum(np.log(self._probability(*pair)) for pair in _pairs(caption)))
 
     def _probability(self, first: str, second: str) -> float:
-        alone = (self._words[second] + 1) / (len(self._words) + self._words.total() + 1)
+        alone = (self._words[second] + 1) / self._size
         if first not in self._first:
             return alone
         return BIGRAM * self._pairs[first, second] / self._first[first] + (1 - BIGRAM) * alone

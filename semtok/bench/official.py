@@ -18,6 +18,9 @@ from semtok.errors import SemtokError
 from semtok.events import Emit, Message
 from semtok.tables import REJECTED, read_table
 
+#: What stands before and behind the part of a file's name that tells an image from others.
+_NOT_ITS_OWN = re.compile(r"^COCO_[a-z]+2014_|(?i:\.(jpe?g|png))$")
+
 #: Of which split an image is that is of none.
 _ABSENT = "no image of the data set"
 
@@ -223,4 +226,4 @@ def _short(name: str) -> str:
 
     Winoground's have no extension.
     """
-    return re.sub(r"^COCO_[a-z]+2014_|(?i:\.(jpe?g|png))$", "", Path(name).name)
+    return _NOT_ITS_OWN.sub("", name.rpartition("/")[2])

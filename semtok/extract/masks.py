@@ -44,6 +44,7 @@ MASKS = TableSchema(
             ("counts", pa.list_(pa.uint32())),  # uncompressed COCO RLE, canonical (rle.py)
         ]
     ),
+    unlike=("counts",),
 )
 
 #: Images that a backend is asked about at once: enough for long arrays, few enough for caches.

@@ -13,6 +13,7 @@ SYSTEMS = (
         pairs(
             "semantic vit",
             "semantic semantic_permuted",
+            "semantic_fixed semantic",
             "semantic_scalar semantic",
             "semantic_head semantic",
             "semantic_predicate semantic",
