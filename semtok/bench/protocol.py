@@ -1,7 +1,7 @@
 """The protocol of the comparison (docs/protocol.md), as far as code has to know it."""
 
 #: Named on every leaderboard; raised with every change of what a number means.
-VERSION = "0.4"
+VERSION = "0.5"
 
 #: Trainings per variant below which nothing is claimed.
 SEEDS_FOR_A_CLAIM = 5

@@ -9,9 +9,10 @@ from semtok.data.scenes.annotations import scene_graph
 from semtok.data.scenes.captions import Caption, captions
 from semtok.data.scenes.compose import scene
 from semtok.data.scenes.facts import Description, Fact, holds
-from semtok.data.scenes.observation import Observation, Segment, observe
+from semtok.data.scenes.observation import Observation, observe
 from semtok.data.scenes.render import render
 from semtok.data.scenes.scene import Relation, Thing
+from semtok.data.scenes.segment import Segment
 from semtok.data.scenes.vocabulary import COLOURS, PREDICATES, TEXTURES
 
 Told = list[tuple[Observation, list[Caption]]]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from semtok.data.scenes.catalogue import THINGS
-from semtok.data.scenes.observation import Observation, Segment
+from semtok.data.scenes.observation import Observation
+from semtok.data.scenes.segment import Segment
 from semtok.data.scenes.vocabulary import PREDICATES, STUFF
 
 #: Segment ids of an image: its id times this, plus the segment's place.

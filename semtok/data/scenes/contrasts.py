@@ -13,9 +13,10 @@ from itertools import combinations, product
 
 from semtok.data.halves import half
 from semtok.data.scenes.captions import sentence
-from semtok.data.scenes.facts import Description, Fact, holds
-from semtok.data.scenes.observation import Observation, Segment
+from semtok.data.scenes.facts import Description, Fact, is_arguable
+from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.scene import Relation
+from semtok.data.scenes.segment import Segment
 
 _TRIES = 20  # pictures looked at closely in search of a partner, for one thing to say
 
@@ -82,7 +83,7 @@ def _partner(
     """A picture that waits, its fact, and the fact of this one."""
     for key, fact in sayings:
         for other, of_other in list(waiting.get(key, {}).items())[:_TRIES]:
-            if not holds(seen, of_other) and not holds(pictures[other], fact):
+            if not is_arguable(seen, of_other) and not is_arguable(pictures[other], fact):
                 return other, of_other, fact
     return None
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from semtok.data.scenes.observation import Observation, Segment
+from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.scene import Relation
+from semtok.data.scenes.segment import Segment
 
 
 @dataclass(frozen=True)
@@ -44,24 +45,36 @@ class Fact:
 
 def holds(observation: Observation, fact: Fact) -> bool:
     """Whether a fact is true of a picture."""
+    return _found(observation, fact, observation.related)
+
+
+def is_arguable(observation: Observation, fact: Fact) -> bool:
+    """Whether a fact may be called true of a picture; where not, it is false for sure."""
+    return _found(observation, fact, observation.arguable)
+
+
+def _found(observation: Observation, fact: Fact, related: frozenset[Relation]) -> bool:
     for count, description in fact.counted:
         if sum(map(description.fits, observation.segments)) != count:
             return False
-    return any(True for _ in _assignments(observation, fact, ()))
+    return any(True for _ in _assignments(observation, fact, related, ()))
 
 
 def _assignments(
-    observation: Observation, fact: Fact, chosen: tuple[int, ...]
+    observation: Observation,
+    fact: Fact,
+    related: frozenset[Relation],
+    chosen: tuple[int, ...],
 ) -> Iterator[tuple[int, ...]]:
     """Every way to find the described segments, one after the other."""
     for each in fact.relations:
         if max(each.subject, each.object) == len(chosen) - 1:
             found = Relation(chosen[each.subject], each.predicate, chosen[each.object])
-            if found not in observation.related:
+            if found not in related:
                 return
     if len(chosen) == len(fact.described):
         yield chosen
         return
     for place, segment in enumerate(observation.segments):
         if place not in chosen and fact.described[len(chosen)].fits(segment):
-            yield from _assignments(observation, fact, (*chosen, place))
+            yield from _assignments(observation, fact, related, (*chosen, place))

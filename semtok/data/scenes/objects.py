@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from semtok.data.scenes.observation import Observation, Segment
+from semtok.data.scenes.observation import Observation
+from semtok.data.scenes.segment import Segment
 
 
 def salient(observation: Observation, ids: NDArray[np.uint8]) -> NDArray[np.uint8] | None:

@@ -11,25 +11,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semtok.data.scenes.arguable import arguable
 from semtok.data.scenes.catalogue import THING
 from semtok.data.scenes.render import STUFF_ID
-from semtok.data.scenes.scene import Relation, Scene, Thing
+from semtok.data.scenes.scene import Relation, Scene
+from semtok.data.scenes.segment import Segment, length, middle
 from semtok.data.scenes.vocabulary import STUFF
 
 _SEEN = 40 / 128**2  # share of the picture below which nothing is annotated or mentioned
 _TOUCHING = 4 / 128  # length of a common border that counts, in image sides
 _NEAR = 0.1  # a gap between things beside one another, in image sides
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A thing, or all visible pixels of one kind of stuff."""
-
-    name: str
-    number: int  # its value in the id map
-    area: int  # pixels
-    box: tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, the last two exclusive
-    thing: Thing | None  # None: stuff
 
 
 @dataclass(frozen=True)
@@ -50,6 +41,11 @@ class Observation:
     def related(self) -> frozenset[Relation]:
         """The relations, to ask for one."""
         return frozenset(self.relations)
+
+    @cached_property
+    def arguable(self) -> frozenset[Relation]:
+        """These, and all that one may say as well: what is not among them is false for sure."""
+        return self.related.union(arguable(self.segments, self.relations, self.size))
 
 
 def observe(scene: Scene, ids: NDArray[np.uint8]) -> Observation:
@@ -136,16 +132,16 @@ def _spatial(
 
 def _in_plane(a: Segment, b: Segment, size: int) -> Iterator[str]:
     """Left, right, above and below: boxes that hardly overlap in that direction."""
-    ax, ay, bx, by = _middle(a, 0), _middle(a, 1), _middle(b, 0), _middle(b, 1)
+    ax, ay, bx, by = middle(a, 0), middle(a, 1), middle(b, 0), middle(b, 1)
     if abs(ax - bx) >= abs(ay - by):
-        if a.box[2] - b.box[0] <= 0.2 * min(_length(a, 0), _length(b, 0)):
+        if a.box[2] - b.box[0] <= 0.2 * min(length(a, 0), length(b, 0)):
             yield "left of"
-        if b.box[2] - a.box[0] <= 0.2 * min(_length(a, 0), _length(b, 0)):
+        if b.box[2] - a.box[0] <= 0.2 * min(length(a, 0), length(b, 0)):
             yield "right of"
     elif abs(ax - bx) <= 0.3 * size:
-        if a.box[3] - b.box[1] <= 0.1 * min(_length(a, 1), _length(b, 1)):
+        if a.box[3] - b.box[1] <= 0.1 * min(length(a, 1), length(b, 1)):
             yield "above"
-        if b.box[3] - a.box[1] <= 0.1 * min(_length(a, 1), _length(b, 1)):
+        if b.box[3] - a.box[1] <= 0.1 * min(length(a, 1), length(b, 1)):
             yield "below"
 
 
@@ -158,7 +154,7 @@ def _beside(a: Segment, b: Segment, size: int) -> bool:
 
 def _over(a: Segment, b: Segment) -> bool:
     shared = min(a.box[2], b.box[2]) - max(a.box[0], b.box[0])
-    return a.box[3] <= b.box[1] and shared >= 0.5 * min(_length(a, 0), _length(b, 0))
+    return a.box[3] <= b.box[1] and shared >= 0.5 * min(length(a, 0), length(b, 0))
 
 
 def _grounded(segment: Segment) -> bool:
@@ -188,11 +184,3 @@ def _borders(ids: NDArray[np.uint8]) -> NDArray[np.int64]:
     ]
     table = np.bincount(np.concatenate(codes), minlength=256 * 256).reshape(256, 256)
     return np.asarray(table + table.T, np.int64)
-
-
-def _middle(segment: Segment, axis: int) -> float:
-    return (segment.box[axis] + segment.box[axis + 2]) / 2
-
-
-def _length(segment: Segment, axis: int) -> int:
-    return segment.box[axis + 2] - segment.box[axis]

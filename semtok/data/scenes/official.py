@@ -16,7 +16,7 @@ from semtok.data.scenes import contrasts
 from semtok.data.scenes.annotations import Record
 from semtok.data.scenes.captions import definite, sentence, statement
 from semtok.data.scenes.catalogue import THINGS
-from semtok.data.scenes.facts import Description, Fact, holds
+from semtok.data.scenes.facts import Description, Fact, is_arguable
 from semtok.data.scenes.held_out import HeldOut
 from semtok.data.scenes.observation import Observation
 from semtok.data.scenes.speech import speech
@@ -285,7 +285,7 @@ def _false_addition(
     spoken = rng.getrandbits(32)  # both choose the same words
     for word in words:
         more = add(fact, word)
-        if more and not holds(seen, more):
+        if more and not is_arguable(seen, more):
             said = [sentence(each, random.Random(spoken)) for each in (fact, more)]
             return said[0], said[1]
     return None

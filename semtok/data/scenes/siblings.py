@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from semtok.data.scenes.captions import sentence
 from semtok.data.scenes.compose import scene
-from semtok.data.scenes.facts import Fact, holds
+from semtok.data.scenes.facts import Fact, holds, is_arguable
 from semtok.data.scenes.held_out import NOVELTIES, HeldOut
 from semtok.data.scenes.picture import Picture, picture
 from semtok.data.scenes.swaps import KINDS, Swap, swaps
@@ -105,7 +105,7 @@ def _told_apart(kind: str, first: Picture, swap: Swap, rng: random.Random) -> Pa
 
 
 def _only(fact: Fact, true_of: Picture, false_of: Picture) -> bool:
-    return holds(true_of.observation, fact) and not holds(false_of.observation, fact)
+    return holds(true_of.observation, fact) and not is_arguable(false_of.observation, fact)
 
 
 def _shown(seen: Picture, swap: Swap) -> bool:

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
-from semtok.data.scenes.facts import Description, Fact, holds
-from semtok.data.scenes.observation import Observation, Segment
+from semtok.data.scenes.facts import Description, Fact, is_arguable
+from semtok.data.scenes.observation import Observation
+from semtok.data.scenes.segment import Segment
 
 
 def truth(facts: Sequence[Fact], observations: Sequence[Observation]) -> list[list[int]]:
@@ -15,7 +16,7 @@ def truth(facts: Sequence[Fact], observations: Sequence[Observation]) -> list[li
         observations: the pictures.
 
     Returns:
-        For each fact the places of the observations that it holds in, ascending.
+        For each fact the places of the observations that it may be called true of, ascending.
     """
     # Few pictures have all that a fact asks for; only these are looked at closely.
     having: defaultdict[Hashable, set[int]] = defaultdict(set)
@@ -27,7 +28,7 @@ def truth(facts: Sequence[Fact], observations: Sequence[Observation]) -> list[li
         [
             place
             for place in sorted(everywhere.intersection(*(having[clue] for clue in _asked(fact))))
-            if holds(observations[place], fact)
+            if is_arguable(observations[place], fact)
         ]
         for fact in facts
     ]
@@ -38,7 +39,7 @@ def _offered(observation: Observation) -> Iterator[Hashable]:
     segments = observation.segments
     for segment in segments:
         yield from _looks(segment)
-    for each in observation.relations:
+    for each in observation.arguable:
         yield segments[each.subject].name, each.predicate, segments[each.object].name
 
 
