@@ -1,4 +1,4 @@
-"""The control `permute_relations`: relations that say nothing about the image."""
+"""The control `permute_relations`: what an image's relations are stays, and between what goes."""
 
 from dataclasses import replace
 from typing import TypeAlias

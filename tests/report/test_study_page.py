@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from semtok import study
 from semtok.bench import costs
 from semtok.bench.cases import Ranks, Task
 from semtok.errors import SemtokError
+from semtok.models.encoder import VisionConfig, VisualTokenEncoder
 from semtok.params import VariantSettings
 from semtok.report.study import page, published, questions
 from semtok.report.study.published import Published
@@ -196,7 +198,7 @@ def test_equal_token_counts_are_named_as_they_were_counted(whole, params):
     section = text[text.index("### Equal token count") : text.index("### Spatial")]
     assert row(section, "`regions` − `vit_9` (14.0 and 9.0 tokens)")[0].startswith("**+25.0")
     named = re.findall(r"^\| (`.*) tokens\)", section, re.MULTILINE)
-    assert len(named) == 4 and "regions_16" not in params.variants
+    assert len(named) == 7 and "regions_16" not in params.variants
 
 
 def test_equal_flops_are_between_the_rungs(params, tmp_path):
@@ -207,7 +209,65 @@ def test_equal_flops_are_between_the_rungs(params, tmp_path):
     expected = 100 * (0.6 - (1 - share) * 0.2 - share * 0.4)
     found = row(text, "`regions` − patches of equal FLOPs")[0]
     assert float(found.strip("*").split(" ")[0]) == pytest.approx(expected, abs=0.051)
-    assert "`regions_4` − patches" not in text  # cheaper than any patch variant
+    assert "`regions_4` − patches" not in text  # cheaper than any patch variant that was trained
+    assert "every rung that was trained, and so without a row: `regions_4`." in text
+
+
+@pytest.mark.parametrize("size", ["small", "full"])
+def test_the_ladder_reaches_from_the_cheapest_regions_to_the_dearest(size):
+    """By what the encoder itself counts, of 2 to 12 regions and up to 16 relations."""
+    params = study.settings(REPO, size)
+
+    def cost(name, tokens, intangible=0):
+        variant = params.variants[name]
+        tokenizer = params.tokenizers[variant.tokenizer]
+        side = variant.patch_size or tokenizer["crop_size"]
+        features = side**2 * (3 if variant.patch_size else 4)
+        vision = VisionConfig(
+            features,
+            tokens if variant.patch_size else None,
+            not variant.patch_size,
+            ("on",),
+            variant.intangible,
+            variant.relation_bias,
+            variant.neighbour_bias,
+        )
+        with torch.device("meta"):
+            encoder = VisualTokenEncoder(vision, params.encoder)
+        return encoder.flops(tokens, intangible)
+
+    rungs = {}
+    for name in questions.LADDER:
+        variant = params.variants[name]
+        side = params.tokenizers[variant.tokenizer]["image_size"] // variant.patch_size
+        rungs[name] = cost(name, side**2)
+    assert min(rungs.values()) < cost("regions_4", 2)
+    assert cost("semantic", 12 + 16, 16) < max(rungs.values())
+
+
+def test_what_nobody_trained_stands_below_all_variants(params, tmp_path):
+    text = written(make(params, {"vit": 0.75, "regions": 0.9}), tmp_path)
+    assert row(text, "*chance*")[:5] == ["2.0", "2.0", "50.0", "16.7", ""]
+    assert "told from chance" not in text
+
+
+def test_a_baseline_at_chance_is_told_before_anything_is_gained_over_it(params, tmp_path):
+    text = written(make(params, {"vit": 1 / 60, "regions": 0.5}), tmp_path)
+    told = text[text.index("## In short") : text.index("## What earned")]
+    assert "**`vit` is not told from chance** at text to image (2.0), image to text (2.0)" in told
+
+
+def test_words_alone_are_told_where_they_are_worth_as_much(params, tmp_path):
+    published = make(params, {"vit": 0.7, "regions": 0.9})
+    task = Task("siblings", "test", "caption")
+    blind = np.where(np.arange(IMAGES) < 42, 1, 2)
+    scores = {
+        name: {**tasks, task: replace(tasks[task], blind=blind)}
+        for name, tasks in published.scores.items()
+    }
+    text = written(replace(published, scores=scores), tmp_path)
+    assert row(text, "*words alone*")[2] == "70.0"
+    assert "`vit` is not told from what the words alone are worth at siblings: caption (70." in text
 
 
 def test_what_was_not_run_is_left_out_and_listed(params, tmp_path):

@@ -80,7 +80,18 @@ def _other_splits(published: Published, found: Found) -> Iterator[str]:
         under = _values(published, {task: task._replace(split=split) for task in found})
         if drops := list(_drops(published, found, under)):
             yield f"### The split {split}"
+            yield from _crowds(published, split)
             yield from drops
+
+
+def _crowds(published: Published, split: str) -> Iterator[str]:
+    """Among how many images one is looked for, where that differs."""
+    here, final = (published.images.get(each) for each in (split, FINAL))
+    if here and final and here != final:
+        yield (
+            f"It has {here:,} images, {FINAL} has {final:,}: among more of them retrieval is "
+            "harder, of whatever kind they are."
+        )
 
 
 def _drops(published: Published, found: Found, under: Found) -> Iterator[str]:

@@ -13,7 +13,16 @@ from semtok.bench.contrasts import between
 from semtok.params import CLASSES
 from semtok.report import markdown
 from semtok.report.headlines import headlines
-from semtok.report.study import breaks, kappas, macro_averages, not_run, paper, pictures, tables
+from semtok.report.study import (
+    breaks,
+    kappas,
+    limits,
+    macro_averages,
+    not_run,
+    paper,
+    pictures,
+    tables,
+)
 from semtok.report.study.published import METRIC, Published
 from semtok.report.study.questions import (
     LADDER,
@@ -165,6 +174,7 @@ def _answers(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
         yield "## In short"
         yield "The first comparison of each question below."
         yield short
+        yield from limits.cautions(published, found)
     yield "## What earned the gain"
     for question in asked:
         if question.title == "Equal token count":
@@ -215,8 +225,10 @@ def _flops(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
     places = {name: math.log(cost.flops_per_image) for name, cost in published.costs.items()}
     ladder = {name: places[name] for name in LADDER if name in places}
     what = "patches of equal FLOPs"
-    rows = [between(name, places[name], ladder, what) for name in REGIONS if name in places]
+    compared = [name for name in REGIONS if name in places]
+    rows = [between(name, places[name], ladder, what) for name in compared]
     contrasts = [each for each in rows if each]
+    outside = [name for name, each in zip(compared, rows, strict=True) if each is None]
     yield "### Gain per FLOP"
     yield (
         "All variants make equally many steps with equal batches, so what an image costs is what a "
@@ -229,21 +241,23 @@ def _flops(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
         asks = (
             "At equal FLOPs: regions against patches of the same cost. A ladder of patch variants "
             f"({', '.join(f'`{name}`' for name in ladder)}) was trained to the end; between two of "
-            "its rungs their scores are interpolated linearly in the logarithm of FLOPs. A variant "
-            "that is cheaper or dearer than every rung has no row. (Curves of one training over "
-            "its steps are not interpolated: halfway down its schedule, a training is not one of "
-            "half the length.)"
+            "its rungs their scores are interpolated linearly in the logarithm of FLOPs. (Curves "
+            "of one training over its steps are not interpolated: halfway down its schedule, a "
+            "training is not one of half the length.)"
         )
         question = Question("Equal FLOPs", asks, contrasts)
         yield asks
         yield str(tables.of_question(published, question, found))
+    if outside:
+        names = ", ".join(f"`{name}`" for name in outside)
+        yield f"Cheaper or dearer than every rung that was trained, and so without a row: {names}."
 
 
 def _everything(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
     yield "## All variants"
     if "variants" in drawn:
         yield f"![R@1 of all variants]({drawn['variants']})"
-    yield tables.of_values(published, found)
+    yield tables.of_values(published, found, limits.rows(published, found))
     yield from kappas.section(published, found)
     yield from _at_the_edge(published)
     if "curves" in drawn:

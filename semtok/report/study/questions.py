@@ -80,11 +80,16 @@ QUESTIONS = (
     ),
     Question(
         "Permuted in training",
-        "Do true relations help, or would as many wrong ones? Above 0: it is the truth that helps.",
+        "Does it help to know which things a relation is between? Permuted, an image still has its "
+        "own predicates, as often as they occur, between other things: that something is thrown "
+        "stays true. Above 0, the first rows: it matters who does it to whom. Above 0, the last "
+        "ones: something is learned from predicates alone.",
         pairs(
             "regions_relations regions_permuted",
             "vit_relations vit_permuted",
             "semantic semantic_permuted",
+            "regions_permuted regions",
+            "vit_permuted vit",
         ),
     ),
     Question(
@@ -99,6 +104,8 @@ QUESTIONS = (
             "vit_auxiliary vit",
             "vit_auxiliary_masks vit",
             "vit_auxiliary_relations vit",
+            "regions_predicted vit_mask_map_predicted",
+            "vit_mask_map_predicted vit",
         ),
     ),
     Question(
@@ -111,6 +118,8 @@ QUESTIONS = (
             "shapes_only regions",
             "mask_map_only vit",
             "mask_map_only vit_mask_map",
+            "graph_only_predicted vit",
+            "graph_only_predicted regions_relations_predicted",
         ),
     ),
     Question(
@@ -118,7 +127,15 @@ QUESTIONS = (
         "Regions against as many patches, as nearly as a square can be tiled. The largest masks "
         "are kept; an image with fewer masks has fewer tokens, so the means that were counted "
         "stand beside each row.",
-        pairs("regions vit_9", "regions_8 vit_9", "regions_4 vit_4", "regions_predicted vit_9"),
+        pairs(
+            "regions vit_9",
+            "regions_8 vit_9",
+            "regions_4 vit_4",
+            "regions_relations vit_16",
+            "regions_predicted vit_9",
+            "regions_relations_predicted vit_16",
+            "regions_superpixels vit_36",
+        ),
     ),
     Question(
         "Spatial neighbours",
@@ -134,17 +151,36 @@ QUESTIONS = (
     ),
 )
 
-SQUARE_QUESTIONS = tuple(
-    Question(
-        f"Relations {how}",
-        "Mean effects and interaction.",
-        two_by_two(names, "regions", f"relations {how}"),
-    )
-    for how, names in SQUARES.items()
+#: The same of what models find.
+_PREDICTED_SQUARE = (
+    "vit",
+    "regions_predicted",
+    "vit_relations_predicted",
+    "regions_relations_predicted",
 )
 
-#: Patch variants that differ in the number of tokens alone: the ladder of equal FLOPs.
-LADDER = ("vit_4", "vit_9", "vit_16", "vit_36", "vit")
+SQUARE_QUESTIONS = (
+    Question(
+        "What models find, as tokens and bias",
+        "Mean effects and interaction.",
+        two_by_two(_PREDICTED_SQUARE, "predicted regions", "predicted relations"),
+    ),
+    *(
+        Question(
+            f"Relations {how}",
+            "Mean effects and interaction.",
+            two_by_two(names, "regions", f"relations {how}"),
+        )
+        for how, names in SQUARES.items()
+    ),
+)
+
+#: Patch variants that differ in what they cost alone, by fewer patches or a smaller picture: the
+#: ladder of equal FLOPs.
+LADDER = (
+    *("vit_1_small", "vit_4_small", "vit_9_small"),
+    *("vit_4", "vit_9", "vit_16", "vit_36", "vit"),
+)
 
 #: What is set beside the ladder, and beside the paper.
 REGIONS = (

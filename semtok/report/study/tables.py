@@ -166,8 +166,14 @@ def of_extraction(found: Mapping[str, pa.Table]) -> str | None:
     return markdown.table(columns, rows)
 
 
-def of_values(published: Published, found: Found) -> str:
-    """Every variant's values beside its costs, by the first task, best first."""
+def of_values(published: Published, found: Found, limits: Sequence[Sequence[str]]) -> str:
+    """Every variant's values beside its costs, by the first task, best first.
+
+    Args:
+        published: the scores.
+        found: the values.
+        limits: names and values of what nobody trained, below them.
+    """
     confidence = published.params.bench.confidence
     first = next(iter(found.values()))
     rows = []
@@ -181,6 +187,7 @@ def of_values(published: Published, found: Found) -> str:
         rows.append([variant_name(published, variant), *values, *numbers])
     columns = ["R@1, %", *map(name, found), "tokens", "MFLOPs", "extraction"]
     columns += ["seconds", "rate", "seeds"]
+    rows += [[*each, *[""] * (len(columns) - len(each))] for each in limits]
     return markdown.table(columns, rows)
 
 
