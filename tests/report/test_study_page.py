@@ -321,6 +321,9 @@ def test_what_was_scored_is_not_said_to_be_missing(params, tmp_path):
     tower = replace(params, text=replace(params.text, tower="some/clip"))
     text = written(make(tower, {"vit": 0.5}, tasks), tmp_path)
     assert "- Corrupted pictures" not in text and "- A frozen CLIP" not in text
+    assert "- Variants under corruption" not in text  # none is told what models find
+    text = written(make(tower, {"regions_predicted": 0.5}, tasks), tmp_path)
+    assert "- Variants under corruption of what models find in the corrupted pictures" in text
 
 
 def test_without_the_baseline_what_needs_it_is_left_out(params, tmp_path):
