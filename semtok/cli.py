@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from semtok import cli_data, cli_inside
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, told
 from semtok.printing import Json, print_json
 
 app = typer.Typer(
@@ -248,15 +248,11 @@ def main() -> None:
     """Entry point: a fault that people can mend is one line, not a traceback."""
     try:
         app()
-    except SemtokError as error:
-        if "--debug" in sys.argv:
+    except Exception as error:
+        line = None if "--debug" in sys.argv else told(error)
+        if line is None:
             raise
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    except OSError as error:
-        if "--debug" in sys.argv:
-            raise
-        typer.echo(f"error: {error.filename or 'input or output'}: {error.strerror}", err=True)
+        typer.echo(f"error: {line}", err=True)
         sys.exit(1)
 
 

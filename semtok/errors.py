@@ -1,4 +1,9 @@
-"""The exceptions that people are meant to see."""
+"""The exceptions that people are meant to see, and what they are told of others."""
+
+import sys
+
+#: What installs all that the commands need, in the versions that were tested together.
+_INSTALL = "pip install -c constraints.txt -e '.[line]'"
 
 
 class SemtokError(Exception):
@@ -19,3 +24,35 @@ class UnreadableImageError(SemtokError):
         """Name the image, the reason and what to do."""
         super().__init__(f"{name}: {reason}; {remedy}")
         self.reason = reason
+
+
+def told(error: Exception) -> str | None:
+    """What people are told, in one line, of a fault that they can mend; None of any other.
+
+    The others are bugs, of which a traceback says more: a module of semtok's own that is not there
+    is one, a package that was not installed is none.
+    """
+    if isinstance(error, SemtokError):
+        return str(error)
+    if isinstance(error, OSError):  # those of one argument, and of requests, have a text alone
+        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        return f"{error.filename or 'input or output'}: {reason}"
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "semtok", "dagster_project", *sys.stdlib_module_names):
+            return None
+        return (
+            f"{package}: not installed, or in another version; commands need what `{_INSTALL}` "
+            "installs"
+        )
+    kind = type(error)
+    # By name, as torch takes longer to import than most commands work.
+    if (kind.__module__, kind.__name__) == ("torch", "OutOfMemoryError"):
+        asked = ". ".join(
+            str(error).split(". ")[:2]
+        )  # what follows is on settings of the allocator
+        return (
+            f"{asked}; lower train.batch_size where a variant is trained, elsewhere batch_size of "
+            "what runs on the GPU (detector, relation model, backend), or end other programs there"
+        )
+    return None

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from semtok.errors import SemtokError
+from semtok.errors import told
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Failed:
 
     @classmethod
     def by(cls, error: Exception) -> "Failed":
-        """Tell an error; where it is no `SemtokError`, its traceback goes to standard error."""
-        if isinstance(error, SemtokError):
-            return cls(str(error))
+        """Tell an error; the traceback of a bug goes to standard error."""
+        if line := told(error):
+            return cls(line)
         traceback.print_exception(error)
         return cls(" ".join(f"{type(error).__name__}: {error}".split()))
 
