@@ -8,6 +8,7 @@ from pathlib import Path
 from semtok.params import FETCHED, Params, RemoteModelSettings
 
 _JSON = "semtok/json_files.py"
+_TENSORS = "semtok/tensors.py"
 _TABLES = ("semtok/tables.py", "semtok/sharding.py")
 #: What lies at an address is listed and read by it.
 _ROOT = "semtok/remote.py"
@@ -26,9 +27,9 @@ _READ_TOKENS = (
 )
 
 DATA = ("semtok/data", _ROOT, *_TABLES)
-EXTRACTING = ("semtok/data", "semtok/extract", _ROOT, _JSON, *_TABLES)
+EXTRACTING = ("semtok/data", "semtok/extract", _ROOT, _JSON, _TENSORS, *_TABLES)
 TOKENIZING = ("semtok/data", "semtok/extract", "semtok/tokens", _ROOT, _JSON, *_TABLES)
-TRAINING = ("semtok/models", "semtok/train", *_READ_TOKENS, *_TABLES)
+TRAINING = ("semtok/models", "semtok/train", *_READ_TOKENS, _TENSORS, *_TABLES)
 SCORING = (
     "semtok/bench",
     "semtok/models",
@@ -42,6 +43,7 @@ SCORING = (
     "semtok/parsing.py",
     *_READ_TOKENS,
     _JSON,
+    _TENSORS,
     *_TABLES,
 )
 OUTSIDE_SCORING = (
@@ -65,6 +67,7 @@ REMOTE_SCORING = (
     "semtok/version_reader.py",
     _ROOT,
     _JSON,
+    _TENSORS,
     *_TABLES,
 )
 LEADERBOARD = ("semtok/bench", "semtok/report", "semtok/train/history.py", _JSON, *_TABLES)

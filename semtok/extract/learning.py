@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from semtok.errors import SemtokError
@@ -22,6 +21,7 @@ from semtok.extract.trained import FORMAT, device
 from semtok.json_files import write_json
 from semtok.params import LearningSettings
 from semtok.tables import write_table
+from semtok.tensors import write_tensors
 
 Batch = TypeVar("Batch")
 
@@ -84,8 +84,7 @@ def learn(
         used, history = _fit(network, task, places, settings, fold, emit)
         seen += [{"fold": fold, "image_id": each} for each in task.image_ids[sorted(used)].tolist()]
         learned += [dict(zip(LEARNED.columns.names, (fold, *row), strict=True)) for row in history]
-        weights = {name: each.cpu().contiguous() for name, each in network.state_dict().items()}
-        save_file(weights, staging / f"fold-{fold}.safetensors")
+        write_tensors(staging / f"fold-{fold}.safetensors", network.state_dict())
     for name, rows, schema in (("trained_on", seen, TRAINED_ON), ("history", learned, LEARNED)):
         table = pa.Table.from_pylist(rows, schema=schema.columns)
         write_table(staging / f"{name}.parquet", table, schema)

@@ -15,9 +15,9 @@ from semtok.errors import SemtokError
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.parsing import parse
 from semtok.tables import write_table
+from semtok.tensors import write_tensors
 from semtok.tokens.collate import Collate
 from semtok.tokens.shards import TokenShards
-from semtok.train import weights
 from semtok.train.history import HISTORY
 from semtok.train.text_tokenizer import TextTokenizer
 
@@ -98,7 +98,7 @@ def save(
         "collate": asdict(checkpoint.collate),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    weights.save(checkpoint.model.state_dict(), folder / "model.safetensors")
+    write_tensors(folder / "model.safetensors", checkpoint.model.state_dict())
     _write_json(folder / "config.json", config)
     _write_json(folder / "training.json", training)
     (folder / "text_tokenizer.json").write_text(

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from semtok.train import weights
+from semtok.tensors import write_tensors
 
 _FILE = "state.safetensors"
 
@@ -57,7 +57,7 @@ def save(
     }
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f"{_FILE}.new"
-    weights.save(tensors, unfinished, metadata)
+    write_tensors(unfinished, tensors, metadata)
     with unfinished.open("rb") as stream:
         os.fsync(stream.fileno())
     unfinished.replace(folder / _FILE)

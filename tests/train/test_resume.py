@@ -25,7 +25,7 @@ import os, pickle, signal, sys
 import torch
 from safetensors.torch import save_file
 from semtok.events import Progress
-from semtok.train import weights
+from semtok import tensors as at_rest
 from semtok.train.train import train
 
 arguments, threads, moment = pickle.load(sys.stdin.buffer)
@@ -36,7 +36,7 @@ def emit(event):
     if isinstance(event, Progress) and event.done == moment:
         die()
     if isinstance(event, Progress) and moment == "save" and event.done == 8:
-        weights.save_file = torn
+        at_rest.save_file = torn
 def torn(tensors, path, metadata):
     save_file(tensors, path, metadata)
     os.truncate(path, path.stat().st_size // 2)

@@ -1,4 +1,4 @@
-"""Tensors to disk."""
+"""Tensors at rest: one file of safetensors."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +10,10 @@ from torch import Tensor
 from semtok.errors import SemtokError
 
 
-def save(
-    tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors as safetensors.
+    """Write tensors of any device by their names.
 
     Raises:
         SemtokError: the file cannot be written, e.g. because the disk is full.
