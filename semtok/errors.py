@@ -2,9 +2,6 @@
 
 import sys
 
-#: What installs all that the commands need, in the versions that were tested together.
-_INSTALL = "pip install -c constraints.txt -e '.[line]'"
-
 
 class SemtokError(Exception):
     """What was wrong, where (file, field, row) and what to do, in one line.
@@ -41,10 +38,7 @@ def told(error: Exception) -> str | None:
         package = (error.name or "").partition(".")[0]
         if package in ("", "semtok", "dagster_project", *sys.stdlib_module_names):
             return None
-        return (
-            f"{package}: not installed, or in another version; commands need what `{_INSTALL}` "
-            "installs"
-        )
+        return f"{package}: not installed, or in another version; {installing('line')}"
     kind = type(error)
     # By name, as torch takes longer to import than most commands work.
     if (kind.__module__, kind.__name__) == ("torch", "OutOfMemoryError"):
@@ -56,3 +50,13 @@ def told(error: Exception) -> str | None:
             "what runs on the GPU (detector, relation model, backend), or end other programs there"
         )
     return None
+
+
+def installing(extras: str) -> str:
+    """What to type for what is not installed.
+
+    Args:
+        extras: of pyproject.toml, with commas between them.
+    """
+    # From the project's folder: nothing of this name is published.
+    return f"pip install -c constraints.txt -e '.[{extras}]'"

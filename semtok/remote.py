@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -46,8 +46,8 @@ def locate(folder: Path, source: str) -> "AnyPath":
         system, place = fsspec.url_to_fs(source)
     except ImportError as error:
         raise SemtokError(
-            f"{source}: needs a package that is not installed ({_line(error)}); for s3:// pip "
-            "install 'semtok[s3]', here and on every machine that reads it"
+            f"{source}: needs a package that is not installed ({_line(error)}); for s3:// "
+            f"{installing('line,s3')}, here and on every machine that reads it"
         ) from None
     except Exception as error:  # each file system has its own
         raise SemtokError(f"{source}: no such file system ({_line(error)}); correct it") from None

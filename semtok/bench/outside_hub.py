@@ -14,7 +14,7 @@ from typing import Any
 from semtok.bench.outside import Reader, Source
 from semtok.bench.outside_folders import Library, library, read
 from semtok.bench.outside_open_clip import WEIGHTS
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 from semtok.events import Emit, Progress
 
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -92,7 +92,7 @@ def _in_one_line(hub: str, revision: str) -> Iterator[None]:
         import huggingface_hub  # noqa: F401
     except ImportError:
         raise SemtokError(
-            f"{hub}: scoring it needs transformers and pillow; pip install semtok[clip], or take "
+            f"{hub}: scoring it needs transformers and pillow; {installing('clip')}, or take "
             "the model out of params.yaml"
         ) from None
     try:

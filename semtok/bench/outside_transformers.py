@@ -16,7 +16,7 @@ from semtok.bench.image_files import opened
 from semtok.bench.outside_removal import Patches, in_batches
 from semtok.bench.removal import Removable
 from semtok.bench.token_maps import Features, TokenMap, of_grid
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 from semtok.models.outside_watching import Side
 from semtok.models.patch_tokens import of_transformers
 from semtok.remote import AnyPath
@@ -194,7 +194,7 @@ class _Reader:
             import transformers
         except ImportError:
             raise SemtokError(
-                f"{folder}: scoring it needs transformers and pillow; pip install semtok[clip], or "
+                f"{folder}: scoring it needs transformers and pillow; {installing('clip')}, or "
                 "take the model out of params.yaml"
             ) from None
         # Bars of its own would run into ours.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semtok.bench.image_files import ImageFiles
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 from semtok.models.clip_vision import ClipVisionEncoder
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.models.patch_tokens import PatchTokens, of_encoder, of_transformers
@@ -79,7 +79,7 @@ class HubModel:
             import transformers
         except ImportError:
             raise SemtokError(
-                f"{name}: reading it needs transformers and pillow; pip install semtok[clip]"
+                f"{name}: reading it needs transformers and pillow; {installing('clip')}"
             ) from None
         transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self.name = name

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 from semtok.extract.trained import device
 
 #: Files that say what a model computes; what `hf download` notes beside them does not count.
@@ -109,4 +109,4 @@ def identity(folder: Path) -> bytes:
 
 
 def _not_installed(setting: str) -> SemtokError:
-    return SemtokError(f"{setting}: reading it needs transformers; pip install semtok[clip]")
+    return SemtokError(f"{setting}: reading it needs transformers; {installing('clip')}")

@@ -18,7 +18,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 from semtok.models.encoder import VisionConfig
 from semtok.models.pictures import assembled
 from semtok.models.transformer import block_flops
@@ -104,7 +104,7 @@ def _transformers() -> Any:
         import transformers
     except ImportError:
         raise SemtokError(
-            "encoder: clip_vision needs transformers; pip install semtok[clip], or take the "
+            f"encoder: clip_vision needs transformers; {installing('clip')}, or take the "
             "variant out of params.yaml"
         ) from None
     return transformers

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 from semtok.models.attention import key_padding
 from semtok.models.class_table import ClassTable, ClassText
 from semtok.models.transformer import block_flops, blocks
@@ -191,6 +191,6 @@ def _transformers() -> Any:
         import transformers
     except ImportError:
         raise SemtokError(
-            "text.tower: a CLIP text tower needs transformers; pip install semtok[clip]"
+            f"text.tower: a CLIP text tower needs transformers; {installing('clip')}"
         ) from None
     return transformers

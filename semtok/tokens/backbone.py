@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 from semtok.extract import pretrained
 from semtok.tokens.rows import UInt8
 
@@ -164,7 +164,7 @@ def _transformers(name: str) -> Any:
         import transformers
     except ImportError:
         raise SemtokError(
-            f"backbone: {name}: reading it needs transformers; pip install semtok[clip]"
+            f"backbone: {name}: reading it needs transformers; {installing('clip')}"
         ) from None
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     return transformers

@@ -7,7 +7,7 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 
 _PAD, _BEGIN, _END = "[PAD]", "[BOS]", "[EOS]"
 
@@ -151,7 +151,7 @@ def of_tower(name: str, vocabulary: int, context: int) -> TextTokenizer:
     try:
         from transformers import CLIPTokenizer
     except ImportError:
-        raise SemtokError("text.tower: needs transformers; pip install semtok[clip]") from None
+        raise SemtokError(f"text.tower: needs transformers; {installing('clip')}") from None
     try:
         clip = CLIPTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:

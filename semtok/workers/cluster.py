@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 from semtok.workers.crew import Failed, Lost, Made, Make, Open, Opened, Report, Shard
 
 
@@ -133,7 +133,7 @@ def _connected(address: str) -> Any:
         import ray
     except ImportError:
         raise SemtokError(
-            "params.yaml: workers.ray: ray is not installed; pip install 'semtok[ray]', here and "
+            f"params.yaml: workers.ray: ray is not installed; {installing('line,ray')}, here and "
             "on every machine of the cluster"
         ) from None
     try:

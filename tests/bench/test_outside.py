@@ -204,5 +204,8 @@ def test_an_unreadable_image_is_named(tmp_path, files):
 def test_without_transformers_it_says_what_to_install(tmp_path, monkeypatch):
     folder = tiny_clip.clip(tmp_path / "mine")
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(SemtokError, match=r"mine: scoring it needs .*pip install semtok\[clip\]"):
+    with pytest.raises(
+        SemtokError,
+        match=r"mine: scoring it needs .*pip install -c constraints.txt -e '\.\[clip\]'",
+    ):
         OutsideModel(of_folder(folder))

@@ -168,4 +168,4 @@ def test_a_cache_that_cannot_be_written_is_named(hub, tmp_path):
 
 def test_without_the_client_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    refused(r"scoring it needs .*pip install semtok\[clip\]")
+    refused(r"scoring it needs .*pip install -c constraints.txt -e '\.\[clip\]'")
