@@ -12,7 +12,6 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.models.auxiliary import auxiliary_heads
 from semtok.models.class_table import ClassText
@@ -23,9 +22,16 @@ from semtok.params import CLASSES, EncoderSettings, TextSettings, TrainSettings,
 from semtok.tables import FINGERPRINT, read_metadata
 from semtok.tokens.batch import PATCH
 from semtok.tokens.collate import Collate
-from semtok.tokens.rows import PixelRows, RegionRows, RelatedPixelRows, Rows, SuperpixelRows
 from semtok.tokens.shards import TokenShards
-from semtok.train import checkpoint, distributed, hardware, loop, processes, validation
+from semtok.train import (
+    checkpoint,
+    distributed,
+    hardware,
+    loop,
+    processes,
+    requirements,
+    validation,
+)
 from semtok.train.batches import Data
 from semtok.train.captions import Captions
 from semtok.train.objective import Objective
@@ -189,7 +195,7 @@ def _spending(model: ImageTextModel, val: Data) -> dict[str, Any]:
 def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> VisionConfig:
     """What the encoder has to expect, from the token set of one image."""
     rows = shards.rows(np.arange(1))
-    _check_variant(variant, rows, shards.folder)
+    requirements.check(variant, rows, shards.folder)
     sample = collate(rows)
     patches = int((sample.kind[0] == PATCH).sum()) or None
     return VisionConfig(
@@ -212,68 +218,6 @@ def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> 
         gates=variant.gates,
         geometry_dim=sample.geometry.shape[-1],
     )
-
-
-def _check_variant(variant: VariantSettings, rows: Rows, folder: Path) -> None:
-    """Refuse what a variant asks of tokens that do not have it."""
-    lacking = {
-        PixelRows: ("intangible", "relation_bias", "neighbour_bias", "permute_relations"),
-        RelatedPixelRows: ("neighbour_bias",),
-        RegionRows: (),
-        SuperpixelRows: ("intangible", "relation_bias", "neighbour_bias", "permute_relations"),
-    }[type(rows)]
-    if variant.key_mask and not isinstance(rows, RelatedPixelRows):
-        raise SemtokError(
-            f"{folder}: has no patches with masks, which key_mask: foreground reads; "
-            "take the tokenizer grid_relations"
-        )
-    if variant.keep_tokens and not isinstance(rows, SuperpixelRows):
-        raise SemtokError(
-            f"{folder}: holds no superpixels, of which keep_tokens drops some; take the setting "
-            "off the variant"
-        )
-    if variant.auxiliary:
-        _check_auxiliary(variant, rows, folder)
-    if variant.encoder != "tokens" and not (
-        isinstance(rows, PixelRows) and rows.pixels.shape[-1] == 3
-    ):
-        raise SemtokError(
-            f"{folder}: holds more than pixels, which is all that encoder: {variant.encoder} "
-            "reads; take the tokenizer grid"
-        )
-    if asked := [name for name in lacking if getattr(variant, name)]:
-        what = "neighbours" if isinstance(rows, RelatedPixelRows) else "relations"
-        tokens = "superpixels" if isinstance(rows, SuperpixelRows) else "patches"
-        raise SemtokError(
-            f"{folder}: holds {tokens}, which have no {what}; "
-            f"take {', '.join(asked)} off the variant or give it another tokenizer"
-        )
-    if isinstance(rows, RegionRows | SuperpixelRows):
-        return
-    if variant.features == "shape" and rows.pixels.shape[-1] == 3:
-        raise SemtokError(
-            f"{folder}: holds patches without a mask map, of which features: shape leaves nothing; "
-            "take the tokenizer grid_mask_map"
-        )
-    if variant.features == "none" and not (variant.intangible or variant.relation_bias):
-        raise SemtokError(
-            f"{folder}: holds patches, of which features: none leaves nothing to tell images apart "
-            "by, and a contrastive loss nothing to learn; give the variant relations"
-        )
-
-
-def _check_auxiliary(variant: VariantSettings, rows: Rows, folder: Path) -> None:
-    if not isinstance(rows, RelatedPixelRows):
-        raise SemtokError(
-            f"{folder}: has no patches with masks and relations, which auxiliary predicts; "
-            "take the tokenizer grid_relations"
-        )
-    told = ("intangible", "relation_bias", "permute_relations")
-    if asked := [name for name in told if getattr(variant, name)]:
-        raise SemtokError(
-            f"{folder}: auxiliary predicts relations from patches that are not told them; "
-            f"take {', '.join(asked)} off the variant"
-        )
 
 
 def _content(folder: Path) -> str:
