@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 SIZE ?= small
+NAME := coco
 VENV := .venv
 FETCHED := -S data.source=semtok/data/sources -S 'data.fetch=[coco,coco/karpathy]'
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -23,21 +24,22 @@ demo: $(VENV)/line  ## Run the whole line on the embedded data set and print the
 	@echo "Cases where variants differ:  semtok compare vit semantic --html comparison.html"
 	@echo "Dagster and MLflow on this state:  make up"
 
-coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco (or COCO=fetch) [SET="a.b=1 c=2"]
+coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco (or COCO=fetch) [NAME=mine] [SET="a.b=1 c=2"]
 	@test -n "$(COCO)" || { echo "name the root: make coco COCO=/path/to/coco, or COCO=fetch downloads 20 GB"; exit 2; }
 	@test "$(COCO)" = fetch -o -d "$(COCO)/annotations" || { echo "$(COCO): no folder 'annotations' there, so no COCO root"; exit 2; }
-	dvc exp run -S data.name=coco -S data.format=coco \
-	  $(if $(filter fetch,$(COCO)),$(FETCHED),-S data.source=$(abspath $(COCO))) \
+	dvc exp run -S data.name=$(NAME) -S data.format=coco \
+	  $(if $(filter fetch,$(COCO)),$(FETCHED),-S "data.source='$$(cd "$(COCO)" && pwd)'") \
 	  -S extractors.annotated.masks=instances -S extractors.annotated.scene_graphs=geometry \
 	  -S 'bench.benchmarks=[retrieval]' $(SET:%=-S %)
 	semtok compare
 	@echo
-	@echo "params.yaml now describes COCO; 'git checkout params.yaml && dvc repro' goes back to scenes"
+	@echo "params.yaml now describes $(NAME); 'git checkout params.yaml && dvc repro' goes back to scenes"
 
 study: $(VENV)/study  ## Train and score a study's variants: make study SIZE=small, full, or coco COCO=/path
-	semtok study $(SIZE) $(if $(COCO),--source $(COCO))
-	@echo "params.yaml now describes the study; 'git checkout params.yaml' goes back to the demo"
-	dvc repro --keep-going; repro=$$?; semtok study $(SIZE) $(if $(COCO),--source $(COCO)) --report && exit $$repro
+	semtok study $(SIZE) $(if $(COCO),--source "$(COCO)")
+	@echo "params.yaml now describes the study; 'git checkout params.yaml' goes back to the demo," \
+	  "params.yaml.before is what stood there"
+	dvc repro --keep-going; repro=$$?; semtok study $(SIZE) $(if $(COCO),--source "$(COCO)") --report && exit $$repro
 
 up: $(VENV)/line  ## Start MLflow and Dagster on loopback; Ctrl-C stops both
 	python -m dagster_project.services up

@@ -10,6 +10,7 @@ import typer
 
 from semtok import cli_data, cli_inside
 from semtok.errors import SemtokError, told
+from semtok.events import Event, Message
 from semtok.printing import Json, print_json
 
 app = typer.Typer(
@@ -44,16 +45,26 @@ def run(
     context: typer.Context,
     key: Annotated[str, typer.Argument(metavar="STAGE[@PARTITION]", help="e.g. checkpoint@vit")],
     as_json: Json = False,
+    publish: Annotated[
+        bool,
+        typer.Option(
+            "--publish", help="By hand, write what DVC keeps; `dvc commit -f` then records it."
+        ),
+    ] = False,
 ) -> None:
     """Run one stage. `dvc repro` calls this; by hand it writes to a scratch workspace."""
     from semtok import runner
+    from semtok.train import processes
 
     by_dvc = os.environ.get("DVC_STAGE", "").rpartition(":")[2] == key
-    folder = runner.run(key, context.obj, scratch=not by_dvc)
+    folder = runner.run(key, context.obj, scratch=not (by_dvc or publish))
+    if not processes.leads():
+        return
     if as_json:
         print_json({"stage": key, "folder": str(folder)})
     elif not by_dvc:
-        typer.echo(f"{key}: {folder}")
+        record = f"; dvc commit -f {key} records it" if publish else ""
+        typer.echo(f"{key}: {folder}{record}")
 
 
 @app.command()
@@ -132,7 +143,7 @@ def study(
     if report:
         typer.echo(commands.report(context.obj, size, source))
         return
-    found = settings.write(context.obj, size, source)
+    found = settings.write(context.obj, size, source, _print_message)
     count, recipe = len(found.variants), found.train
     typer.echo(
         f"params.yaml: study {size}, {count} variants, {count * recipe.trainings} trainings "
@@ -254,6 +265,11 @@ def main() -> None:
             raise
         typer.echo(f"error: {line}", err=True)
         sys.exit(1)
+
+
+def _print_message(event: Event) -> None:
+    if isinstance(event, Message):
+        typer.echo(event.text)
 
 
 def _print_decision(value: dict[str, Any]) -> None:

@@ -1,12 +1,21 @@
 """YAML files and plain mappings -> dataclasses, strictly, with errors for people."""
 
 import dataclasses
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from semtok.errors import SemtokError
 
 T = TypeVar("T")
+
+#: How a value is written, by its type; what is not named here pydantic takes as it is. YAML reads
+#: 5e-4, which has no dot, as words.
+_WRITTEN_AS: Mapping[type, tuple[str, tuple[type, ...]]] = {
+    bool: ("true or false", (bool,)),
+    int: ("a number", (int, float)),
+    float: ("a number", (float, int, str)),
+}
 
 
 def parse(settings: type[T], raw: Any, where: str) -> T:
@@ -24,7 +33,7 @@ def parse(settings: type[T], raw: Any, where: str) -> T:
 
     _forbid_unknown_keys(settings, with_config)
     try:
-        return TypeAdapter(settings).validate_python(raw)
+        found: T = TypeAdapter(settings).validate_python(raw)
     except ValidationError as error:
         faults = [
             f"{'.'.join(str(part) for part in fault['loc']) or 'the whole block'}: "
@@ -32,6 +41,9 @@ def parse(settings: type[T], raw: Any, where: str) -> T:
             for fault in error.errors()
         ]
         raise SemtokError(f"{where}: {'; '.join(faults)}") from None
+    if taken := list(_taken_for_another(raw, found)):
+        raise SemtokError(f"{where}: {'; '.join(taken)}")
+    return found
 
 
 def read(path: Path) -> Any:
@@ -48,6 +60,30 @@ def read(path: Path) -> Any:
         raise SemtokError(f"{path}: no such file; run inside a semtok project") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SemtokError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _taken_for_another(raw: Any, found: Any, place: str = "") -> Iterator[str]:
+    """What pydantic has taken for a number or a boolean, though it was written as another thing.
+
+    Its strict mode would refuse lists for tuples, too.
+    """
+    if dataclasses.is_dataclass(found) and isinstance(raw, Mapping):
+        for name, each in raw.items():
+            yield from _taken_for_another(each, getattr(found, name), _below(place, name))
+    elif isinstance(found, Mapping) and isinstance(raw, Mapping):
+        for name, each in raw.items():
+            yield from _taken_for_another(each, found.get(name), _below(place, name))
+    elif isinstance(found, list | tuple) and isinstance(raw, list | tuple):
+        for number, (each, other) in enumerate(zip(raw, found, strict=False)):
+            yield from _taken_for_another(each, other, _below(place, number))
+    elif type(found) in _WRITTEN_AS:
+        wanted, kinds = _WRITTEN_AS[type(found)]
+        if type(raw) not in kinds:
+            yield f"{place}: input should be {wanted}, not {raw!r}"
+
+
+def _below(place: str, name: object) -> str:
+    return f"{place}.{name}" if place else str(name)
 
 
 def _expected(kind: str, message: str) -> str:

@@ -3,6 +3,8 @@
 `study.yaml` is of scenes; any `study_NAME.yaml` beside it is one more, with sizes of its own.
 """
 
+import itertools
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,14 +12,18 @@ from typing import Any
 
 from semtok import params_file
 from semtok.errors import SemtokError
+from semtok.events import Emit, Message, ignore
 from semtok.params import Params
 from semtok.parsing import parse, read
 from semtok.remote import locate
 
-_HEADER = """\
-# Written by `semtok study {size}`: the settings of {file} over those that stood here.
-# `git checkout params.yaml` brings the demo's settings back.
+_WRITTEN = "# Written by `semtok study "
+_HEADER = (
+    _WRITTEN
+    + """{size}`: the settings of {file} over those that stood here.
+# `git checkout params.yaml` brings the demo's back; params.yaml.before is what stood here.
 """
+)
 
 
 @dataclass(frozen=True)
@@ -36,14 +42,17 @@ class Study:
     replaced: Sequence[str] = ()
 
 
-def write(root: Path, size: str, source: str | None = None) -> Params:
+def write(root: Path, size: str, source: str | None = None, emit: Emit = ignore) -> Params:
     """Write `params.yaml` with the study's settings; written again, it stays the same.
+
+    A file that no study wrote is kept beside it, as it may hold edits that git does not know.
 
     Args:
         root: the project's folder, with `params.yaml` and `study.yaml`.
         size: one of `sizes` in `study.yaml`, or in a `study_NAME.yaml`.
         source: the data's root, an absolute path or an address, where the study's settings cannot
             know it.
+        emit: told of the file that is kept.
 
     Returns:
         The settings as they now stand.
@@ -65,6 +74,8 @@ def write(root: Path, size: str, source: str | None = None) -> Params:
     text = yaml.safe_dump(document, sort_keys=False, width=100)
     partial = path.with_suffix(".partial")  # a full disk must not cost the settings
     partial.write_text(_HEADER.format(size=size, file=file.name) + text, encoding="utf-8")
+    if kept := _keep(path):
+        emit(Message(f"{path.name} as it was: {kept.name}"))
     partial.replace(path)
     return found
 
@@ -110,6 +121,21 @@ def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
             for key, value in changes.items()
         },
     }
+
+
+def _keep(path: Path) -> Path | None:
+    """Copy a file that no study wrote to a free name beside it; None where a study wrote it."""
+    text = path.read_bytes()
+    if text.startswith(_WRITTEN.encode()):
+        return None
+    for number in itertools.count(1):
+        kept = path.with_name(f"{path.name}.before{number if number > 1 else ''}")
+        if not kept.exists():
+            shutil.copy(path, kept)
+            return kept
+        if kept.read_bytes() == text:
+            return kept
+    return None
 
 
 def _document(root: Path, size: str, source: str | None) -> tuple[Path, dict[str, Any]]:

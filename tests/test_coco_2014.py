@@ -159,7 +159,7 @@ def test_half_a_root_is_refused_with_what_to_do(tmp_path, missing):
     _, now = twins(tmp_path)
     path = now.root / missing
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    told = rf"/{missing}: missing; .*#download \(2014\) .* semtok data fetch coco/2014 --root /"
+    told = rf"/{missing}: missing; .* this one lacks "
     with pytest.raises(SemtokError, match=told) as caught:
         coco.check_layout(now.root)
     assert "\n" not in str(caught.value)
@@ -177,7 +177,10 @@ def test_the_whole_edition_is_read_where_the_other_is_begun(tmp_path):
 def test_a_root_of_neither_names_2017(tmp_path, begun):
     for folder in begun:
         (tmp_path / folder).mkdir()
-    told = r"/train2017: missing; .*\(2017; 2014 where .* semtok data fetch coco --root /"
+    told = r"/train2017: missing; .* "
+    told += (
+        "lacks its folder" if begun else r"\(2017; 2014 where .* semtok data fetch coco --root /"
+    )
     with pytest.raises(SemtokError, match=told) as caught:
         coco.check_layout(tmp_path)
     assert "\n" not in str(caught.value)

@@ -68,6 +68,14 @@ def raw() -> dict:
     return yaml.safe_load((REPO / "params.yaml").read_text())
 
 
+@pytest.mark.parametrize(("written", "rate"), [("1", 1.0), ("5e-4", 5e-4), ("5.0e-4", 5e-4)])
+def test_a_rate_may_be_written_as_people_write_numbers(tmp_path, raw, written, rate):
+    raw["train"]["learning_rate"] = yaml.safe_load(written)  # of which 5e-4 is words to YAML
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    assert load(path).train.learning_rate == rate
+
+
 def test_a_detector_may_run_on_every_split(tmp_path, raw):
     run_detectors(raw, "small", "large")
     for split in ("train", "val", "test"):
@@ -286,6 +294,28 @@ def test_the_projects_own_settings_are_right():
             "missing_share: input should be less than",
         ),
         (lambda p: p["bench"].update(baseline="vlt"), "bench.baseline: 'vlt' is no variant"),
+        *(
+            (
+                lambda p, wrong=wrong: p["variants"]["vit"].update(patch_size=wrong),
+                f"variants.vit.patch_size: input should be a number, not {wrong!r}",
+            )
+            for wrong in (True, "16")
+        ),
+        *(
+            (
+                lambda p, wrong=wrong: p["variants"]["semantic"].update(intangible=wrong),
+                f"variants.semantic.intangible: input should be true or false, not {wrong!r}",
+            )
+            for wrong in ("yes", 1, 0.0, "true")
+        ),
+        (
+            lambda p: p["train"].update(learning_rate=True),
+            "train.learning_rate: input should be a number, not True",
+        ),
+        (
+            lambda p: p["train"].update(seeds=[0, False]),
+            "train.seeds.1: input should be a number, not False",
+        ),
         (lambda p: p["data"].update(splits=["train", "test", "val"]), "data.splits: must be [tr"),
         (lambda p: p["data"].update(last_split="novel"), "last of data.splits, test"),
         (

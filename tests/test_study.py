@@ -142,6 +142,28 @@ def test_an_unknown_size_and_a_wrong_setting_leave_params_alone(project):
     assert (project / "params.yaml").read_bytes() == before
 
 
+def test_settings_that_no_study_wrote_are_kept(project):
+    path = project / "params.yaml"
+
+    def told(size: str) -> list[str]:
+        done = CliRunner().invoke(app, ["--project", str(project), "study", size])
+        assert done.exit_code == 0, done.output
+        return done.output.splitlines()[:-1]
+
+    mine = path.read_text() + "# mine\n"
+    path.write_text(mine)
+    assert told("small") == ["params.yaml as it was: params.yaml.before"]
+    assert (project / "params.yaml.before").read_text() == mine
+    assert told("full") == []  # what a study wrote, it writes again
+    path.write_text(mine)
+    assert told("full") == ["params.yaml as it was: params.yaml.before"]
+    path.write_text(mine + "# more\n")
+    assert told("small") == ["params.yaml as it was: params.yaml.before2"]
+    kept = sorted(each.name for each in project.glob("params.yaml.before*"))
+    assert kept == ["params.yaml.before", "params.yaml.before2"]
+    assert (project / "params.yaml.before").read_text() == mine
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

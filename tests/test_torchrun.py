@@ -76,7 +76,7 @@ def test_one_process_of_two_publishes_what_one_alone_does(tmp_path: Path) -> Non
     facts = json.loads((together / "seed-0/training.json").read_text())
     assert facts["processes"] == 2
     assert set(facts["search"]) == {"0.001", "0.002"}
-    assert not (root / ".semtok/scratch/resume").exists()
+    assert not (root / ".semtok/scratch/.semtok/resume/scenes/vit").exists()
 
 
 def test_torchrun_is_for_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,26 +57,40 @@ def check_layout(root: AnyPath) -> None:
     """Fail unless the files that every line needs are there.
 
     Raises:
-        SemtokError: names the first one missing and where to get it.
+        SemtokError: names the first one missing and what it holds, or where to get them all.
     """
     there = _there(root)
-    which, source = (
-        ("2014", "coco/2014")
-        if edition(there) == 2014
-        else ("2017; 2014 where it alone is whole", "coco")
-    )
+    begun = bool(there) or (root / "annotations").is_dir()
     for folder in required(there):
-        for name in (folder, f"annotations/captions_{folder}.json"):
+        for name, holds in (
+            (folder, "its folder of images (.jpg, .jpeg or .png)"),
+            (
+                f"annotations/captions_{folder}.json",
+                f"the images and captions of {folder}, {_JSON}",
+            ),
+        ):
             if not (root / name).exists():
-                remedy = (
-                    f"unpack the images and the annotations of cocodataset.org/#download ({which}) "
-                    f"side by side, or semtok data fetch {source} --root {root}"
-                    if isinstance(root, Path)
-                    else "see to its bucket and prefix, or copy a root there"
-                )
+                remedy = f"this one lacks {holds}" if begun else _whence(root)
                 raise SemtokError(
                     f"{root / name}: missing; data.source must be a COCO root: {remedy}"
                 )
+
+
+#: What a file of captions has at least.
+_JSON = (
+    '{"images": [{"id", "file_name", "width", "height"}], '
+    '"annotations": [{"id", "image_id", "caption"}]}'
+)
+
+
+def _whence(root: AnyPath) -> str:
+    """Where to get a root from, if nothing is there."""
+    if not isinstance(root, Path):
+        return "see to its bucket and prefix, or copy a root there"
+    return (
+        "unpack the images and the annotations of cocodataset.org/#download (2017; 2014 where it "
+        f"alone is whole) side by side, or semtok data fetch coco --root {root}"
+    )
 
 
 def edition(there: Sequence[str]) -> int:

@@ -93,8 +93,20 @@ def test_a_root_that_lacks_something_is_refused_with_what_to_do(tiny_coco, tmp_p
         shutil.rmtree(path)
     else:
         path.unlink()
-    with pytest.raises(SemtokError, match=f"{missing}: missing; data.source must be a COCO root"):
+    with pytest.raises(
+        SemtokError, match=f"{missing}: missing; data.source must be a COCO root"
+    ) as e:
         run(tmp_path, settings(tiny_coco))
+    holds = (
+        '"annotations": [{"id", "image_id", "caption"}]' if "json" in missing else "folder of im"
+    )
+    assert holds in str(e.value)
+    assert "fetch" not in str(e.value)  # 20 GB of COCO are no remedy for a data set of one's own
+
+
+def test_a_root_of_nothing_is_told_where_to_get_one(tmp_path):
+    with pytest.raises(SemtokError, match=f"semtok data fetch coco --root {tmp_path}/empty"):
+        run(tmp_path, settings(tmp_path / "empty"))
 
 
 @pytest.mark.parametrize("name", ["index", "voc", "../coco", ""])
