@@ -10,6 +10,9 @@ from semtok.params import ANNOTATED, FETCHED, SPLITS, Params
 from semtok.remote import is_address, refusal
 from semtok.variant_rules import RULES, Faults, one_of
 
+#: Entries of the least byte-level BPE, which `semtok.train.text_tokenizer` learns.
+_BYTES = 256 + 3
+
 #: What the registry gives a number or an alias: names have neither / nor @.
 _VERSION = re.compile("models:/[^/@]+(/[1-9][0-9]*|@[^/@]+)")
 
@@ -246,6 +249,9 @@ def _recipe(params: Params) -> Faults:
         block = getattr(params, name)
         if block.width % block.heads:
             yield f"{name}.heads", f"must divide {name}.width, {block.width}"
+    text = params.text
+    if text.tower == "scratch" and text.vocabulary < _BYTES:
+        yield "text.vocabulary", f"must be {_BYTES} or more: the bytes, and three special tokens"
     train = params.train
     if min(train.seeds) < 0 or len(set(train.seeds)) < len(train.seeds):
         yield "train.seeds", "must be different numbers from 0 up"

@@ -3,13 +3,15 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 import yaml
 
-from semtok import runner
+from semtok import backend_settings, bench, runner
 from semtok.errors import SemtokError
 from tests import small_line
 
@@ -45,6 +47,16 @@ def draws(count: object) -> Callable[[Document], None]:
     )
 
 
+def benchmarks(*names: str) -> Callable[[Document], None]:
+    return lambda document: document["bench"].update(benchmarks=["retrieval", *names])
+
+
+def promotes(metric: str, *guards: str) -> Callable[[Document], None]:
+    return lambda document: document["promotion"].update(
+        metric=[metric], guards=dict.fromkeys(guards, 1.0)
+    )
+
+
 def relations(**settings: object) -> Callable[[Document], None]:
     return lambda document: document["extractors"]["annotated"].update(
         scene_graphs="geometry", settings={"geometry": settings}
@@ -72,6 +84,14 @@ def relations(**settings: object) -> Callable[[Document], None]:
         (neighbours(knn={"neigbours": 3}), "bench.settings.knn: neigbours: unknown key"),
         (draws(-1), "bench.settings.faithfulness: lime_draws: input should be greater than or eq"),
         (draws(0.5), "bench.settings.faithfulness: lime_draws: input should be a valid integer"),
+        # A module beside the benchmarks, and one of none.
+        (benchmarks("cases"), "bench.benchmarks: 'cases' is no benchmark; there are aro, budget, "),
+        (promotes("cases/class/R@1"), "promotion.metric: 'cases' is no benchmark; there are aro"),
+        (
+            promotes("retrieval/image_to_text/R@1", "sugar_crape/caption/R@1"),
+            "promotion.guards: 'sugar_crape' is no benchmark; there are",
+        ),
+        (promotes("retrieval/image_to_text/R@7"), "R@7: no metric 'R@7'; there are R@1, "),
         (neighbours(retrieval={"k": 3}), "bench.settings.retrieval: this benchmark has no sett"),
     ],
 )
@@ -84,6 +104,13 @@ def test_a_wrong_block_is_named_before_anything_is_made(tmp_path: Path, change, 
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / ".semtok").exists()
+
+
+def test_benchmarks_are_told_from_other_modules_as_by_their_import() -> None:
+    names = [each.name for each in iter_modules(bench.__path__)]
+    found = {each for each in names if hasattr(import_module(f"semtok.bench.{each}"), "case_ids")}
+    assert {"retrieval", "retrieval_permuted", "knn"} <= found < {*names}
+    assert {each for each in names if backend_settings._is_benchmark(each)} == found
 
 
 def test_the_line_of_the_demo_is_checked_without_torch() -> None:

@@ -131,6 +131,10 @@ def test_the_projects_own_settings_are_right():
         (lambda p: p["workers"].update(gpus=1.0), "workers.gpus: are of actors on a Ray cluster"),
         (lambda p: p["workers"].update(ray="local", gpus=1.5), "workers.gpus: must be whole above"),
         (lambda p: p["data"].update(rejected_share=2), "rejected_share: input should be less than"),
+        (
+            lambda p: p["text"].update(vocabulary=258),
+            "text.vocabulary: must be 259 or more: the by",
+        ),
         (lambda p: p["train"].update(warmup=-5), "train.warmup: input should be greater than"),
         (lambda p: p["train"].update(warmup=300), "train.warmup: must end before train.steps"),
         (lambda p: p["train"].update(weight_decay=float("nan")), "train.weight_decay: input"),
