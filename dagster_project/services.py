@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dagster_project.processes import environment
 from dagster_project.supervision import Running, Services, until_told
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, told
 
 _HOST = "127.0.0.1"
 
@@ -102,5 +102,7 @@ if __name__ == "__main__":
         sys.exit("usage: python -m dagster_project.services up|down")
     try:
         commands[sys.argv[1]](Path.cwd())
-    except SemtokError as error:
-        sys.exit(f"error: {error}")
+    except Exception as error:
+        if (line := told(error)) is None:
+            raise
+        sys.exit(f"error: {line}")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, installing
 
 _START = 180.0  # seconds until a service must answer
 _GRACE = 30.0  # seconds a service has to stop
@@ -57,7 +58,12 @@ class Services:
 
         Args:
             ends: it is expected to end by itself.
+
+        Raises:
+            SemtokError: there is no such command.
         """
+        if shutil.which(command[0], path=self._env.get("PATH")) is None:
+            raise SemtokError(f"{command[0]}: no such command; {installing('line')}")
         log = self._log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:

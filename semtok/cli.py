@@ -73,7 +73,7 @@ def compare(
     variants: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Variants, models, versions (semtok-scenes/3, semtok-scenes@champion), runs:/ID; "
+            help="Variants, models, versions (3, champion, semtok-scenes/3), runs:/ID; "
             "the first is the baseline; default: all variants and models."
         ),
     ] = None,

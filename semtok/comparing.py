@@ -45,8 +45,9 @@ def compare(
     Args:
         workspace: with the scores of what has no address.
         params: all settings.
-        names: variants, models trained elsewhere, and addresses as of `registered.fetch`; empty:
-            all of `params.yaml`, with `bench.baseline` first.
+        names: variants, models trained elsewhere, versions as of `registered.is_version`, and
+            addresses as of `registered.fetch`; empty: all of `params.yaml`, with `bench.baseline`
+            first.
         page: the HTML file to write besides, with the cases where they differ; None: none.
         publish: store the page in MLflow, as of `tracking.pages.publish`.
 
@@ -55,6 +56,12 @@ def compare(
             different data, cases or protocols.
     """
     known = [*params.variants, *params.outside_models]
+    names = [
+        registered.address_of(workspace.data, name)
+        if name not in known and registered.is_version(name)
+        else name
+        for name in names
+    ]
     addresses = [name for name in names if registered.is_address(name)]
     for name in names:
         if name not in (*known, *addresses):

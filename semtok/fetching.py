@@ -28,9 +28,10 @@ def fetch(project: Path, wanted: Sequence[str], root: Path | None) -> Path:
     from semtok.data.download.fetch import fetch
 
     params = params_file.load(project / "params.yaml")
+    wanted = _wanted(params, wanted)
     root = _root(project, params, root)
     with progress.bars("fetch") as emit:
-        fetch(root, _wanted(params, wanted), params.download.mirror, emit)
+        fetch(root, wanted, params.download.mirror, emit)
     return root
 
 
@@ -51,9 +52,10 @@ def check(project: Path, wanted: Sequence[str], root: Path | None) -> dict[str, 
     from semtok.data.download.check import check
 
     params = params_file.load(project / "params.yaml")
+    wanted = _wanted(params, wanted)
     root = _root(project, params, root)
     with progress.bars("check") as emit:
-        found = check(root, _wanted(params, wanted), emit)
+        found = check(root, wanted, emit)
         overlaps = leakage.overlaps(root)
     return {
         "root": str(root),
@@ -105,6 +107,10 @@ def _root(project: Path, params: Params, root: Path | None) -> Path:
 
 
 def _wanted(params: Params, wanted: Sequence[str]) -> Sequence[str]:
+    from semtok.data.download import catalogue
+
     if not (wanted or params.data.fetch):
         raise SemtokError("name some sources, or name them in data.fetch of params.yaml")
-    return wanted or params.data.fetch
+    wanted = wanted or params.data.fetch
+    catalogue.chosen(wanted)  # what there is not is no question of where it would go
+    return wanted

@@ -66,6 +66,8 @@ def test_nothing_to_fetch_is_said(command: str) -> None:
     assert "name some sources, or name them in data.fetch" in str(done.exception)
     done = CliRunner().invoke(app, ["--project", str(REPO), "data", command, "coco"])
     assert "name a root with --root DIR" in str(done.exception)
+    done = CliRunner().invoke(app, ["--project", str(REPO), "data", command, "coco", "nosuch"])
+    assert str(done.exception).startswith("nosuch: no such source; there are aro, ")
 
 
 def test_make_coco_can_fetch_its_root() -> None:

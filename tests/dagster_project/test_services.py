@@ -116,6 +116,29 @@ def test_a_port_is_a_number(tmp_path: Path, env: dict[str, str]) -> None:
     )
 
 
+def test_a_command_that_is_not_installed_is_named(tmp_path: Path, env: dict[str, str]) -> None:
+    bare = tmp_path / "bin/python"  # commands are looked for beside it
+    bare.parent.mkdir()
+    bare.symlink_to(sys.executable)
+    given = {**env, "PATH": "", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [bare, *SERVICES[1:], "up"], cwd=tmp_path, env=given, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: mlflow: no such command; pip install -c constraints.txt -e '.[line]'\n"
+    )
+    assert not (tmp_path / ".semtok/services.json").exists()
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path, env: dict[str, str]) -> None:
+    (tmp_path / ".semtok").write_text("")
+    done = services(tmp_path, env, "up")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path}/.semtok")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_service_that_ends_stops_the_others(built, env: dict[str, str]) -> None:
     # Without workspace.yaml Dagster cannot start.
     done = services(built.root, env, "up")

@@ -75,7 +75,8 @@ def test_every_form_of_an_address_names_the_same_training(asked, address, mlflow
     client.set_registered_model_alias(name, "champion", number)
     run = client.get_model_version(name, number).run_id
     label = f"vit v{number}"
-    for each in (f"models:/{name}/{number}", f"{name}@champion", f"models:/{name}@champion"):
+    forms = (f"models:/{name}/{number}", f"{name}@champion", f"models:/{name}@champion")
+    for each in (*forms, number, "champion", "@champion"):  # the last three as `semtok card` does
         assert asked(each).board.comparison.names == [label]
     found = asked(f"runs:/{run}")
     assert values(found, label) == values(asked(address("vit")), label)
@@ -122,6 +123,8 @@ def test_the_command_prints_the_link_and_writes_a_page(asked, address, project, 
     [
         ("MODEL/99", "there is no data.*/99; `semtok sync` lists what there is"),
         ("MODEL@nobody", "there is no data.*@nobody"),
+        ("99", "there is no data.*/99"),
+        ("challenger", "there is no data.*@challenger; `semtok promote` sets it"),
         ("runs:/0123", "there is no run 0123"),
         ("MODEL/best", "no address of a training; write NAME/VERSION, NAME@ALIAS or runs:/ID"),
         ("nobody", "no such variant or model; there are semantic, vit"),
