@@ -221,6 +221,7 @@ _STAGES = (
         ],
         source=stage_code.TRAINING,
         modules=lambda params, partition: ["semtok.train.train"],
+        persist=True,
     ),
     Stage(
         name="scores",

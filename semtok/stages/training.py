@@ -1,9 +1,12 @@
 """The stage that trains a variant, once for each seed."""
 
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from semtok.context import Context
-from semtok.events import Emit, tell_all
+from semtok.events import Emit, Message, tell_all
 from semtok.params import TrainSettings
 from semtok.report.summary import Summary
 from semtok.tables import read_table
@@ -15,12 +18,21 @@ def checkpoint(context: Context) -> Summary:
     from semtok.report import curves
     from semtok.tracking.live import LiveRun
     from semtok.tracking.training import Training, commit
-    from semtok.train import processes, search, train
+    from semtok.train import earlier, processes, search, train
     from semtok.train.history import HISTORY
 
     params, variant = context.params, context.params.variants[context.partition]
     seeds = params.train.seeds
     started_from = commit(context.workspace.root)
+
+    inputs = (
+        context.input("token_shards", f"{variant.tokenizer}-train"),
+        context.input("token_shards", f"{variant.tokenizer}-val"),
+        context.captions(),
+        variant,
+        params.encoder,
+        params.text,
+    )
 
     def resume(seed: int, recipe: TrainSettings) -> Path:
         key = (params.data.name, context.partition, str(seed), str(recipe.learning_rate))
@@ -28,12 +40,7 @@ def checkpoint(context: Context) -> Summary:
 
     def fit(seed: int, recipe: TrainSettings, folder: Path, tried: object, emit: Emit) -> Path:
         train.train(
-            context.input("token_shards", f"{variant.tokenizer}-train"),
-            context.input("token_shards", f"{variant.tokenizer}-val"),
-            context.captions(),
-            variant,
-            params.encoder,
-            params.text,
+            *inputs,
             recipe,
             seed,
             folder,
@@ -50,10 +57,23 @@ def checkpoint(context: Context) -> Summary:
         folder = resume(seeds[0], recipe) / "attempt"
         return fit(seeds[0], recipe, folder, {}, context.emit)
 
-    recipe, tried = search.choose(params.train, attempt, context.emit)
+    kept = earlier.Earlier()
+    if processes.count() == 1:  # else the first may have published before another one looks
+        same = earlier.premises(*inputs, params.train, context.source)
+        kept = earlier.find(context.published, same, seeds[0], params.train.rates)
+    tried: Mapping[str, float | None] = kept.tried
+    if kept.folders:
+        recipe = replace(params.train, learning_rate=kept.rate, search=())
+    else:
+        recipe, tried = search.choose(params.train, attempt, context.emit)
     histories = {}
     for seed in seeds:
         folder = context.staging / f"seed-{seed}"
+        if seed in kept.folders:
+            context.emit(Message(f"seed {seed}: kept, as all that it depends on is as it was"))
+            shutil.copytree(kept.folders[seed], folder)
+            histories[f"seed {seed}"] = read_table(folder / "history.parquet", HISTORY)
+            continue
         if not processes.leads():
             fit(seed, recipe, folder, tried, context.emit)
             continue

@@ -1,9 +1,7 @@
 """Train one variant with one seed: token shards and captions in, a checkpoint out."""
 
-import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,13 @@ from semtok.models.encoder import VisionConfig
 from semtok.models.image_text import ImageTextModel, ModelConfig
 from semtok.models.text import ScratchText, TextConfig, pretrained_tower
 from semtok.params import CLASSES, EncoderSettings, TextSettings, TrainSettings, VariantSettings
-from semtok.tables import FINGERPRINT, read_metadata
 from semtok.tokens.batch import PATCH
 from semtok.tokens.collate import Collate
 from semtok.tokens.shards import TokenShards
 from semtok.train import (
     checkpoint,
     distributed,
+    earlier,
     hardware,
     loop,
     processes,
@@ -112,23 +110,10 @@ def train(
 
     shards_of_val = trained.open_shards(val_shards)
     val = Data(shards_of_val, Captions(captions, shards_of_val.image_ids), collate, text_tokenizer)
-    identity = fingerprint(
-        json.dumps(
-            [
-                model.config.as_json(),
-                asdict(collate),
-                variant.auxiliary,
-                variant.keep_tokens,
-                asdict(settings),
-                seed,
-            ]
-        ),
-        text_tokenizer.as_json(),
-        *(_content(each) for each in (train_shards, val_shards)),
-        *(each.captions.fingerprint() for each in (data, val)),
-        *(torch.__version__, device.type),
-        source,
+    same = earlier.premises(
+        train_shards, val_shards, captions, variant, encoder, text, settings, source
     )
+    identity = fingerprint(same, str(seed), str(settings.learning_rate))
     done = loop.fit(
         Objective(model, heads.to(device)),
         lambda first_step: data.training(settings.batch_size, seed, first_step),
@@ -144,6 +129,7 @@ def train(
         return
     facts = {
         "seed": seed,
+        "premises": same,
         "steps": done.step,
         "learning_rate": settings.learning_rate,
         "training_seconds": done.seconds,
@@ -218,9 +204,3 @@ def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> 
         gates=variant.gates,
         geometry_dim=sample.geometry.shape[-1],
     )
-
-
-def _content(folder: Path) -> str:
-    """What a folder of shards was made of."""
-    paths = sorted(folder.glob("*.arrow"))
-    return fingerprint(*(f"{each.name} {read_metadata(each)[FINGERPRINT]}" for each in paths))

@@ -59,6 +59,21 @@ def test_changing_one_variant_retrains_that_one_alone(project: Project) -> None:
     assert would_run <= {"checkpoint@semantic", "scores@semantic", "leaderboard"}
 
 
+def test_trainings_that_read_the_same_as_before_are_kept(project: Project) -> None:
+    """As when the file of a benchmark joins the data root: all that is read is made anew."""
+    folder = project.root / "artifacts/scenes/checkpoint/vit"
+    before = project.lock["checkpoint@vit"]["deps"]
+    told = (folder / "seed-0/training.json").read_bytes()  # how long it took, among much else
+    project.set_params(lambda p: p["data"].update(rejected_share=0.02))
+    ran = project.repro("checkpoint@vit")
+    assert "Running stage 'checkpoint@vit'" in ran.stdout
+    assert project.lock["checkpoint@vit"]["deps"] != before
+    assert (folder / "seed-0/training.json").read_bytes() == told
+    project.set_params(lambda p: p["train"].update(warmup=6))
+    project.repro("checkpoint@vit")
+    assert (folder / "seed-0/training.json").read_bytes() != told
+
+
 def test_a_moved_limit_and_a_new_backend_make_no_other_artifact(project: Project) -> None:
     before = {name: stage["outs"] for name, stage in project.lock.items()}
     project.set_params(lambda p: p["checks"]["token_shards"].update(share_blank=0.02))
