@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semtok.bench import patch_models, placed_tokens
+from semtok.bench.device import device
 from semtok.bench.outliers import cutoff
 from semtok.bench.placed_tokens import POINTS, PlacedTokens, Shown
 from semtok.bench.probes import Probed, nearest_cosines, neighbour_cosines, probe, probe_placed
@@ -107,7 +108,7 @@ def of_training(folder: Path, shards: Path, images: int = IMAGES) -> Artifacts:
     Raises:
         SemtokError: the checkpoint cannot be read, or its encoder is none that `reads` names.
     """
-    trained = checkpoint.load(folder, "cuda" if torch.cuda.is_available() else "cpu")
+    trained = checkpoint.load(folder, device())
     if not reads(trained):
         raise SemtokError(
             f"{folder}: its encoder does not tell what becomes of each token; name a variant with "

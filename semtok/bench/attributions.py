@@ -8,6 +8,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from semtok.bench.device import device
 from semtok.models.attributions import attention_flow, prototype_component
 from semtok.models.encoder import VisualTokenEncoder
 from semtok.tokens.rows import SuperpixelRows
@@ -50,18 +51,18 @@ def attributions(
     Returns:
         None where the variant's tokens are no superpixels, or its encoder drops some of them.
     """
-    trained = checkpoint.load(folder, "cuda" if torch.cuda.is_available() else "cpu")
+    trained = checkpoint.load(folder, device())
     opened = trained.open_shards(shards)
     rows = opened.rows(np.arange(min(images, len(opened))))
     model = trained.model
     if not isinstance(rows, SuperpixelRows) or type(model.vision) is not VisualTokenEncoder:
         return None
-    device = model.log_scale.device
+    there = model.log_scale.device
     some = opened.image_ids[:_PROTOTYPES]
     names = sorted(set(Captions(captions, some).first(some)))
-    batch = trained.collate(rows).to(device)
+    batch = trained.collate(rows).to(there)
     with torch.inference_mode():
-        prototypes = model.encode_text(trained.text_tokenizer.encode(names).to(device))
+        prototypes = model.encode_text(trained.text_tokenizer.encode(names).to(there))
         values = (
             attention_flow(model.vision, batch),
             prototype_component(model.vision, batch, prototypes),

@@ -13,6 +13,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from semtok.bench.device import device
 from semtok.bench.patch_models import encoder_of_patches
 from semtok.models.attention_maps import attention_maps, background, mass, rollout
 from semtok.tables import TableSchema
@@ -77,14 +78,14 @@ def measure(trainings: Mapping[int, Path], shards: Mapping[str, Path]) -> pa.Tab
     """
     parts = []
     for seed, folder in trainings.items():
-        trained = checkpoint.load(folder, _device())
+        trained = checkpoint.load(folder, device())
         encoder = encoder_of_patches(trained)
         if encoder is None:
             return None
         patches = trained.model.config.vision.patches
         for split, path in shards.items():
             for rows in in_order(trained.open_shards(path), _BATCH):
-                batch = trained.collate(rows).to(_device())
+                batch = trained.collate(rows).to(device())
                 if batch.foreground is None:
                     return None
                 maps, behind = attention_maps(encoder, batch), background(batch)
@@ -125,11 +126,11 @@ def heat_maps(folder: Path, shards: Path, images: int) -> HeatMaps:
         shards: of its tokenizer.
         images: B.
     """
-    trained = checkpoint.load(folder, _device())
+    trained = checkpoint.load(folder, device())
     opened = trained.open_shards(shards)
     rows = opened.rows(np.arange(min(images, len(opened))))
     encoder, patches = encoder_of_patches(trained), trained.model.config.vision.patches
-    batch = trained.collate(rows).to(_device())
+    batch = trained.collate(rows).to(device())
     assert isinstance(rows, RelatedPixelRows)
     assert encoder is not None
     assert batch.foreground is not None
@@ -148,7 +149,3 @@ def heat_maps(folder: Path, shards: Path, images: int) -> HeatMaps:
         last_block=grid(maps[:, -1].mean(dim=1)[:, 0], leading),
         rollout=grid(rollout(maps)[:, 0], leading),
     )
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -5,7 +5,7 @@ Right is a box with an IoU of 0.5 or more with any true one; the mean is CorLoc.
 of its own, `whole`, the same for all models: each image as a whole for its box.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Embedder
 from semtok.bench.lost import drawn, gram_bias, hits, lost
-from semtok.bench.question import Question
+from semtok.bench.question import of_images
 from semtok.bench.token_maps import Features, TokenMap
 from semtok.data import voc
 from semtok.events import Emit, ignore
@@ -96,9 +96,8 @@ def row_images(index: Path | None) -> dict[str, list[tuple[str, ...]]]:
     return {FOLDER: [(each.stem,) for each in files]}
 
 
-def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
-    """The images: a case's id is its image's, and no caption is asked about."""
-    return {each: Question((each,), ((),)) for each in case_ids}
+#: A case is an image.
+questions = of_images
 
 
 def _annotations(data: SplitData) -> dict[int, Path]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from semtok.bench import sending
+from semtok.bench.device import device
 from semtok.bench.kept_vectors import KeptVectors
 from semtok.bench.remembered import Remembered, RememberedTexts
 from semtok.bench.removal import BATCH as REMOVABLE
@@ -110,7 +111,7 @@ class Model:
         self._embedded, self._texts = Remembered(), RememberedTexts()
         self._kept = KeptVectors(kept)
         self._selection: Selection | None = None
-        self._checkpoint = checkpoint.load(folder, "cuda" if torch.cuda.is_available() else "cpu")
+        self._checkpoint = checkpoint.load(folder, device())
 
     def with_permuted_relations(self) -> "Model":
         """The same training, shown relations that are permuted within each image."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from semtok.bench.device import device
 from semtok.models.adaptive import AdaptiveEncoder, run
 from semtok.tokens.batch import TokenBatch
 from semtok.tokens.loader import in_order
@@ -69,13 +70,13 @@ def keep(folder: Path, shards: Path, images: int) -> Keeping | None:
     Returns:
         None of a variant without gates.
     """
-    trained = checkpoint.load(folder, _device())
+    trained = checkpoint.load(folder, device())
     encoder, gates = trained.model.vision, trained.model.config.vision.gates
     if not isinstance(encoder, AdaptiveEncoder) or gates is None:
         return None
     opened = trained.open_shards(shards)
     rows = opened.rows(np.arange(min(images, len(opened))))
-    batch = trained.collate(rows).to(_device())
+    batch = trained.collate(rows).to(device())
     kept = [run(encoder, batch, _of(batch, each)).weights[gates.block - 1] > 0 for each in SHOWN]
     return Keeping(rows, torch.stack(kept).cpu().numpy())
 
@@ -91,7 +92,7 @@ def measure(folder: Path, shards: Path, images: int) -> list[Taken] | None:
     Returns:
         One a budget; None of a variant without gates.
     """
-    trained = checkpoint.load(folder, _device())
+    trained = checkpoint.load(folder, device())
     encoder = trained.model.vision
     if not isinstance(encoder, AdaptiveEncoder):
         return None
@@ -100,7 +101,7 @@ def measure(folder: Path, shards: Path, images: int) -> list[Taken] | None:
     for rows in in_order(trained.open_shards(shards), _BATCH):
         if count >= images:
             break
-        batches.append(trained.collate(rows).to(_device()))
+        batches.append(trained.collate(rows).to(device()))
         count += len(rows.image_ids)
     clock = _clock()
     seconds: dict[float, list[float]] = {budget: [] for budget in BUDGETS}
@@ -135,7 +136,3 @@ def _clock() -> Callable[[], float]:
         return time.perf_counter()
 
     return now
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from semtok.bench import contestant
 from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding, Parameters
+from semtok.bench.device import device
 from semtok.bench.image_files import opened
 from semtok.bench.outside_offline import check_text_tower, offline
 from semtok.bench.outside_removal import Patches, in_batches
@@ -83,7 +84,7 @@ class OpenClipModel:
         except Exception as error:  # of many kinds, as many libraries read the files
             reason = str(error).strip().partition("\n")[0]
             raise SemtokError(f"{folder}: holds no model of open_clip ({reason})") from None
-        self._model = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = model.eval().to(device())
         self._tokens_per_image = self._patches()  # asked now: benchmarks may take hours
 
     @property

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from semtok.bench import contestant
 from semtok.bench.contestant import Contestant
 from semtok.bench.costs import Encoding, Parameters
+from semtok.bench.device import device
 from semtok.bench.image_files import opened
 from semtok.bench.outside_removal import Patches, in_batches
 from semtok.bench.removal import Removable
@@ -62,7 +63,7 @@ class TransformersModel:
                 f"{folder}: its text tokenizer has {found} entries, the model {text.vocab_size}; "
                 "save the model's own beside it"
             )
-        self._model.to("cuda" if torch.cuda.is_available() else "cpu")
+        self._model.to(device())
 
     @property
     def device(self) -> torch.device:

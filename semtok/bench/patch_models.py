@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semtok.bench.device import device
 from semtok.bench.image_files import ImageFiles
 from semtok.errors import SemtokError, installing
 from semtok.models.clip_vision import ClipVisionEncoder
@@ -93,7 +94,7 @@ class HubModel:
                 f"{name}: neither a variant, nor a model's folder or hub id that can be read "
                 f"({reason})"
             ) from None
-        self._model: Any = getattr(model, "vision_model", model).eval().to(_device())
+        self._model: Any = getattr(model, "vision_model", model).eval().to(device())
 
     def read(self, files: ImageFiles, images: int) -> Iterator[tuple[PatchTokens, Tensor]]:
         """As `of_variant`, of the first images of a split, cut as the image processor does.
@@ -142,7 +143,7 @@ class HubModel:
 
     def _tokens(self, values: Tensor) -> PatchTokens:
         try:
-            return of_transformers(self._model, values.to(_device()))
+            return of_transformers(self._model, values.to(device()))
         except (ValueError, AttributeError) as error:
             raise SemtokError(f"{self.name}: no vision transformer known here: {error}") from None
 
@@ -164,7 +165,3 @@ def _pixels(path: AnyPath, side: int | None = None) -> NDArray[np.uint8]:
             return np.array(shown)
     except OSError as error:
         raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"

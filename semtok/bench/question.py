@@ -31,6 +31,14 @@ class Question:
         return (*chain.from_iterable(self.captions), *self.wrong)
 
 
+def of_images(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
+    """The images: a case's id is its image's, and no caption is asked about.
+
+    The `questions` of benchmarks that ask about images by themselves.
+    """
+    return {each: Question((each,), ((),)) for each in case_ids}
+
+
 class _Shown(Protocol):
     """A benchmark that can say what its cases ask."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semtok.bench import benchmark, classification, official
+from semtok.bench.device import device
 from semtok.bench.embedding import Model
 from semtok.bench.patch_models import encoder_of_patches
 from semtok.bench.transmission import Drawn, measure, send
@@ -65,7 +66,7 @@ def build(
     Raises:
         SemtokError: a training diverged, or a file cannot be read.
     """
-    ranker = checkpoint.load(trained, _device())
+    ranker = checkpoint.load(trained, device())
     train, test = ranker.open_shards(train_shards), ranker.open_shards(test_shards)
     rows, vision = test.rows(np.arange(min(_SHOWN, len(test)))), encoder_of_patches(ranker)
     assert vision is not None, "settings are refused that name another variant"
@@ -98,7 +99,7 @@ def classifier(
     data = benchmark.split_data("test", shards, indexed.annotations(index))
     own = classification.labels(data, classes)
     names = classification.class_vectors(Model(trained), index, classes)
-    model = checkpoint.load(trained, _device()).model
+    model = checkpoint.load(trained, device()).model
 
     def right(batch: TokenBatch, places: slice) -> Tensor:
         similarities = model.encode_image(batch).double().cpu().numpy() @ names.T
@@ -106,7 +107,3 @@ def classifier(
         return torch.from_numpy(ranks == 1)
 
     return right
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"

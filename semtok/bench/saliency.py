@@ -13,7 +13,6 @@ F-measure at every threshold, so that `f_whole` and `f_centre` are floors of `ma
 higher one counts.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +27,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.contestant import Contestant
 from semtok.bench.embedding import Embedder
 from semtok.bench.overlap import Overlap, f_curve, overlap
-from semtok.bench.question import Question
+from semtok.bench.question import of_images
 from semtok.bench.segmentation import cut
 from semtok.bench.token_maps import Features
 from semtok.events import Emit, ignore
@@ -112,9 +111,8 @@ def row_images(index: Path | None) -> dict[str, list[tuple[str, ...]]]:
     return {FOLDER: [(each.stem,) for each in files]}
 
 
-def questions(index: Path, task: str, case_ids: Collection[int]) -> dict[int, Question]:
-    """The images: a case's id is its image's, and no caption is asked about."""
-    return {each: Question((each,), ((),)) for each in case_ids}
+#: A case is an image.
+questions = of_images
 
 
 def _floors(truth: npt.NDArray[np.bool_]) -> dict[str, float]:

@@ -8,7 +8,8 @@ ORACLE = "oracle"
 PREDICTED = "predicted"
 COMPUTED = "computed"
 
-#: Backends that are told nothing but pixels, or nothing but masks, whoever found those. What is not
+#: Backends that are told nothing but pixels, or nothing but masks, whoever found those. Here and
+#: not in their modules, as in `headlines`: leaderboards would depend on all of these. What is not
 #: named here and runs no model counts as annotated, so that no new one passes for less.
 _OF_PIXELS = ("superpixels",)
 _OF_MASKS = ("geometry",)
