@@ -71,16 +71,6 @@ def arc(
     return Part(tuple(line), paint, width)
 
 
-def star(x: float, y: float, r: float, paint: str, tips: int = 5, inner: float = 0.45) -> Part:
-    """A star around (x, y), one tip up."""
-    ring = [
-        (r * k * math.sin(a), -r * k * math.cos(a))
-        for i in range(2 * tips)
-        for a, k in [(math.pi * i / tips, inner if i % 2 else 1.0)]
-    ]
-    return Part(_placed(ring, x, y, 0), paint)
-
-
 def cloud(x: float, y: float, w: float, h: float, paint: str, bumps: int = 8) -> Part:
     """An ellipse with a scalloped rim."""
     ring = [
