@@ -65,7 +65,7 @@ def replicated(objective: nn.Module) -> nn.Module:
             "batch; train it in one process"
         )
     # All other buffers are constants, the same everywhere.
-    return DistributedDataParallel(objective, broadcast_buffers=False)
+    return DistributedDataParallel(objective, forward_sync_buffers=False)
 
 
 def contrastive(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
