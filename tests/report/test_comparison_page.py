@@ -253,8 +253,8 @@ def edited(root, copy, change):
 
 def pairs_apart(variant, row):
     """So small a line may tell no two images apart: here one variant does."""
-    if row["benchmark"] == "winoground" and variant == "semantic":
-        row["rank"] = 1
+    if row["benchmark"] in ("winoground", "vsr"):
+        row["rank"] = 1 if variant == "semantic" else 2
     return row
 
 
