@@ -248,13 +248,15 @@ def test_the_ladder_reaches_from_the_cheapest_regions_to_the_dearest(size):
 def test_what_nobody_trained_stands_below_all_variants(params, tmp_path):
     text = written(make(params, {"vit": 0.75, "regions": 0.9}), tmp_path)
     assert row(text, "*chance*")[:5] == ["2.0", "2.0", "50.0", "16.7", ""]
-    assert "told from chance" not in text
+    assert "no better than chance" not in text
 
 
 def test_a_baseline_at_chance_is_told_before_anything_is_gained_over_it(params, tmp_path):
     text = written(make(params, {"vit": 1 / 60, "regions": 0.5}), tmp_path)
     told = text[text.index("## In short") : text.index("## What earned")]
-    assert "**`vit` is not told from chance** at text to image (2.0), image to text (2.0)" in told
+    assert (
+        "**`vit` does no better than chance** at text to image (2.0), image to text (2.0)" in told
+    )
 
 
 def test_words_alone_are_told_where_they_are_worth_as_much(params, tmp_path):
@@ -267,7 +269,7 @@ def test_words_alone_are_told_where_they_are_worth_as_much(params, tmp_path):
     }
     text = written(replace(published, scores=scores), tmp_path)
     assert row(text, "*words alone*")[2] == "70.0"
-    assert "`vit` is not told from what the words alone are worth at siblings: caption (70." in text
+    assert "`vit` does no better than the words alone, without a picture, at siblings: cap" in text
 
 
 def test_what_was_not_run_is_left_out_and_listed(params, tmp_path):

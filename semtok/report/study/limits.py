@@ -46,12 +46,13 @@ def cautions(published: Published, found: Found) -> Iterator[str]:
             read.append(f"{tables.name(task)} ({bounds.blind[METRIC]:.1f})")
     if guessed:
         yield (
-            f"**`{baseline}` is not told from chance** at {', '.join(guessed)}: what others gain "
-            "over it there is measured from where nothing was learned."
+            f"**`{baseline}` does no better than chance** at {', '.join(guessed)}: what others "
+            "gain over it there is measured from where nothing was learned."
         )
     if read:
         yield (
-            f"`{baseline}` is not told from what the words alone are worth at {', '.join(read)}."
+            f"`{baseline}` does no better than the words alone, without a picture, at "
+            f"{', '.join(read)}."
         )
 
 
