@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from semtok.checks.verdict import require
 from semtok.context import Context
+from semtok.errors import SemtokError
 from semtok.events import Emit, Message, tell_all
 from semtok.params import TrainSettings
 from semtok.report.summary import Summary
@@ -58,7 +60,8 @@ def checkpoint(context: Context) -> Summary:
         return fit(seeds[0], recipe, folder, {}, context.emit)
 
     kept = earlier.Earlier()
-    if processes.count() == 1:  # else the first may have published before another one looks
+    # Of several processes the first may have published before another one looks.
+    if processes.count() == 1 and _is_as_judged(context.published):
         same = earlier.premises(*inputs, params.train, context.source)
         kept = earlier.find(context.published, same, seeds[0], params.train.rates)
     tried: Mapping[str, float | None] = kept.tried
@@ -85,3 +88,12 @@ def checkpoint(context: Context) -> Summary:
         curves.draw(histories, context.staging / "preview.png")
     numbers = {"trainings": len(histories), "learning rate": recipe.learning_rate}
     return Summary(numbers, pictures=("preview.png",))
+
+
+def _is_as_judged(folder: Path) -> bool:
+    """Whether an artifact is there as its gate let it through: nothing else gets a new verdict."""
+    try:
+        require(folder)
+    except SemtokError:
+        return False
+    return True

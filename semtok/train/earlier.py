@@ -16,7 +16,7 @@ from semtok.params import EncoderSettings, TextSettings, TrainSettings, VariantS
 from semtok.tables import FINGERPRINT, read_metadata
 from semtok.tokens.shards import TokenShards
 from semtok.train.captions import Captions
-from semtok.workspace import fingerprint
+from semtok.workspace import digest, fingerprint
 
 #: Of the recipe, what makes more trainings or fewer, and none of them another one.
 _OF_ALL = ("learning_rate", "search", "seeds")
@@ -61,6 +61,8 @@ def premises(
         *(_content(each) for each in folders),
         *(Captions(captions, TokenShards(each).image_ids).fingerprint() for each in folders),
         *(torch.__version__, "cuda" if torch.cuda.is_available() else "cpu"),
+        # Whose files may have been replaced under the same name; of one of the hub nobody can say.
+        *([digest(tower)] if (tower := Path(text.tower)).is_dir() else []),
         source,
     )
 
@@ -69,7 +71,7 @@ def find(published: Path, same: str, first: int, rates: Sequence[float]) -> Earl
     """The trainings of a published checkpoint that would be the same if they were repeated.
 
     Args:
-        published: the artifact, if there is one.
+        published: the artifact, which nobody has changed since it was judged.
         same: the `premises` of today.
         first: the seed with which a rate is chosen; where its training is another one, so is all.
         rates: the learning rates to try, ascending.

@@ -15,6 +15,9 @@ import pytest
 
 from semtok.data.scenes import Settings, write
 from semtok.data.scenes.catalogue import THINGS
+from semtok.data.scenes.observation import Observation
+from semtok.data.scenes.scene import Relation, Thing
+from semtok.data.scenes.segment import Segment
 
 SPLITS = ("val2017", "novel2017")
 NOUNS = {noun: each.name for each in THINGS for noun in (each.name, each.singular) if noun}
@@ -93,6 +96,36 @@ def _shows(things: list[tuple[str, Box]], said: Said) -> bool:
         (name, other) == (said.subject, said.object) and SIDES[said.words](box, beside)
         for (name, box), (other, beside) in permutations(things, 2)
     )
+
+
+#: Of two things of 40 pixels in a picture of 400, the first one nearer and at 100, 100: what it
+#: does to the second, where that one is, and what one may say besides.
+@pytest.mark.parametrize(
+    ("holding", "corner", "arguable"),
+    [
+        ((), (30, 30), {"1 left of 0", "0 right of 1", "1 above 0", "0 below 1",
+                        "0 beside 1", "1 beside 0"}),
+        ((), (300, 100), {"0 left of 1", "1 right of 0"}),
+        ((), (110, 240), {"0 above 1", "1 below 0", "0 over 1", "0 in front of 1", "1 behind 0"}),
+        ((), (110, 110), {"0 in front of 1", "1 behind 0", "0 beside 1", "1 beside 0"}),
+        (("carrying",), (300, 100), {"0 holding 1", "0 left of 1", "1 right of 0"}),
+        (("riding",), (300, 100), {"0 sitting on 1", "0 on 1", "0 left of 1", "1 right of 0"}),
+        (("standing on",), (300, 100), {"0 on 1", "0 left of 1", "1 right of 0"}),
+    ],
+)  # fmt: skip
+def test_what_may_be_said_besides(
+    holding: tuple[str, ...], corner: tuple[int, int], arguable: set[str]
+) -> None:
+    segments = tuple(
+        Segment("cup", place + 1, 1600, (x, y, x + 40, y + 40),
+                Thing("cup", "red", "blue", "plain", "small", 0.5, 0.5, 0.2,
+                      depth=1.0 - place, grounded=True))
+        for place, (x, y) in enumerate([(100, 100), corner])
+    )  # fmt: skip
+    relations = tuple(Relation(0, each, 1) for each in holding)
+    seen = Observation(400, segments, relations)
+    told = {f"{each.subject} {each.predicate} {each.object}" for each in seen.arguable}
+    assert told == arguable | {f"0 {each} 1" for each in holding}
 
 
 def test_no_box_lies_where_a_false_sentence_says(

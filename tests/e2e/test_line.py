@@ -69,9 +69,17 @@ def test_trainings_that_read_the_same_as_before_are_kept(project: Project) -> No
     assert "Running stage 'checkpoint@vit'" in ran.stdout
     assert project.lock["checkpoint@vit"]["deps"] != before
     assert (folder / "seed-0/training.json").read_bytes() == told
+    # What somebody has changed since it was judged gets no new verdict: it is trained again.
+    weights = folder / "seed-0/model.safetensors"
+    own = weights.read_bytes()
+    weights.unlink()
+    weights.write_bytes(own + b" ")
+    project.repro("checkpoint@vit")
+    assert weights.read_bytes() == own
+    assert (again := (folder / "seed-0/training.json").read_bytes()) != told
     project.set_params(lambda p: p["train"].update(warmup=6))
     project.repro("checkpoint@vit")
-    assert (folder / "seed-0/training.json").read_bytes() != told
+    assert (folder / "seed-0/training.json").read_bytes() not in (told, again)
 
 
 def test_a_moved_limit_and_a_new_backend_make_no_other_artifact(project: Project) -> None:

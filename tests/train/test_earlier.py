@@ -1,6 +1,7 @@
 """Trainings of an earlier artifact: kept where nothing that they depend on has changed."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -67,6 +68,15 @@ def test_what_makes_another_training_keeps_none(given) -> None:
     ]
     found = [premises(given | change) for change in changes]
     assert len({premises(given), *found}) == len(changes) + 1
+
+
+def test_another_text_tower_in_the_same_folder_keeps_none(given, clip_tower_in, tmp_path) -> None:
+    told = given | {"text": clip_tower_in(tmp_path / "tower")}
+    before = premises(told)
+    assert premises(told) == before != premises(given)
+    with (Path(told["text"].tower) / "model.safetensors").open("ab") as weights:
+        weights.write(b" ")
+    assert premises(told) != before
 
 
 def test_more_seeds_other_rates_and_captions_of_other_images_make_no_other_training(given) -> None:

@@ -124,9 +124,9 @@ QUESTIONS = (
     ),
     Question(
         "Equal token count",
-        "Regions against as many patches, as nearly as a square can be tiled. The largest masks "
-        "are kept; an image with fewer masks has fewer tokens, so the means that were counted "
-        "stand beside each row.",
+        "Regions against as many patches, as nearly as a square can be tiled. Masks of the "
+        "highest scores are kept, of equal ones the largest; an image with fewer masks has fewer "
+        "tokens, so the means that were counted stand beside each row.",
         pairs(
             "regions vit_9",
             "regions_8 vit_9",
