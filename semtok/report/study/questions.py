@@ -31,6 +31,7 @@ SQUARES = {
     "as tokens": ("vit", "regions", "vit_intangible", "regions_intangible"),
     "as bias": ("vit", "regions", "vit_bias", "regions_bias"),
     "as tokens and bias": ("vit", "regions", "vit_relations", "regions_relations"),
+    "as fixed bias": ("vit", "regions", "vit_bias_fixed", "regions_bias_fixed"),
 }
 
 #: The first answers the product's question: nothing that is true but the pixels is given.
@@ -60,6 +61,7 @@ QUESTIONS = (
             "regions vit",
             "regions_intangible vit_intangible",
             "regions_bias vit_bias",
+            "regions_bias_fixed vit_bias_fixed",
             "regions_relations vit_relations",
         ),
     ),
@@ -70,10 +72,14 @@ QUESTIONS = (
     ),
     Question(
         "Relations as bias",
-        "What does additive attention between what is related earn, alone and on top of tokens?",
+        "What does additive attention between what is related earn, alone and on top of tokens? "
+        "Learned weights start at 0, and no step moves one further than about the learning rate; "
+        "fixed ones are 1 from the start (not tuned), which multiplies attention by e.",
         pairs(
             "regions_bias regions",
             "vit_bias vit",
+            "regions_bias_fixed regions",
+            "vit_bias_fixed vit",
             "regions_relations regions_intangible",
             "vit_relations vit_intangible",
         ),
@@ -139,8 +145,12 @@ QUESTIONS = (
     ),
     Question(
         "Spatial neighbours",
-        "What does a bias to each mask's nearest neighbours earn?",
-        pairs("regions_neighbours regions", "semantic regions_relations"),
+        "What does a bias to each mask's nearest neighbours earn, learned from 0 or fixed at 1?",
+        pairs(
+            "regions_neighbours regions",
+            "regions_neighbours_fixed regions",
+            "semantic regions_relations",
+        ),
     ),
     Question(
         "An outside check",
