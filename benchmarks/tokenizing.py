@@ -121,7 +121,7 @@ def _measure(sample: Sample, repetitions: int) -> dict[str, float]:
     opening = []
     for _ in range(repetitions):
         start = time.process_time()
-        shard = ExtractionShard(*sample.shard)
+        shard = ExtractionShard.read(*sample.shard)
         opening.append(time.process_time() - start)
     groups = [slice(at, at + TOGETHER) for at in range(0, len(sample.jpegs), TOGETHER)]
     ways: dict[str, Callable[[slice], Any]] = {

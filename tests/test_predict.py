@@ -2,6 +2,7 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -286,6 +287,15 @@ def test_a_served_model_takes_its_extractor_along(models, images, tmp_path):
     wanted = predict(models["semantic"], images, TEXTS, extractor=extractor)
     found = [answer["image_embedding"] for answer in answers]
     np.testing.assert_allclose(found, wanted.images, atol=1e-6)
+
+
+def test_requests_at_the_same_time_are_each_answered_with_their_own_image(models, images):
+    settings = ExtractorSettings("superpixels", "geometry", {"superpixels": {"regions": 4}})
+    predictor = Predictor(models["semantic"], RawExtractor(settings, {}))
+    alone = [predictor.embed_images([path]) for path in images]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda path: predictor.embed_images([path]), images * 40))
+    np.testing.assert_allclose(answers, alone * 40, atol=1e-6)
 
 
 def test_no_images_or_no_texts(models, images):

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -20,7 +20,6 @@ from semtok.extract.backends import Job, find_backend
 from semtok.json_files import read_json, write_json
 from semtok.params import ExtractorSettings
 from semtok.parsing import parse
-from semtok.tables import write_table
 
 NAME = "extractor.json"
 
@@ -31,11 +30,11 @@ _STAGES = ("masks", "scene_graphs")
 
 
 class Extracted(NamedTuple):
-    """What was found in one image: a shard of each stage, there until the next image."""
+    """What was found in one image, as in a shard of each stage."""
 
     image_id: int
-    masks: Path
-    scene_graphs: Path
+    masks: pa.Table  # schema `MASKS`
+    scene_graphs: pa.Table  # schema `SCENE_GRAPHS`
 
 
 def reads_pixels(extractor: ExtractorSettings) -> bool:
@@ -68,7 +67,11 @@ def pack(extractor: ExtractorSettings, models: Models, folder: Path) -> None:
 
 
 class RawExtractor:
-    """An extractor that stays in memory."""
+    """An extractor that stays in memory, and may be asked by several threads at once.
+
+    A served model is. Once they are open, backends and networks are only read, and calls share
+    nothing that they write.
+    """
 
     def __init__(
         self, extractor: ExtractorSettings, models: Models, project: Path = Path()
@@ -120,23 +123,23 @@ class RawExtractor:
             data: of a JPEG or PNG file.
             height, width: of it in pixels.
         """
-        root = Path(self._folder.name)
         digest = hashlib.sha256(data)
         image_id = int.from_bytes(digest.digest()[:7])
-        (root / "image").write_bytes(data)
-        row = dict.fromkeys(IMAGES.columns.names) | {
-            "image_id": image_id,
-            "path": "image",
-            "height": height,
-            "width": width,
-            "sha256": digest.hexdigest(),
-        }
-        images = pa.Table.from_pylist([row], schema=IMAGES.columns)
-        found = masks.arranged(self._masks.find(images), images)
-        relations, _ = scene_graphs.distinct(self._scene_graphs.find(images, found))
+        # Backends read files, and each call has one of its own.
+        with NamedTemporaryFile(dir=self._folder.name) as image:
+            image.write(data)
+            image.flush()
+            row = dict.fromkeys(IMAGES.columns.names) | {
+                "image_id": image_id,
+                "path": Path(image.name).name,
+                "height": height,
+                "width": width,
+                "sha256": digest.hexdigest(),
+            }
+            images = pa.Table.from_pylist([row], schema=IMAGES.columns)
+            found = masks.arranged(self._masks.find(images), images)
+            relations, _ = scene_graphs.distinct(self._scene_graphs.find(images, found))
         source = pa.repeat(self._extractor.scene_graphs, relations.num_rows)
-        relations = relations.append_column("source", source)
-        paths = root / "masks.parquet", root / "scene_graphs.parquet"
-        write_table(paths[0], found, masks.MASKS)
-        write_table(paths[1], relations, scene_graphs.SCENE_GRAPHS)
-        return Extracted(image_id, *paths)
+        columns = scene_graphs.SCENE_GRAPHS.columns
+        relations = relations.append_column("source", source).select(columns.names)
+        return Extracted(image_id, found, relations.cast(columns))

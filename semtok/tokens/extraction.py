@@ -85,13 +85,14 @@ WHOLE_IMAGE = Extraction.of(Runs.of([[0, 1]]), height=1, width=1)
 class ExtractionShard:
     """The extractions of one shard's images."""
 
-    def __init__(self, masks: Path, scene_graphs: Path) -> None:
-        """Read a shard of masks and the shard of scene graphs that belongs to it.
+    def __init__(self, masks: pa.Table, scene_graphs: pa.Table) -> None:
+        """Take the tables of a shard.
 
-        Raises:
-            SemtokError: a file is missing, damaged or of another schema.
+        Args:
+            masks: schema `MASKS`, ordered by image_id, mask_id.
+            scene_graphs: schema `SCENE_GRAPHS`, the relations among them, ordered by image_id.
         """
-        table = read_table(masks, MASKS)
+        table = masks
         self._image = _numbers(table, "image_id")
         self._mask_id = _numbers(table, "mask_id")
         self._boxes = np.stack([_numbers(table, name) for name in "xywh"], axis=1)
@@ -101,13 +102,22 @@ class ExtractionShard:
         counts = table["counts"].combine_chunks()
         self._counts = counts.flatten().to_numpy().astype(np.int64)
         self._offsets = rle.starts(counts.value_lengths().to_numpy().astype(np.int64))
-        table = read_table(scene_graphs, SCENE_GRAPHS)
+        table = scene_graphs
         self._image_of_relation = _numbers(table, "image_id")
         self._relations = np.stack(
             [_numbers(table, name) for name in ("subject", "object")], axis=1
         )
         self._predicates = table["predicate"].to_numpy()
         self._scores = table["score"].to_numpy()
+
+    @classmethod
+    def read(cls, masks: Path, scene_graphs: Path) -> "ExtractionShard":
+        """Read a shard of masks and the shard of scene graphs that belongs to it.
+
+        Raises:
+            SemtokError: a file is missing, damaged or of another schema.
+        """
+        return cls(read_table(masks, MASKS), read_table(scene_graphs, SCENE_GRAPHS))
 
     def of(self, image_id: int) -> Extraction:
         """What was found in one image: `WHOLE_IMAGE` where nothing was."""

@@ -125,7 +125,7 @@ def build(
     def build_shard(name: str, path: Path) -> pa.Table:
         nonlocal done
         clean, corruption = made[name]
-        found = ExtractionShard(*inputs[clean]) if reads else None
+        found = ExtractionShard.read(*inputs[clean]) if reads else None
         image_ids: list[int] = []
         token_sets: list[TokenSet] = []
         rejected: list[Reject] = []

@@ -1,6 +1,7 @@
 """An image by itself gives what the stages find in it."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ from semtok.extract.masks import MASKS
 from semtok.extract.raw import RawExtractor
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.params import ExtractorSettings
-from semtok.tables import read_table
 
 SUPERPIXELS = ExtractorSettings("superpixels", "geometry", {"superpixels": {"regions": 5}})
 DETECTOR = ExtractorSettings("detector", "geometry", {"detector": {"score": 0.0}})
@@ -39,7 +39,8 @@ def detector(tmp_path_factory) -> Path:
 def found(extractor: RawExtractor, path: Path, row: dict) -> tuple[list[dict], list[dict]]:
     """Masks and relations without the image's id, which its bytes give it."""
     seen = extractor.extract(path.read_bytes(), row["height"], row["width"])
-    tables = read_table(seen.masks, MASKS), read_table(seen.scene_graphs, SCENE_GRAPHS)
+    tables = seen.masks, seen.scene_graphs
+    assert [each.schema for each in tables] == [MASKS.columns, SCENE_GRAPHS.columns]
     ids = {each for table in tables for each in table["image_id"].to_pylist()}
     assert ids <= {seen.image_id}
     return tuple(table.drop_columns(["image_id"]).to_pylist() for table in tables)
@@ -81,6 +82,16 @@ def test_trained_networks_travel(tiny, detector, tmp_path):
         path = tiny.root / row["path"]
         assert found(there, path, row) == found(here, path, row)
     assert found(here, path, row)[0]
+
+
+def test_trained_networks_are_asked_by_several_threads(tiny, detector):
+    extractor = RawExtractor(DETECTOR, {"masks": detector})
+    _, index = tiny.index()
+    asked = [(tiny.root / row["path"], row) for row in split_images(index, "train").to_pylist()]
+    alone = [found(extractor, *each) for each in asked]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda each: found(extractor, *each), asked * 5))
+    assert together == alone * 5
 
 
 @pytest.mark.parametrize(
