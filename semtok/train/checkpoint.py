@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +24,9 @@ from semtok.train.text_tokenizer import TextTokenizer
 
 #: Raised with every change of the folder's files or of their meaning.
 FORMAT = 1
+
+#: A served model is asked by several threads, and a new name takes its row in several steps.
+_NAMING = Lock()
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,14 @@ class Checkpoint:
         named = getattr(self.model.vision.embedding, "named", None)
         if named is None:
             return trained
-        for name in dict.fromkeys((*trained, *names)):
-            if name not in named.names:
-                # Alone, since how a sum is rounded may depend on what is encoded beside it.
-                ids = self.text_tokenizer.encode([name]).to(self.model.log_scale.device)
-                with torch.no_grad():
-                    named.add(name, self.model.encode_text(ids)[0])
-        return tuple(named.names)
+        with _NAMING:
+            for name in dict.fromkeys((*trained, *names)):
+                if name not in named.names:
+                    # Alone, since how a sum is rounded may depend on what is encoded beside it.
+                    ids = self.text_tokenizer.encode([name]).to(self.model.log_scale.device)
+                    with torch.no_grad():
+                        named.add(name, self.model.encode_text(ids)[0])
+            return tuple(named.names)
 
     def open_shards(self, folder: Path) -> TokenShards:
         """Open token shards of the tokenizer that the model was trained with.

@@ -1,6 +1,7 @@
 """Intangible tokens from the names of predicates, read by the frozen text tower."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +80,22 @@ def test_what_comes_first_does_not_matter(trained) -> None:
     named = loaded.model.vision.embedding.named
     for number, name in enumerate(named.names, start=1):
         assert torch.equal(named.vectors[number], vector(loaded, name))
+
+
+def test_several_threads_may_ask_for_new_names(trained) -> None:
+    loaded, _ = trained
+    new = [f"name {number}" for number in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        asked = [new[start:] + new[:start] for start in (0, 0, 20, 20)]
+        answers = list(pool.map(loaded.vocabulary, asked))
+    named = loaded.model.vision.embedding.named
+    assert sorted(named.names) == sorted(["above", "on", "under", *new])
+    assert len(named.vectors) == 1 + len(named.names)
+    for number, name in enumerate(named.names, start=1):
+        assert torch.equal(named.vectors[number], vector(loaded, name))
+    for answer in answers:
+        assert answer == tuple(named.names[: len(answer)])
+        assert set(new) <= set(answer)
 
 
 def test_a_table_starts_like_a_learned_one() -> None:
