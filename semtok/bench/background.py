@@ -84,7 +84,7 @@ def measure(trainings: Mapping[int, Path], shards: Mapping[str, Path]) -> pa.Tab
             return None
         patches = trained.model.config.vision.patches
         for split, path in shards.items():
-            for rows in in_order(trained.open_shards(path), _BATCH):
+            for rows in in_order(trained.open_shards(path), _BATCH, _IMAGES):
                 batch = trained.collate(rows).to(device())
                 if batch.foreground is None:
                     return None
@@ -107,8 +107,6 @@ def measure(trainings: Mapping[int, Path], shards: Mapping[str, Path]) -> pa.Tab
                         BACKGROUND.columns,
                     )
                 )
-                if sum(len(each) for each in parts if each["split"][0].as_py() == split) >= _IMAGES:
-                    break
     return pa.concat_tables(parts)
 
 

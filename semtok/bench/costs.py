@@ -59,7 +59,8 @@ class Encoding:
     Attributes:
         parameters: by role.
         tokens_per_image: on average, [CLS] and padding not counted.
-        flops_per_image: of encoding one image forward; a multiply-add is two.
+        flops_per_image: of encoding one image forward; a multiply-add is two. Where gates drop
+            tokens, without what they drop at a budget of 1, at which models are scored.
     """
 
     parameters: Parameters
@@ -74,6 +75,7 @@ class Spending:
     budget: float
     weight: float
     share: float
+    others: float
     flops: float
 
 

@@ -96,13 +96,9 @@ def measure(folder: Path, shards: Path, images: int) -> list[Taken] | None:
     encoder = trained.model.vision
     if not isinstance(encoder, AdaptiveEncoder):
         return None
-    batches: list[TokenBatch] = []
-    count = 0
-    for rows in in_order(trained.open_shards(shards), _BATCH):
-        if count >= images:
-            break
-        batches.append(trained.collate(rows).to(device()))
-        count += len(rows.image_ids)
+    opened = in_order(trained.open_shards(shards), _BATCH, images)
+    batches = [trained.collate(rows).to(device()) for rows in opened]
+    count = sum(len(batch) for batch in batches)
     clock = _clock()
     seconds: dict[float, list[float]] = {budget: [] for budget in BUDGETS}
     for _ in range(1 + _ROUNDS):

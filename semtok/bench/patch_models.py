@@ -39,9 +39,7 @@ def of_variant(
         Tokens and pixels of a batch of B images: [B, P, D], 0..1.
     """
     encoder, patches = trained.model.vision, trained.model.config.vision.patches
-    for rows in in_order(shards, _BATCH):
-        if images <= 0:
-            return
+    for rows in in_order(shards, _BATCH, images):
         batch = trained.collate(rows).to(trained.model.log_scale.device)
         if isinstance(encoder, ClipVisionEncoder):
             pictures = assembled(batch.features, trained.model.log_scale.dtype)
@@ -50,7 +48,6 @@ def of_variant(
             assert isinstance(encoder, VisualTokenEncoder)
             tokens = of_encoder(encoder, batch)
         yield tokens, batch.features[:, :patches] / 255
-        images -= len(rows.image_ids)
 
 
 def encoder_of_patches(trained: checkpoint.Checkpoint) -> VisualTokenEncoder | None:

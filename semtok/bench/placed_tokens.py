@@ -75,9 +75,7 @@ def read(trained: Checkpoint, shards: TokenShards, images: int) -> Iterator[Plac
     """
     encoder = trained.model.vision
     assert isinstance(encoder, VisualTokenEncoder)
-    for rows in in_order(shards, _BATCH):
-        if images <= 0:
-            return
+    for rows in in_order(shards, _BATCH, images):
         batch = trained.collate(rows).to(trained.model.log_scale.device)
         shown, shows = _shown(batch, trained.collate.features == "all")
         there = batch.valid & (batch.kind != INTANGIBLE)
@@ -97,7 +95,6 @@ def read(trained: Checkpoint, shards: TokenShards, images: int) -> Iterator[Plac
             shows=shows,
             owners=_owners(rows, trained.collate.patch_size),
         )
-        images -= len(rows.image_ids)
 
 
 def _shown(batch: TokenBatch, all_of_it: bool) -> tuple[Tensor, Shown]:

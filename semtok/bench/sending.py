@@ -14,6 +14,7 @@ from semtok.models.geometry import centres
 from semtok.models.image_text import ImageTextModel
 from semtok.models.kept import Kept
 from semtok.tokens.batch import INTANGIBLE, TokenBatch
+from semtok.train.spending import within
 
 
 def needs_all(contestant: Contestant) -> bool:
@@ -51,8 +52,7 @@ def _drop(
     selection: Selection, batch: TokenBatch, encoder: VisualTokenEncoder, seed: int
 ) -> Callable[[Kept, Tensor], Tensor]:
     free, leading = encoder.keys(batch) & (batch.kind != INTANGIBLE), encoder.leading
-    # A product such as 0.7 x 10 may lie a little above the whole number that it is.
-    kept = (selection.budget * free.sum(dim=1).double() - 1e-9).ceil()
+    kept = within(selection.budget, free.sum(dim=1))
     random = torch.rand(free.shape, generator=torch.Generator().manual_seed(seed))
     from_centre = (centres(batch.geometry) - 0.5).square().sum(dim=-1)
 

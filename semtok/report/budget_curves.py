@@ -36,10 +36,8 @@ def draw(cases: Mapping[str, pa.Table], costs: Mapping[str, Costs], path: Path) 
             recalls = _recalls(table)
             for policy, style in _STYLES.items():
                 kept = [recalls[Selection(policy, each)] for each in selections.BUDGETS]
-                spending = costs[name].spending if policy == "own" else None
-                shares = [each.share for each in spending] if spending else selections.BUDGETS
                 line = {"color": palette[name], "markersize": 4}
-                clean.plot([100 * share for share in shares], kept, style, **line)
+                clean.plot(_sent(costs[name], policy), kept, style, **line)
                 for panel, budget in zip(noisy, selections.NOISY_BUDGETS, strict=True):
                     heard = [recalls[Selection(policy, budget, snr)] for snr in selections.SNRS]
                     panel.plot(selections.SNRS, heard, style, **line)
@@ -56,6 +54,14 @@ def draw(cases: Mapping[str, pa.Table], costs: Mapping[str, Costs], path: Path) 
             for style, words in ((_STYLES[each], _WORDS[each]) for each in _STYLES)
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
+
+
+def _sent(costs: Costs, policy: Policy) -> list[float]:
+    """The tokens that are really sent, in percent, at each budget: of what gates leave, if any."""
+    if costs.spending is None:
+        return [100 * budget for budget in selections.BUDGETS]
+    shares = (each.share if policy == "own" else each.others for each in costs.spending)
+    return [100 * share for share in shares]
 
 
 def _recalls(cases: pa.Table) -> dict[Selection, float]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from semtok.bench.faithfulness import Explained
 from semtok.bench.removal import LIME, RANDOM, SHARES, Removal
-from semtok.report.placed import NOBODY, placed
+from semtok.report.placed import NOBODY, Owners, placed
 from semtok.report.style import BASELINE, PALETTE, picture
 
 #: Lines of what attributions are held against, in grey.
@@ -19,7 +19,7 @@ _BASELINES = {RANDOM: "o--", LIME: "s:"}
 def draw(found: Explained, patch_size: int | None, path: Path) -> None:
     """Draw curves of all images together, and some images with what each attribution says of them.
 
-    Red tokens count for more than the image's median token, by rank, blue ones for less.
+    Red tokens count for more than the median of those that are seen, by rank, blue ones for less.
 
     Args:
         found: by one training of a variant.
@@ -37,10 +37,8 @@ def draw(found: Explained, patch_size: int | None, path: Path) -> None:
         for image, (row, (shown, owners)) in enumerate(zip(panels, pictures, strict=True)):
             row[0].imshow(shown)
             row[0].set_title(str(found.rows.image_ids[image]), fontsize=8)
-            tokens = owners.max() + 1
             for panel, name in zip(row[1:], names, strict=True):
-                ranks = _ranks(found.values[name][image, :tokens])
-                heat = np.where(owners == NOBODY, np.nan, ranks[owners])
+                heat = _heat(found.values[name][image], owners)
                 panel.imshow(shown.mean(axis=2), cmap="gray", vmin=0, vmax=255)
                 panel.imshow(heat, cmap="coolwarm", vmin=0, vmax=1, alpha=0.65)
                 panel.set_title(name.replace("_", " ") if image == 0 else "", fontsize=8)
@@ -66,6 +64,14 @@ def _draw_curves(panels: Sequence[Axes], found: Removal) -> None:
     panels[0].set_ylabel("probability of its choice")
     panels[0].set_ylim(bottom=0)
     panels[1].legend(fontsize=8, loc="lower right")
+
+
+def _heat(values: npt.NDArray[np.float64], owners: Owners) -> npt.NDArray[np.float64]:
+    """The rank of each pixel's token among those that are seen, 0..1; NaN where there is none."""
+    seen = np.unique(owners[owners != NOBODY])
+    ranks = np.full(owners.max() + 2, np.nan)  # the last one is that of `NOBODY`
+    ranks[seen] = _ranks(values[seen])
+    return ranks[owners]
 
 
 def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

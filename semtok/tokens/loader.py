@@ -51,10 +51,17 @@ def batches(
             step += 1
 
 
-def in_order(shards: TokenShards, batch_size: int) -> Iterator[Rows]:
-    """Every image once, in the shards' order, for evaluation; the last batch may be smaller."""
-    for start in range(0, len(shards), batch_size):
-        yield shards.rows(np.arange(start, min(start + batch_size, len(shards))))
+def in_order(shards: TokenShards, batch_size: int, images: int | None = None) -> Iterator[Rows]:
+    """Every image once, in the shards' order, for evaluation; the last batch may be smaller.
+
+    Args:
+        shards: where the rows come from.
+        batch_size: images at a time.
+        images: the first so many alone; all by default.
+    """
+    count = len(shards) if images is None else min(images, len(shards))
+    for start in range(0, count, batch_size):
+        yield shards.rows(np.arange(start, min(start + batch_size, count)))
 
 
 def epoch_order(images: int, seed: int, epoch: int) -> Int:

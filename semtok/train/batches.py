@@ -71,12 +71,9 @@ class Data:
 
     def in_order(self, batch_size: int, images: int) -> Iterator[Batch]:
         """The first `images` images once, each with its first caption."""
-        for rows in loader.in_order(self.shards, batch_size):
-            if images <= 0:
-                return
+        for rows in loader.in_order(self.shards, batch_size, images):
             captions = self.captions.first(rows.image_ids)
             yield Batch(self.collate(rows), self.text_tokenizer.encode(captions))
-            images -= len(rows.image_ids)
 
     def _targets(self, rows: Rows, tokens: TokenBatch) -> Targets | None:
         if self.labelled and isinstance(rows, RelatedPixelRows):

@@ -175,7 +175,9 @@ def _spending(model: ImageTextModel, val: Data) -> dict[str, Any]:
     if model.config.vision.gates is None:
         return {}
     measured = (batch.tokens for batch in val.in_order(*_MEASURED))
-    return {"spending": spending(model, measured)}
+    found = spending(model, measured)
+    # What scores take: an image is encoded within a full budget, of which gates leave some.
+    return {"spending": found, "flops_per_image": found[-1]["flops"]}
 
 
 def _vision(shards: TokenShards, collate: Collate, variant: VariantSettings) -> VisionConfig:

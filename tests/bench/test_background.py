@@ -94,6 +94,17 @@ def test_under_a_key_mask_it_is_zero_and_not_nearly(trained, shards) -> None:
     assert found == {"background": 0.5, "last_block": 0.0, "all_blocks": 0.0, "rollout": 0.0}
 
 
+def test_every_training_is_measured_on_the_same_images(trained, shards, monkeypatch) -> None:
+    monkeypatch.setattr(background, "_BATCH", 2)
+    monkeypatch.setattr(background, "_IMAGES", 3)
+    splits = {"val": shards, "test": shards}
+    table = background.measure({0: trained["plain"], 1: trained["masked"]}, splits)
+    seen = [(row["seed"], row["split"], row["image_id"]) for row in table.to_pylist()]
+    assert seen == [
+        (seed, split, image) for seed in (0, 1) for split in splits for image in range(3)
+    ]
+
+
 def test_heat_maps_side_by_side(trained, shards, tmp_path) -> None:
     found = {name: background.heat_maps(folder, shards, 2) for name, folder in trained.items()}
     for name, each in found.items():

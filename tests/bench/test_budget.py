@@ -30,7 +30,7 @@ from semtok.tokens.batch import SUPERPIXEL, TokenBatch
 from semtok.tokens.collate import Collate
 from semtok.tokens.rows import PixelRows
 from semtok.train import checkpoint
-from semtok.train.spending import BUDGETS
+from semtok.train.spending import BUDGETS, spending
 from semtok.train.text_tokenizer import learn
 
 IMAGES, SIDE = 20, 4
@@ -148,13 +148,20 @@ def test_gates_keep_less_of_a_smaller_budget_and_others_cut_what_they_leave(sent
     cut = sent(Selection("random", 0.3), gated, batch)
     assert (cut.sum(dim=1) == 5).all()
     assert not (cut & ~many).any()
+    for told in spending(gated, [batch]):
+        for policy in selections.POLICIES:
+            really = sent(Selection(policy, told["budget"]), gated, batch).float().mean().item()
+            assert told["share" if policy == "own" else "others"] == pytest.approx(really)
 
 
 def scored(folder: Path, gates: GateSettings | None, classes: bool = False) -> pa.Table:
     """The cases of a model, and of what it sends, on images with captions or with classes."""
     text = learn(["a caption of a thing"], 300, 12)
     made = checkpoint.Checkpoint(model(gates), text, TOKENS, COLLATE)
-    spent = [{"budget": b, "weight": b / 3, "share": b / 2, "flops": 9.0} for b in BUDGETS]
+    spent = [
+        {"budget": b, "weight": b / 3, "share": b / 2, "others": min(b, 0.5), "flops": 9.0}
+        for b in BUDGETS
+    ]
     facts = {
         "parameters": made.model.parameters_by_role(),
         "tokens_per_image": 16.0,

@@ -509,7 +509,7 @@ def _costs(folder: Path, trained: bool) -> None:
     cost = costs.Encoding(parameters, 12.5, 1e6)
     if trained:
         # Of gates that shut: nothing is left within a budget, which still costs something.
-        spent = (costs.Spending(0.5, 0.0, 0.0, 2e5), costs.Spending(1.0, 0.4, 0.5, 6e5))
+        spent = (costs.Spending(0.5, 0.0, 0.0, 0.5, 2e5), costs.Spending(1.0, 0.4, 0.5, 0.5, 6e5))
         cost = costs.Costs(parameters, 12.5, 1e6, 60.0, 1e-3, spending=spent)
     costs.write(folder, cost)
 

@@ -61,6 +61,14 @@ def test_the_smallest_mask_is_on_top_and_intangible_tokens_have_no_place():
     assert other[0, 0] == NOBODY and other[127, 127] == 0 and (other == 0).mean() < 0.2
 
 
+def test_ranks_are_among_the_tokens_that_are_seen():
+    """Of five tokens two are hidden, and one is intangible, behind all others."""
+    owners = np.array([[NOBODY, 0], [2, 3]])
+    heat = report._heat(np.array([0.3, 9.0, 0.1, 0.2, -5.0]), owners)
+    np.testing.assert_array_equal(heat, [[np.nan, 1.0], [0.0, 0.5]])
+    assert np.isnan(report._heat(np.zeros(0), np.full((2, 2), NOBODY))).all()
+
+
 @pytest.fixture(scope="module")
 def explained(tmp_path_factory):
     variant = save_variant(tmp_path_factory.mktemp("trained"), seeds=(0,))

@@ -61,3 +61,9 @@ def test_in_order_is_every_image_once(opened, batch_size):
     ids = [rows.image_ids for rows in in_order(opened, batch_size)]
     np.testing.assert_array_equal(np.concatenate(ids), opened.image_ids)
     assert all(len(each) == batch_size for each in ids[:-1])
+
+
+@pytest.mark.parametrize("images", [0, 1, 8, 9, 23, 99])
+def test_in_order_stops_at_the_image_that_was_asked_for(opened, images):
+    ids = [each for rows in in_order(opened, 4, images) for each in rows.image_ids]
+    assert ids == opened.image_ids[:images].tolist()

@@ -19,10 +19,14 @@ _MEANINGS = {
         "apart",
         "place along the first component of tokens and captions, in standard deviations",
     ),
-    "gradient_input": ("signed", "gradient of the nearest caption's probability times the token"),
+    "gradient_input": (
+        "signed",
+        "gradient of the log probability of the nearest caption, times the token",
+    ),
     "attention_gradient": (
         "share",
-        "attention times the gradient of the nearest caption's probability, through all blocks",
+        "attention times the gradient of the log probability of the nearest caption, through all "
+        "blocks",
     ),
 }
 KINDS = [

@@ -1,4 +1,4 @@
-"""ARO's macro averages: how many groups they are over, and what the tables show in their place."""
+"""Macro averages: how many groups they are over, and of ARO what the tables show instead."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,14 @@ from semtok.report.study.published import FINAL, Published
 
 
 def micro_of(published: Published, task: Task) -> Task:
-    """The mean over all rows of a task that is a macro average, where it was scored.
+    """The mean over all rows of a task of ARO that is a macro average, where it was scored.
 
     Args:
         published: what there is of the study.
-        task: any; of a task without such a mean it is returned.
+        task: any; of another one, or without such a mean, it is returned.
     """
     micro = task._replace(task=f"{task.task}_micro")
-    return micro if micro in published.tasks else task
+    return micro if task.benchmark == "aro" and micro in published.tasks else task
 
 
 def facts(published: Published) -> Iterator[list[str]]:

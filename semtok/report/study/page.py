@@ -123,7 +123,8 @@ def _head(published: Published, tasks: list[Task]) -> Iterator[str]:
     yield (
         f"In brackets: {100 * bench.confidence:g} % intervals of {bench.bootstrap:,} paired "
         "resamples of images (siblings together) and seeds. Differences are in points. **Bold**: "
-        "told apart from 0 by Holm's correction for the rows of a table, column by column. "
+        "told apart from 0 by Holm's correction for the rows of its question, column by column; "
+        "a table that takes one row of each question corrects for no more than that. "
         f"{_COUNTS[params.text.tower == CLASSES]}"
     )
     yield (
@@ -233,7 +234,7 @@ def _flops(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
     yield (
         "All variants make equally many steps with equal batches, so what an image costs is what a "
         "training costs on the vision side; the text side is the same for all. Extraction is not "
-        "counted: what it takes is a column of the last table."
+        f"counted: what it takes is a column of the last table.{_trained_on_others(published)}"
     )
     if "flops" in drawn:
         yield f"![R@1 by FLOPs per image]({drawn['flops']})"
@@ -251,6 +252,19 @@ def _flops(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:
     if outside:
         names = ", ".join(f"`{name}`" for name in outside)
         yield f"Cheaper or dearer than every rung that was trained, and so without a row: {names}."
+
+
+def _trained_on_others(published: Published) -> str:
+    """Which variants do not read as many tokens in training as for a score."""
+    variants = {name: published.params.variants[name] for name in published.costs}
+    gated = [f"`{name}`" for name, each in variants.items() if each.gates]
+    kept = [f"`{name}`" for name, each in variants.items() if each.keep_tokens]
+    told = ""
+    if gated:
+        told += f" Gates ({', '.join(gated)}) remove tokens for a score, and mask them in training."
+    if kept:
+        told += f" `keep_tokens` ({', '.join(kept)}) drops some in training alone."
+    return told
 
 
 def _everything(published: Published, found: Found, drawn: Drawn) -> Iterator[str]:

@@ -152,7 +152,9 @@ FAULTS = [
     Fault(
         "scores@semantic",
         "missing_costs",
-        _cost("spending", [{"budget": 0.5, "weight": 0.0, "share": 0.0, "flops": 0.0}]),
+        _cost(
+            "spending", [{"budget": 0.5, "weight": 0.0, "share": 0.0, "others": 0.0, "flops": 0.0}]
+        ),
         "cost=flops_per_image_at_0.5",
     ),
 ]
