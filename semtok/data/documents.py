@@ -123,8 +123,18 @@ def integers(path: AnyPath, document: Mapping[str, Any], table: str, width: int)
 
 
 def categories(path: AnyPath, document: Mapping[str, Any]) -> dict[int, str]:
-    """The names of a document's categories by their ids."""
+    """The names of a document's categories by their ids, which masks keep in 32 bits.
+
+    Raises:
+        SemtokError: as `columns`, or an id has more.
+    """
     ids, names = columns(path, document, "categories", {"id": int, "name": str})
+    for number, each in enumerate(ids):
+        if not -(2**31) <= each < 2**31:
+            raise SemtokError(
+                f"{path}: categories[{number}].id: {each} is not an integer of 32 bits; "
+                "renumber the categories"
+            )
     return dict(zip(ids, names, strict=True))
 
 

@@ -180,6 +180,10 @@ def test_annotations_of_images_that_the_index_set_aside_are_left_out(tiny):
         ),
         (lambda d: d.pop("categories"), "categories: expected a list"),
         (lambda d: d["images"][0].update(id="1"), r"images\[0\].id: '1' is not an integer"),
+        (
+            lambda d: d["categories"][1].update(id=2**31),
+            r"categories\[1\].id: 2147483648 is not an integer of 32 bits; renumber",
+        ),
     ],
 )
 def test_a_damaged_file_is_named_with_row_and_field(tiny, spoil, message):
