@@ -14,6 +14,9 @@ from semtok.tables import read_table
 #: Of an image whose annotations name none.
 UNSTATED = "not stated"
 
+#: What a licence may be numbered by.
+_ID = int | float | str
+
 
 def facts(index: Path, root: AnyPath) -> dict[str, dict[str, Any]]:
     """Count, split by split, what stands on a card.
@@ -66,8 +69,15 @@ def _licences(root: AnyPath) -> dict[int, str]:
     for folder in coco.folders(root):
         path = root / f"annotations/captions_{folder}.json"
         document = documents.read_json(path)
-        names = {each.get("id"): str(each.get("name")) for each in document.get("licenses", [])}
+        # Nobody has checked what is said of licences: what names none is passed over.
+        listed = document.get("licenses")
+        names = {
+            each["id"]: str(each.get("name"))
+            for each in (listed if isinstance(listed, list) else ())
+            if isinstance(each, dict) and isinstance(each.get("id"), _ID)
+        }
         for image in document.get("images", []):
-            if image.get("license") in names:
-                found[image["id"]] = names[image["license"]]
+            licence = image.get("license")
+            if isinstance(licence, _ID) and licence in names:
+                found[image["id"]] = names[licence]
     return found

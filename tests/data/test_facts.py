@@ -48,6 +48,28 @@ def data(tmp_path):
     return index, root
 
 
+@pytest.mark.parametrize(
+    "licences",
+    [None, "CC", 5, {"id": 1}, ["CC", None, 1], [{"name": "CC"}, {"id": [1]}, {"id": {}}]],
+)
+def test_a_list_of_something_else_names_no_licence(data, licences):
+    index, root = data
+    for path in root.glob("annotations/*.json"):
+        document = json.loads(path.read_text()) | {"licenses": licences}
+        path.write_text(json.dumps(document))
+    assert facts(index, root)["train"]["licences"] == {UNSTATED: 2}
+
+
+@pytest.mark.parametrize("licence", [None, [1], {"id": 1}, 7])
+def test_an_image_under_no_such_licence_has_none(data, licence):
+    index, root = data
+    path = root / "annotations/captions_train2017.json"
+    document = json.loads(path.read_text())
+    document["images"][1]["license"] = licence
+    path.write_text(json.dumps(document))
+    assert facts(index, root)["train"]["licences"] == {"Attribution": 1, UNSTATED: 1}
+
+
 def test_counts_images_captions_licences_and_what_train_has_shown(data):
     assert facts(*data) == {
         "train": {"images": 2, "captions": 2, "licences": {"Attribution": 1, "No Derivs": 1}},
