@@ -44,7 +44,7 @@ def hand_down(root: AnyPath, files: pa.Table, staging: Path, state: Path) -> Non
         if not kept.exists():
             total: Counter[str] = Counter()
             for name in ours["path"].to_pylist():
-                total += _count(root / name)
+                total += _count(root / name, kind)
             state.mkdir(parents=True, exist_ok=True)
             partial = kept.with_suffix(".partial")
             write_json(partial, total)
@@ -53,14 +53,21 @@ def hand_down(root: AnyPath, files: pa.Table, staging: Path, state: Path) -> Non
         return
 
 
-def _count(path: AnyPath) -> Counter[str]:
+def _count(path: AnyPath, kind: str) -> Counter[str]:
     """Category -> annotated masks."""
     document = documents.read_json(path)
     names = documents.categories(path, document)
-    rows = document.get("annotations", [])
-    masks = [mask for row in rows for mask in row.get("segments_info", [row])]
-    return Counter(
-        names[mask["category_id"]]
-        for mask in masks
-        if not mask.get("iscrowd") and mask.get("category_id") in names
-    )
+    tables = {"annotations": document.get("annotations")}
+    if kind == "panoptic":
+        fields = {"segments_info": list}
+        (segments,) = documents.columns(path, document, "annotations", fields)
+        tables = {f"annotations[{at}].segments_info": each for at, each in enumerate(segments)}
+    total: Counter[str] = Counter()
+    for table, masks in tables.items():
+        (ids,) = documents.columns(path, {table: masks}, table, {"category_id": int})
+        total.update(
+            names[category_id]
+            for category_id, mask in zip(ids, masks, strict=True)
+            if category_id in names and not mask.get("iscrowd")
+        )
+    return total
