@@ -1,6 +1,7 @@
 """Class folders: pictures to be classified, one folder a class, read where they lie.
 
-train/CLASS/*.jpg, val/CLASS/*.jpg    as of imagenette; any depth below CLASS (CLASS/images/*.JPEG)
+train/CLASS/*.jpg, val/CLASS/*.jpg    as of imagenette; any depth below CLASS (CLASS/images/*.JPEG),
+                                      where links are followed
 test/CLASS/*.jpg                      where there is one; else val is cut into val and test
 val/images/, val/val_annotations.txt  instead of val/CLASS, as of tiny-imagenet: FILE, tab, CLASS
 words.txt                             names for folders, where there is one: CLASS, tab, name, ...
@@ -84,8 +85,8 @@ def listing(root: AnyPath, settings: Settings) -> Listing:
     """Read the classes and the images of each.
 
     Raises:
-        SemtokError: a class is empty, one of val or test is none of train, or a name or a file is
-            not UTF-8.
+        SemtokError: a class is empty, one of val or test is none of train, links lead in a circle,
+            or a name or a file is not UTF-8.
     """
     folders = [each.name for each in _folders(root / "train")]
     if settings.ordered and all(name.isdecimal() for name in folders):
@@ -94,7 +95,7 @@ def listing(root: AnyPath, settings: Settings) -> Listing:
         raise SemtokError(f"{root / 'train'}: holds {len(folders)} classes; make a folder for each")
     names = _names(root, folders)
     rows = [
-        (_image_id(file), file, folder, names[label])
+        (_image_id(file), file, folder, None if label is None else names[label])
         for folder in _FOLDERS
         for file, label in _labelled(root, folder, names)
     ]
@@ -109,6 +110,9 @@ def listing(root: AnyPath, settings: Settings) -> Listing:
         None if not _is_read(file) else half(each) if whole and place == "val" else place
         for each, file, place in zip(ids, files, places, strict=True)
     ]
+    named = images.with_columns(
+        source_id="image_id", caption=pl.Series(captions, dtype=pl.String)
+    ).drop_nulls("caption")
     told = {"classes": [names[each] for each in folders], "ordered": settings.ordered}
     return Listing(
         images=images.with_columns(
@@ -117,9 +121,7 @@ def listing(root: AnyPath, settings: Settings) -> Listing:
             listed_height=nothing,
             split=pl.Series(splits, dtype=pl.String),
         ),
-        captions=images.select(
-            "image_id", "file", source_id="image_id", caption=pl.Series(captions, dtype=pl.String)
-        ),
+        captions=named.select("image_id", "file", "source_id", "caption"),
         truth=pl.DataFrame(TRUTH.columns.empty_table()),
         siblings=pl.DataFrame(SIBLINGS.columns.empty_table()),
         without_split=f"read are {', '.join(_IMAGES)} alone: convert it, or take it out",
@@ -128,8 +130,13 @@ def listing(root: AnyPath, settings: Settings) -> Listing:
     )
 
 
-def _labelled(root: AnyPath, folder: str, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Each image of train, val or test, relative to the root, and the folder of its class."""
+def _labelled(
+    root: AnyPath, folder: str, names: Mapping[str, str]
+) -> Iterator[tuple[str, str | None]]:
+    """Each image of train, val or test, relative to the root, and the folder of its class.
+
+    None where nobody says of which class a picture is.
+    """
     if folder == "val" and (root / _ANNOTATIONS).is_file():
         yield from _annotated(root, names)
         return
@@ -147,10 +154,12 @@ def _labelled(root: AnyPath, folder: str, names: Mapping[str, str]) -> Iterator[
             yield each, path.name
 
 
-def _annotated(root: AnyPath, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The images of val that `val_annotations.txt` names."""
-    path = root / _ANNOTATIONS
+def _annotated(root: AnyPath, names: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """The images of val that `val_annotations.txt` names, and what else lies there."""
+    path, named = root / _ANNOTATIONS, set[str]()
     for number, line in enumerate(_lines(path), 1):
+        if not line.strip():
+            continue
         file, _, rest = line.partition("\t")
         label = rest.partition("\t")[0]
         if label not in names:
@@ -158,7 +167,10 @@ def _annotated(root: AnyPath, names: Mapping[str, str]) -> Iterator[tuple[str, s
                 f"{path}: line {number}: {label!r} is no class of train; write FILE, a tab, and "
                 "the name of a folder in train/"
             )
+        named.add(f"val/images/{file}")
         yield f"val/images/{file}", label
+    for folder in _folders(root / "val"):
+        yield from ((each, None) for each in sorted(_pictures(root, folder)) if each not in named)
 
 
 def _names(root: AnyPath, folders: list[str]) -> dict[str, str]:
@@ -193,18 +205,34 @@ def _folders(place: AnyPath) -> list[AnyPath]:
 
 def _pictures(root: AnyPath, folder: AnyPath) -> Iterator[str]:
     """The pictures of a class, at any depth, relative to the root."""
-    for place, inner, files in os.walk(folder) if isinstance(folder, Path) else folder.walk():
+    for place, inner, files in _walk(folder) if isinstance(folder, Path) else folder.walk():
         inner[:] = [name for name in inner if name[0] != "."]
         for name in files:
             if name[0] == "." or Path(name).suffix.lower() not in (*_IMAGES, *_OTHER_IMAGES):
                 continue
-            above = Path(place) if isinstance(place, str) else place
-            file = within(above / name, root).as_posix()
+            file = within(place / name, root).as_posix()
             try:
                 file.encode()
             except UnicodeEncodeError:
                 raise SemtokError(f"{root}: {file!r}: the name is not UTF-8; rename it") from None
             yield file
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """As `RemotePath.walk`, through links, too.
+
+    Raises:
+        SemtokError: a link leads back to a folder on the way to it.
+    """
+    ways = {folder: {folder.resolve()}}
+    for name, inner, files in os.walk(folder, followlinks=True):
+        place = Path(name)
+        yield place, inner, files
+        way = ways.pop(place)
+        for path in (place / each for each in inner):
+            if (real := path.resolve()) in way:
+                raise SemtokError(f"{path}: is a link to a folder that it lies in; take it out")
+            ways[path] = {*way, real}
 
 
 def _is_read(file: str) -> bool:

@@ -163,6 +163,54 @@ def test_the_folder_of_a_class_may_be_a_link(imagenette, tmp_path) -> None:
     assert by_path(index(imagenette, tmp_path / "index")) == before
 
 
+def test_links_below_a_class_are_followed(imagenette, tmp_path) -> None:
+    before = by_path(index(imagenette, tmp_path / "before"))
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("picture_0.jpg", "picture_1.jpg"):
+        (imagenette / "train/n1" / name).rename(tmp_path / "elsewhere" / name)
+    for link in ("more", "again"):  # to a folder twice: no circle
+        (imagenette / "train/n1" / link).symlink_to(tmp_path / "elsewhere")
+    found = by_path(index(imagenette, tmp_path / "index"))
+    names = ("more/picture_0", "more/picture_1", "again/picture_0", "again/picture_1", "picture_2")
+    ours = {f"train/n1/{name}.jpg": ("n1", "train") for name in names}
+    assert {path: each for path, each in found.items() if path.startswith("train/n1/")} == ours
+    others = {path: each for path, each in before.items() if not path.startswith("train/n1/")}
+    assert others.items() <= found.items()
+
+
+def test_links_in_a_circle_are_refused(imagenette, tmp_path) -> None:
+    for here, there in (("x", "y"), ("y", "x")):
+        (tmp_path / here).mkdir()
+        (tmp_path / here / "on").symlink_to(tmp_path / there)
+    (imagenette / "train/n1/more").symlink_to(tmp_path / "x")
+    refused = r"train/n1/more/on/on: is a link to a folder that it lies in; take it out$"
+    with pytest.raises(SemtokError, match=refused):
+        files.list_files(imagenette, layout="class_folders")
+
+
+def test_a_picture_without_a_line_is_set_aside(tiny_imagenet, tmp_path) -> None:
+    before = by_path(index(tiny_imagenet, tmp_path / "before"))
+    path = tiny_imagenet / "val/val_annotations.txt"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[1:]))
+    found = index(tiny_imagenet, tmp_path / "index", share=0.1)
+    (rejected,) = found["rejected"]
+    assert (rejected["file"], rejected["reason"]) == ("val/images/picture_0.JPEG", "no caption")
+    del before["val/images/picture_0.JPEG"]
+    assert by_path(found) == before
+    with pytest.raises(
+        SemtokError, match=r"picture_0\.JPEG: image \d+: no caption; 1 of 12 images"
+    ):
+        index(tiny_imagenet, tmp_path / "strict")
+
+
+def test_blank_lines_name_no_picture(tiny_imagenet, tmp_path) -> None:
+    before = index(tiny_imagenet, tmp_path / "before")
+    path = tiny_imagenet / "val/val_annotations.txt"
+    path.write_text("\n" + path.read_text() + "  \n\n")
+    assert index(tiny_imagenet, tmp_path / "index") == before
+
+
 @pytest.mark.parametrize(
     ("words", "classes"),
     [
