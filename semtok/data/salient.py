@@ -18,6 +18,7 @@ LAYOUTS = {
     "DUT-OMRON": ("DUT-OMRON-image", "pixelwiseGT-new-PNG"),
 }
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
+_OF_MASKS = ".png"  # beside images of the same name
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,22 @@ def pair(images: Path, masks: Path) -> list[SalientImage]:
 
     Args:
         images: folder of images.
-        masks: folder of masks; extensions do not matter.
+        masks: folder of masks; extensions do not matter. Where it is the same one, as of MSRA10K,
+            masks are its PNGs and images the other files.
 
     Raises:
-        SemtokError: there are none.
+        SemtokError: there are none, or a folder has two files of one name.
     """
-    told = {each.stem: each for each in _images(masks)}
-    shown = sorted(_images(images), key=lambda each: each.stem)
-    found = [SalientImage(each, told[each.stem]) for each in shown if each.stem in told]
+    shown, told = _images(images), _images(masks)
+    if images.resolve() == masks.resolve():
+        shown = [each for each in shown if each.suffix.lower() != _OF_MASKS]
+        told = [each for each in told if each.suffix.lower() == _OF_MASKS]
+    mask_of = _by_name(told)
+    found = [
+        SalientImage(each, mask_of[name])
+        for name, each in sorted(_by_name(shown).items())
+        if name in mask_of
+    ]
     if not found:
         raise SemtokError(f"{masks}: holds no mask of an image of {images}; name both folders")
     return found
@@ -108,6 +117,18 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise SemtokError(f"{path}: unreadable image ({error}); replace or remove it") from None
 
 
+def _by_name(files: list[Path]) -> dict[str, Path]:
+    """The files of a folder by their names without extensions."""
+    found: dict[str, Path] = {}
+    for each in files:
+        if other := found.get(each.stem):
+            raise SemtokError(
+                f"{each.parent}: {other.name} and {each.name} have one name; take one of them out"
+            )
+        found[each.stem] = each
+    return found
+
+
 def _images(folder: Path) -> list[Path]:
-    files = folder.iterdir() if folder.is_dir() else ()
+    files = sorted(folder.iterdir()) if folder.is_dir() else ()
     return [each for each in files if each.suffix.lower() in _SUFFIXES]

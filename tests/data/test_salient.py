@@ -48,6 +48,27 @@ def test_of_two_folders_what_both_have_is_paired(tmp_path, mask) -> None:
     ]
 
 
+def test_of_one_folder_photographs_are_paired_with_pngs(tmp_path, mask) -> None:
+    for name in ("b", "a"):
+        save(tmp_path / f"{name}.png", mask)
+        save(tmp_path / f"{name}.jpg", np.zeros((6, 8, 3), np.uint8))
+    found = salient.pair(tmp_path, tmp_path)
+    assert [(each.image.name, each.mask.name) for each in found] == [
+        ("a.jpg", "a.png"),
+        ("b.jpg", "b.png"),
+    ]
+
+
+@pytest.mark.parametrize("folder", ["shown", "told"])
+def test_two_files_of_one_name_are_refused(tmp_path, mask, folder) -> None:
+    for name in ("shown/a.jpg", "told/a.png"):
+        save(tmp_path / name, mask)
+    save(tmp_path / folder / "a.bmp", mask)
+    first = "a.bmp and a.jpg" if folder == "shown" else "a.bmp and a.png"
+    with pytest.raises(SemtokError, match=rf"{folder}: {first} have one name; take one"):
+        salient.pair(tmp_path / "shown", tmp_path / "told")
+
+
 def test_what_cannot_be_asked_is_refused(tmp_path, mask, monkeypatch) -> None:
     with pytest.raises(SemtokError, match=r"holds no images with masks \(ECSSD has images and gro"):
         salient.find(tmp_path)
