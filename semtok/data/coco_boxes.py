@@ -1,5 +1,6 @@
 """Images and the boxes of their objects, from COCO's instances; COCO20k is some of these."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,9 +54,15 @@ def _names(listed: Path) -> set[str]:
 def _boxed(path: Path, width: int, height: int, boxes: list[list[float]]) -> BoxedImage:
     if not path.is_file():
         raise SemtokError(f"{path}: missing, and its boxes are annotated; restore it")
-    try:
-        corners = np.array(boxes, np.float64).reshape(-1, 4)
-    except (ValueError, TypeError):
-        raise SemtokError(f"{path}: a bbox of it is not four numbers; correct it") from None
+    if not all(map(_is_box, boxes)):
+        raise SemtokError(f"{path}: a bbox of it is not four numbers; correct it")
+    corners = np.array(boxes, np.float64)
     corners[:, 2:] += corners[:, :2]
     return BoxedImage(path, width, height, corners)
+
+
+def _is_box(box: list[float]) -> bool:
+    """Whether it is four finite numbers; JSON has others, and what is none."""
+    return len(box) == 4 and all(
+        type(each) in (int, float) and abs(each) <= sys.float_info.max for each in box
+    )

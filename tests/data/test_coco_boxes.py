@@ -1,6 +1,7 @@
 """Boxes of COCO's instances, of all images and of those that a list names."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -73,12 +74,32 @@ def test_what_does_not_fit_together_is_refused(root) -> None:
     with pytest.raises(SemtokError, match=r"b\.jpg: missing, and its boxes are annotated; restor"):
         coco_boxes.read(images, instances)
     (images / "b.jpg").write_bytes(b"")
-    for box in ([1, 2, 3], [1, 2, 3, "x"]):
+    for box in (
+        *(
+            [1, 2, 3],
+            [1, 2, 3, 4, 5, 6, 7, 8],
+            [1, 2, 3, "x"],
+            ["1", "2", "3", "4"],
+            [[1, 2, 3, 4]],
+        ),
+        *([1, 2, 3, None], [1, 2, 3, math.nan], [1, 2, 3, math.inf], [1, 2, 3, 10**400]),
+    ):
         document = json.loads(instances.read_text())
         document["annotations"][-1]["bbox"] = box
         instances.write_text(json.dumps(document))
         with pytest.raises(SemtokError, match=r"b\.jpg: a bbox of it is not four numbers"):
             coco_boxes.read(images, instances)
+
+
+def test_numbers_of_several_boxes_are_not_pooled(root) -> None:
+    instances = root / "instances.json"
+    document = json.loads(instances.read_text())
+    boxes = [each for each in document["annotations"] if each["image_id"] == 3]
+    for each, box in zip(boxes, ([0, 1], [2, 3]), strict=True):
+        each["bbox"] = box
+    instances.write_text(json.dumps(document))
+    with pytest.raises(SemtokError, match=rf"{NAMES[3]}: a bbox of it is not four numbers"):
+        coco_boxes.read(root / "images", instances)
 
 
 def test_the_coco_sample_is_read_as_pycocotools_reads_it(coco_sample) -> None:
