@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from semtok.extract.image_rows import rows_of
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 
 _NAME = "frequency"
@@ -88,7 +89,7 @@ def state(frequencies: Frequencies, masks: pa.Table, cut: int) -> pa.Table:
     predicates = pa.array(frequencies.predicates, pa.string())
     found = [SCENE_GRAPHS.columns.empty_table()]
     for image_id in np.unique(image_ids).tolist():
-        own = slice(*np.searchsorted(image_ids, [image_id, image_id + 1]))
+        own = rows_of(image_ids, image_id)
         subject, object_ = np.nonzero(~np.eye(own.stop - own.start, dtype=bool))
         chances = frequencies.chances[places[own][subject], places[own][object_]]
         # Where chances are equal, `recall` goes by the order of this list.

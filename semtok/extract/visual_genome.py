@@ -21,6 +21,7 @@ from semtok.data.rejects import ITSELF, NOT_ANNOTATED, RARE, UNMATCHED, Reject
 from semtok.data.visual_genome import Box, Image, Relationship
 from semtok.errors import SemtokError
 from semtok.extract.backends import RELATIONS, FoundRelations, Job
+from semtok.extract.image_rows import rows_of
 
 #: It repeats what somebody has annotated.
 READS_ANNOTATIONS = True
@@ -98,7 +99,7 @@ class VisualGenome:
         for image_id, path, width, height in zip(*columns, strict=True):
             if not self._of(image_id):
                 rejected.append(Reject(image_id, None, path, NOT_ANNOTATED))
-            mine = slice(*np.searchsorted(owners, [image_id, image_id + 1]))
+            mine = rows_of(owners, image_id)
             for annotation in self._of(image_id):
                 if reason := _other_shape(annotation, width, height):
                     rejected.append(Reject(image_id, None, visual_genome.IMAGES, reason))

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from semtok.extract import rle
+from semtok.extract.image_rows import rows_of
 from semtok.extract.masks import MASKS
 from semtok.extract.rle import Runs
 from semtok.extract.scene_graphs import SCENE_GRAPHS
@@ -121,10 +122,10 @@ class ExtractionShard:
 
     def of(self, image_id: int) -> Extraction:
         """What was found in one image: `WHOLE_IMAGE` where nothing was."""
-        masks = _rows(self._image, image_id)
+        masks = rows_of(self._image, image_id)
         if masks.start == masks.stop:
             return WHOLE_IMAGE
-        relations = _rows(self._image_of_relation, image_id)
+        relations = rows_of(self._image_of_relation, image_id)
         offsets = self._offsets[masks.start : masks.stop + 1]
         return Extraction(
             height=int(self._height[masks.start]),
@@ -142,8 +143,3 @@ class ExtractionShard:
 
 def _numbers(table: pa.Table, name: str) -> Int:
     return np.asarray(table[name].to_numpy()).astype(np.int64)
-
-
-def _rows(sorted_ids: Int, image_id: int) -> slice:
-    first, last = np.searchsorted(sorted_ids, [image_id, image_id + 1])
-    return slice(int(first), int(last))

@@ -100,6 +100,17 @@ def test_it_is_what_counting_gives(images, others, data, cut):
     assert recall(found, wanted, (1, cut)) == recall(whole, wanted, (1, cut))
 
 
+def test_the_last_id_is_an_image_as_any():
+    stated = relation_table([(1, 0, "on", 1, 1.0)])
+    counted = relation_frequency.count(mask_table({1: ["cat", "mat"]}), stated)
+    one, last = (
+        relation_frequency.state(counted, mask_table({image_id: ["mat", "cat"]}), 2)
+        for image_id in (1, 2**63 - 1)
+    )
+    assert last["image_id"].unique().to_pylist() == [2**63 - 1]
+    assert last.drop_columns("image_id").equals(one.drop_columns("image_id"))
+
+
 def test_it_tells_what_categories_tell_and_no_more():
     images = {number: ["cat", "mat"] for number in range(5)}
     stated = [(number, 0, "on", 1, 1.0) for number in range(4)]

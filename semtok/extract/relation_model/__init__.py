@@ -21,6 +21,7 @@ from semtok.extract import trained
 from semtok.extract.backends import RELATIONS, FoundRelations, Job
 from semtok.extract.corruptions import corrupt
 from semtok.extract.crossfit import folds_of
+from semtok.extract.image_rows import rows_of
 from semtok.extract.photos import read_image
 from semtok.extract.relation_model.network import Network
 from semtok.extract.relation_model.pairs import Masks, every_pair, look, masks_of
@@ -78,8 +79,7 @@ class RelationModel:
         owner = masks["image_id"].to_numpy()
         own = folds_of(images["image_id"].to_numpy(), len(self._networks))
         for row, fold in zip(images.to_pylist(), own.tolist(), strict=True):
-            first, last = np.searchsorted(owner, [row["image_id"], row["image_id"] + 1])
-            rows = masks.slice(first, last - first)
+            rows = masks[rows_of(owner, row["image_id"])]
             best = pc.sort_indices(rows["score"], sort_keys=[("", "descending")])
             rows = rows.take(np.sort(best.to_numpy()[: self._settings.masks]))
             if rows.num_rows < 2:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from semtok.errors import SemtokError
 from semtok.events import Emit, ignore
 from semtok.extract import learning, trained
+from semtok.extract.image_rows import rows_of
 from semtok.extract.photos import read_image
 from semtok.extract.relation_model.network import Network
 from semtok.extract.relation_model.pairs import every_pair, look, masks_of
@@ -105,8 +106,7 @@ class _Pairs:
         seen, where, wanted = [], [], []
         for place in places.tolist():
             image_id = int(self.image_ids[place])
-            first, last = np.searchsorted(self._owner, [image_id, image_id + 1])
-            masks = masks_of(self._masks.slice(first, last - first))
+            masks = masks_of(self._masks[rows_of(self._owner, image_id)])
             at = {mask_id: number for number, mask_id in enumerate(masks.mask_ids.tolist())}
             stated = [
                 (at[subject], at[object_], predicate)

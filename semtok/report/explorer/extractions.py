@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from semtok.extract.extracted import in_order
+from semtok.extract.image_rows import rows_of
 from semtok.extract.masks import MASKS
 from semtok.extract.rle import decode
 from semtok.extract.scene_graphs import SCENE_GRAPHS
@@ -88,8 +89,7 @@ class Extraction:
 
 
 def _rows(table: pa.Table, image_ids: NDArray[np.int64], image_id: int) -> list[dict[str, Any]]:
-    first, last = np.searchsorted(image_ids, [image_id, image_id + 1]).tolist()
-    return table.slice(first, last - first).to_pylist()  # type: ignore[no-any-return]
+    return table[rows_of(image_ids, image_id)].to_pylist()  # type: ignore[no-any-return]
 
 
 def _mask(row: Mapping[str, Any]) -> dict[str, Any]:
