@@ -20,7 +20,7 @@ from semtok.events import Emit, Message, ignore, tell_all
 from semtok.params import Params
 from semtok.parsing import parse
 from semtok.report import summary
-from semtok.source import source_fingerprint, used_files
+from semtok.source import check_own, source_fingerprint, used_files
 from semtok.stage import Stage
 from semtok.tables import read_table
 from semtok.train import processes
@@ -42,9 +42,11 @@ def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path
         The published folder.
 
     Raises:
-        SemtokError: the settings do not fit, an input is missing or changed after its gate, the
-            work failed, or the gate is red; nothing is published then.
+        SemtokError: the settings do not fit, the project's own code is not what runs, an input is
+            missing or changed after its gate, the work failed, or the gate is red; nothing is
+            published then.
     """
+    check_own(root)
     params = params_file.load(root / "params.yaml")
     stage, partition = pipeline.parse_key(key, params)
     _check_settings(params, root / "params.yaml")

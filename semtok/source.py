@@ -10,12 +10,27 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from semtok.errors import SemtokError, installing
 from semtok.workspace import digest, fingerprint
 
 
 def source_fingerprint(root: Path, files: Iterable[Path]) -> str:
     """Identify some source files of the project in `root`."""
     return fingerprint(*(f"{each.relative_to(root).as_posix()} {digest(each)}" for each in files))
+
+
+def check_own(root: Path) -> None:
+    """Let a project's stages be run by the project's own code, which DVC and fingerprints look at.
+
+    Raises:
+        SemtokError: the project has a `semtok`, and another one runs.
+    """
+    own, running = root / "semtok", Path(__file__).parent
+    if own.exists() and own.resolve() != running.resolve():
+        raise SemtokError(
+            f"{own}: not the code that runs, which is {running}; export PYTHONPATH={root}, or in "
+            f"an environment of its own {installing('line')}"
+        )
 
 
 def used_files(root: Path, listed: Iterable[str], modules: Iterable[str]) -> list[Path]:

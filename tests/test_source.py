@@ -7,7 +7,7 @@ from pathlib import Path
 import grimp
 import pytest
 
-from semtok import params_file, pipeline
+from semtok import params_file, pipeline, runner
 from semtok.errors import SemtokError
 from semtok.params import FETCHED, RemoteModelSettings
 from semtok.source import closure, listed_files, source_fingerprint, used_files
@@ -106,6 +106,17 @@ def test_fetched_data_depend_on_their_own_sources_alone(tmp_path):
         path.write_text(path.read_text() + "# edited\n")
         assert fingerprint() != before
         before = fingerprint()
+
+
+def test_a_project_is_not_run_by_the_code_of_another(tmp_path):
+    root = copied(tmp_path)
+    shutil.copy(REPOSITORY / "params.yaml", root)
+    with pytest.raises(SemtokError) as caught:
+        runner.run("images", root, scratch=True)
+    told = f"{root}/semtok: not the code that runs, which is {REPOSITORY}/semtok; export PYTHONPATH"
+    assert str(caught.value).startswith(told)
+    assert "\n" not in str(caught.value)
+    assert not (root / ".semtok").exists()
 
 
 def test_what_is_not_listed_does_not_count(tmp_path):

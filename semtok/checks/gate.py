@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,8 +43,11 @@ class Gate:
     def __enter__(self) -> "Gate":
         """Start the helper process."""
         self._noise = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        # By the code that runs here: without -P, what the current folder holds would come first.
+        paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "semtok.checks.worker", self._stage],
+            [sys.executable, "-P", "-m", "semtok.checks.worker", self._stage],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._noise,

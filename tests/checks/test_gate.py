@@ -62,6 +62,17 @@ def test_one_process_judges_and_a_crash_is_told(
 
 
 @pytest.mark.slow
+def test_the_code_that_runs_is_judged_by_the_same(
+    line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "semtok").mkdir()
+    (tmp_path / "semtok/__init__.py").write_text("raise SystemExit('another semtok')")
+    monkeypatch.chdir(tmp_path)
+    with Gate("images", {}) as gate:
+        assert gate.judge(line / "images", {}).passed
+
+
+@pytest.mark.slow
 def test_the_worker_says_nothing_but_its_answer_and_ends_with_its_input(line: Path) -> None:
     request = {"artifact": str(line / "images"), "inputs": {}, "settings": {}}
     done = subprocess.run(

@@ -43,6 +43,11 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    @property
+    def python_path(self) -> str:
+        """Its own semtok first."""
+        return os.pathsep.join([str(self.root), *filter(None, [os.environ.get("PYTHONPATH")])])
+
     def run(self, *command: str, check: bool = True, **env: str) -> subprocess.CompletedProcess:
         """Run a command of the environment in the project."""
         done = subprocess.run(
@@ -51,6 +56,7 @@ class Project:
             env={
                 **os.environ,
                 "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "PYTHONPATH": self.python_path,
                 **env,
             },
             capture_output=True,
@@ -113,9 +119,11 @@ def built(once: Once) -> Project:
 
 
 @pytest.fixture
-def project(built: Project, tmp_path: Path) -> Project:
-    """A built project of this test's own."""
-    return built.copy(tmp_path / "project")
+def project(built: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A built project of this test's own, and of what Dagster starts in it."""
+    project = built.copy(tmp_path / "project")
+    monkeypatch.setenv("PYTHONPATH", project.python_path)
+    return project
 
 
 def _shrink(params: dict) -> None:

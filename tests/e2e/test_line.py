@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import REPO, Project
+from tests.e2e.conftest import REPO, Project, new_project
 
 pytestmark = pytest.mark.slow
 
@@ -122,6 +122,16 @@ def test_experiment_overrides_a_setting(project: Project) -> None:
     assert "patch_size: 32" in (project.root / "params.yaml").read_text()
     costs = json.loads((project.root / "artifacts/scenes/scores/vit/costs.json").read_text())
     assert costs["tokens_per_image"] == 4
+
+
+def test_an_experiment_in_a_folder_of_its_own_runs_the_code_that_is_there(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "project")
+    with (project.root / "semtok/runner.py").open("a") as runner:
+        runner.write("print(f'run by {__file__}')\n")
+    done = project.run("dvc", "exp", "run", "--temp", "images", PYTHONPATH=".")
+    copies = project.root / ".dvc/tmp/exps"
+    assert f"run by {copies}/" in done.stdout
+    assert not (project.root / "artifacts").exists()
 
 
 def test_a_killed_training_goes_on_and_ends_the_same(project: Project) -> None:
