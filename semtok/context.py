@@ -25,7 +25,7 @@ class Context:
         stage: its name.
         partition: the stage's key, empty where it has none.
         staging: empty folder to fill; it replaces `published` when the gate is green.
-        published: the artifact as it stands, if it does.
+        published: the artifact as its gate let it through; no folder where it is not there so.
         source: fingerprint of the code that the result depends on.
         provenance: the key, the source, the digests of the inputs and the settings.
         emit: told of messages, progress and metrics.

@@ -13,7 +13,7 @@ from typing import Any
 
 from semtok import backend_settings, params_file, pipeline, pipes, progress, stages
 from semtok.checks.gate import Gate
-from semtok.checks.verdict import require, write_verdict
+from semtok.checks.verdict import is_as_judged, require, write_verdict
 from semtok.context import Context
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, ignore, tell_all
@@ -139,13 +139,16 @@ def _context(
     staging: Path,
     emit: Emit,
 ) -> Context:
+    target = workspace.output(stage.name, partition)
+    # DVC keeps the output of such a stage alone, and whole artifacts are hashed.
+    current = stage.persist and processes.leads() and is_as_judged(target)
     return Context(
         params=params,
         workspace=workspace,
         stage=stage.name,
         partition=partition or "",
         staging=staging,
-        published=workspace.output(stage.name, partition),
+        published=target if current else workspace.state("none") / target.name,
         source=provenance["source"],
         provenance=provenance,
         emit=emit,

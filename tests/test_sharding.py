@@ -4,13 +4,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semtok import runner
 from semtok.errors import SemtokError
+from semtok.extract.masks import MASKS
 from semtok.sharding import assign, rebuild, shard_of
-from semtok.tables import FINGERPRINT, REJECTED, TableSchema, read_table, write_table
+from semtok.tables import (
+    FINGERPRINT,
+    REJECTED,
+    TableSchema,
+    read_metadata,
+    read_table,
+    write_table,
+)
+from tests import small_line
 
 SCHEMA = TableSchema("numbers", 1, pa.schema([("number", pa.int64())]))
 IDS = st.lists(st.integers(-(2**63), 2**63 - 1), unique=True)
@@ -96,6 +107,27 @@ def test_a_damaged_shard_or_list_of_rejects_is_rebuilt(line, damage):
     damage(line.published / "rejected.parquet")
     assert contents(line.run(values)) == fresh
     assert line.asked == ["000.parquet", "001.parquet"]
+
+
+def test_a_shard_that_was_changed_after_its_gate_gets_no_new_verdict(tmp_path):
+    workspace = small_line.start(tmp_path)
+    for name, partition in (("images", None), ("index", None)):
+        small_line.run(tmp_path, name, partition)
+    target = workspace.output("masks", "annotated-train")
+
+    def run() -> dict[str, bytes]:
+        runner.run("masks@annotated-train", tmp_path, scratch=False, gate_of=small_line._Green)
+        return contents(target)
+
+    made = run()
+    path = target / "000.parquet"
+    masks = read_table(path, MASKS)
+    changed = masks.set_column(
+        masks.column_names.index("score"), "score", pc.multiply(masks["score"], 0.5)
+    )
+    write_table(path, changed, MASKS, {FINGERPRINT: read_metadata(path)[FINGERPRINT]})
+    assert contents(target) != made
+    assert run() == made
 
 
 def test_a_shard_of_another_run_is_not_published(tmp_path):

@@ -97,6 +97,15 @@ def require(folder: Path) -> Verdict:
     return verdict
 
 
+def is_as_judged(folder: Path) -> bool:
+    """Whether an artifact is there as its gate let it through: nothing else gets a new verdict."""
+    try:
+        require(folder)
+    except SemtokError:
+        return False
+    return True
+
+
 def _reason(check: CheckResult) -> str:
     observed = "no number" if check.observed is None else f"{check.observed:g}"
     example = f", e.g. {check.example}" if check.example else ""

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from semtok.checks.verdict import require
 from semtok.context import Context
-from semtok.errors import SemtokError
 from semtok.events import Emit, Message, tell_all
 from semtok.params import TrainSettings
 from semtok.report.summary import Summary
@@ -61,7 +59,7 @@ def checkpoint(context: Context) -> Summary:
 
     kept = earlier.Earlier()
     # Of several processes the first may have published before another one looks.
-    if processes.count() == 1 and _is_as_judged(context.published):
+    if processes.count() == 1:
         same = earlier.premises(*inputs, params.train, context.source)
         kept = earlier.find(context.published, same, seeds[0], params.train.rates)
     tried: Mapping[str, float | None] = kept.tried
@@ -88,12 +86,3 @@ def checkpoint(context: Context) -> Summary:
         curves.draw(histories, context.staging / "preview.png")
     numbers = {"trainings": len(histories), "learning rate": recipe.learning_rate}
     return Summary(numbers, pictures=("preview.png",))
-
-
-def _is_as_judged(folder: Path) -> bool:
-    """Whether an artifact is there as its gate let it through: nothing else gets a new verdict."""
-    try:
-        require(folder)
-    except SemtokError:
-        return False
-    return True
