@@ -4,6 +4,7 @@
 """
 
 import itertools
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,14 +17,13 @@ from semtok.events import Emit, Message, ignore
 from semtok.params import Params
 from semtok.parsing import parse, read
 from semtok.remote import locate
+from semtok.workspace import fingerprint
 
-_WRITTEN = "# Written by `semtok study "
-_HEADER = (
-    _WRITTEN
-    + """{size}`: the settings of {file} over those that stood here.
+_HEADER = """# Written by `semtok study {size}` ({identity}):
+# the settings of {file} over those that stood here.
 # `git checkout params.yaml` brings the demo's back; params.yaml.before is what stood here.
 """
-)
+_WRITTEN = re.compile(r"# Written by `semtok study .+` \((\w+)\):\n#.*\n#.*\n")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Study:
 def write(root: Path, size: str, source: str | None = None, emit: Emit = ignore) -> Params:
     """Write `params.yaml` with the study's settings; written again, it stays the same.
 
-    A file that no study wrote is kept beside it, as it may hold edits that git does not know.
+    A file that is not as a study wrote it is kept beside it: it may hold edits that git does not
+    know.
 
     Args:
         root: the project's folder, with `params.yaml` and `study.yaml`.
@@ -73,7 +74,8 @@ def write(root: Path, size: str, source: str | None = None, emit: Emit = ignore)
         )
     text = yaml.safe_dump(document, sort_keys=False, width=100)
     partial = path.with_suffix(".partial")  # a full disk must not cost the settings
-    partial.write_text(_HEADER.format(size=size, file=file.name) + text, encoding="utf-8")
+    header = _HEADER.format(size=size, identity=fingerprint(text), file=file.name)
+    partial.write_text(header + text, encoding="utf-8")
     if kept := _keep(path):
         emit(Message(f"{path.name} as it was: {kept.name}"))
     partial.replace(path)
@@ -124,9 +126,11 @@ def laid_over(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def _keep(path: Path) -> Path | None:
-    """Copy a file that no study wrote to a free name beside it; None where a study wrote it."""
+    """Copy a file to a free name beside it; None where it is as a study wrote it."""
     text = path.read_bytes()
-    if text.startswith(_WRITTEN.encode()):
+    found = text.decode()
+    written = _WRITTEN.match(found)
+    if written and written[1] == fingerprint(found[written.end() :]):
         return None
     for number in itertools.count(1):
         kept = path.with_name(f"{path.name}.before{number if number > 1 else ''}")

@@ -164,6 +164,28 @@ def test_settings_that_no_study_wrote_are_kept(project):
     assert (project / "params.yaml.before").read_text() == mine
 
 
+def test_edits_of_what_a_study_wrote_are_kept(project):
+    path = project / "params.yaml"
+    kept: list[str] = []
+
+    def write(size: str) -> bytes:
+        kept.clear()
+        study.write(project, size, emit=lambda event: kept.append(event.text.split()[-1]))
+        return path.read_bytes()
+
+    written = write("small")
+    assert (write("small"), kept) == (written, [])
+    edited = re.sub(r"(?m)^  - 4\n", "  - 7\n", written.decode())
+    assert edited.encode() != written
+    path.write_text(edited)
+    assert (write("small"), kept) == (written, ["params.yaml.before2"])  # .before: the demo's
+    assert (project / kept[0]).read_text() == edited
+    path.write_text(edited)
+    write("full")
+    assert kept == ["params.yaml.before2"]
+    assert (write("small"), kept) == (written, [])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
