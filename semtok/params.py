@@ -14,11 +14,12 @@ from annotated_types import Ge, Gt, Interval, MinLen, MultipleOf
 #: Ranges that `parse` holds the numbers to.
 Count = Annotated[int, Gt(0)]
 Limit = Annotated[int, Ge(0)]  # 0: none
-Positive = Annotated[float, Gt(0)]
+Positive = Annotated[float, Interval(gt=0, lt=float("inf"))]
 Finite = Annotated[float, Interval(gt=float("-inf"), lt=float("inf"))]
 Share = Annotated[float, Interval(ge=0, le=1)]
 Budget = Annotated[float, Interval(gt=0, le=1)]
 Severity = Annotated[int, Interval(ge=0, le=5)]
+Seed = Annotated[int, Interval(ge=0, lt=2**63)]  # 8 bytes hold it
 
 #: What of a token's features is left: all of them; without colours, its coverage or the mask map;
 #: nothing, so that geometry and relations alone tell of the image.
@@ -140,7 +141,7 @@ class LearningSettings:
     """How an extractor's own networks are trained, one a fold."""
 
     folds: Annotated[int, Ge(2)]  # cross-fitting: semtok/extract/crossfit.py
-    seed: Annotated[int, Ge(0)]  # of weights and batches
+    seed: Annotated[int, Interval(ge=0, lt=2**32)]  # of weights and batches; times the folds a Seed
     steps: Count
     batch_size: Count  # images
     learning_rate: Positive
@@ -214,7 +215,7 @@ class TrainSettings:
     weight_decay: Annotated[float, Ge(0)]
     warmup: Annotated[int, Ge(0)]  # steps of linear warm-up before the cosine
     clip_norm: Positive
-    seeds: Annotated[tuple[int, ...], MinLen(1)]  # one training each
+    seeds: Annotated[tuple[Seed, ...], MinLen(1)]  # one training each
     log_every: Count  # steps between two metrics events
     save_every: Count  # steps between two resume states
     search: tuple[Positive, ...] = ()  # further learning rates; each variant takes its best on val
@@ -292,7 +293,7 @@ class TransmissionSettings:
     steps: Count
     batch_size: Count = 32  # images
     learning_rate: Positive = 2e-3
-    seed: Annotated[int, Ge(0)] = 0  # of the links; and which training of the variant ranks
+    seed: Seed = 0  # of the links; and which training of the variant ranks
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,18 @@ def test_the_projects_own_settings_are_right():
         (lambda p: p["bench"].update(confidence=0), "bench.confidence: input should be greater"),
         (lambda p: p["bench"].update(benchmarks=[]), "bench.benchmarks: tuple should have at"),
         (lambda p: p["train"].update(seeds=[]), "train.seeds: tuple should have at least 1 item"),
+        (
+            lambda p: p["train"].update(seeds=[0, 2**63]),
+            "train.seeds.1: input should be less than 9223372036854775808",
+        ),
+        (
+            lambda p: p["train"].update(seeds=[-1]),
+            "train.seeds.0: input should be greater than or equal to 0",
+        ),
+        (
+            lambda p: p["encoder"].update(mlp_ratio=float("inf")),
+            "encoder.mlp_ratio: input should be less than inf",
+        ),
         (lambda p: p["train"].update(seeds=3), "train.seeds: input should be a valid tuple"),
         (lambda p: p.update(encoder=[1]), "encoder: input should be a dictionary"),
         (lambda p: p["extractors"].update({"a-b": p["extractors"]["annotated"]}), "a-b: use"),
