@@ -110,8 +110,8 @@ def _materialize(
     """Let DVC bring one partition up to date, and say what came out."""
     if not line.is_current():
         raise Failure(
-            "params.yaml names another data set or other partitions than when it was loaded: "
-            "reload the code location (Deployment)",
+            "params.yaml names another data set, other partitions or other inputs of theirs than "
+            "when it was loaded: reload the code location (Deployment)",
             allow_retries=False,
         )
     name = stage_key(*key)

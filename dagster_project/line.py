@@ -47,9 +47,14 @@ class Line:
         return list(pipeline.all_keys(self.params))
 
     def is_current(self) -> bool:
-        """Whether `params.yaml` still names the data set and the partitions that were loaded."""
+        """Whether `params.yaml` still names the data set and the lineage that were loaded."""
         now = Line.load(self.root)
-        return (now.params.data.name, now.keys) == (self.params.data.name, self.keys)
+        return (now.params.data.name, now._lineage()) == (self.params.data.name, self._lineage())
+
+    def _lineage(self) -> list[tuple[Key, list[Key]]]:
+        """Every key, with what it reads."""
+        known = pipeline.stages()
+        return [(key, list(known[key[0]].inputs(self.params, key[1]))) for key in self.keys]
 
     def folder(self, key: Key) -> Path:
         """The artifact of a key."""

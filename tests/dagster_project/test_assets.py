@@ -124,3 +124,11 @@ def test_a_line_knows_when_its_settings_name_something_else(toy) -> None:
     assert line.is_current()
     toy.set("data.name", "other")
     assert not line.is_current()
+
+
+def test_a_line_knows_when_a_partition_reads_something_else(toy) -> None:
+    """The inputs that have to be up to date are those of now."""
+    line = toy.line
+    toy.set("variants.semantic", {"tokenizer": "grid", "patch_size": 16})
+    assert toy.line.keys == line.keys
+    assert not line.is_current()
