@@ -37,7 +37,7 @@ def line_jobs(line: Line) -> list[JobDefinition]:
     @op(
         out={},
         pool=dvc.POOL,
-        description="`dvc repro` of one variant's scores and of the leaderboard.",
+        description="`dvc repro` of one variant's scores, and of the leaderboard alone.",
     )
     def train_and_rank(context: OpExecutionContext, config: Variant):  # type: ignore[no-untyped-def]
         if config.variant not in line.params.variants:
@@ -47,7 +47,8 @@ def line_jobs(line: Line) -> list[JobDefinition]:
                 "A variant that was just added shows after a reload of the code location",
                 allow_retries=False,
             )
-        yield from _repro(context, line, [f"scores@{config.variant}", "leaderboard"])
+        yield from _repro(context, line, [f"scores@{config.variant}"])
+        yield from _rank(context, line)
 
     @op(
         out={}, pool=dvc.POOL, description="`dvc repro` of the scores alone and of the leaderboard."
@@ -59,17 +60,22 @@ def line_jobs(line: Line) -> list[JobDefinition]:
             stage_key(*pipeline.scores_of(line.params, model))
             for model in line.params.outside_models
         ]
-        yield from _repro(context, line, ["--single-item", *scores, "leaderboard"])
+        if scores:  # without a target DVC would run all there is
+            yield from _repro(context, line, ["--single-item", *scores])
+        yield from _rank(context, line)
 
     @job(name="line", description="Brings the whole line up to date.")
     def whole_line() -> None:
         bring_up_to_date()
 
-    @job(description="Trains, scores and ranks one variant.")
+    @job(description="Trains and scores one variant; ranks where every one has scores.")
     def new_variant() -> None:
         train_and_rank()
 
-    @job(description="Scores and ranks all that is trained; trains nothing.")
+    @job(
+        description="Scores all that is trained, and ranks where every variant has scores; trains "
+        "nothing."
+    )
     def rescore() -> None:
         score_and_rank()
 
@@ -84,6 +90,20 @@ def nightly(rescore: JobDefinition) -> ScheduleDefinition:
         cron_schedule="0 3 * * *",
         description="Keeps the leaderboard current where benchmarks or models change by day.",
     )
+
+
+def _rank(context: OpExecutionContext, line: Line) -> Iterator[Event]:
+    """Draw the leaderboard from the scores that there are; none where some are missing."""
+    now = Line.load(line.root)  # the stage reads what stands there now
+    known = now.versions()
+    every = pipeline.stages()["leaderboard"].inputs(now.params, None)
+    if missing := [name for stage, name in every if (stage, name) not in known]:
+        context.log.warning(
+            f"no leaderboard: there are no scores of {', '.join(map(str, missing))} yet; the job "
+            "line makes them"
+        )
+        return
+    yield from _repro(context, line, ["--single-item", "leaderboard"])
 
 
 def _repro(context: OpExecutionContext, line: Line, arguments: Sequence[str]) -> Iterator[Event]:

@@ -1,5 +1,6 @@
 """The jobs that let DVC decide what runs."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -70,8 +71,11 @@ def test_line_stops_at_a_red_gate(built, run: Run) -> None:
 def test_new_variant_makes_that_variant_alone(built, run: Run) -> None:
     run(built, "report_outside_runs")
     built.set("variants.wide", {"tokenizer": "grid", "patch_size": 32})
+    built.set("variants.vit.patch_size", 32)  # out of date, and no matter of this job
     result = run(built, "new_variant", train_and_rank={"config": {"variant": "wide"}})
     assert shown(result) == ["checkpoint@wide", "scores@wide", "leaderboard"]
+    stale = built.dvc("status", "--json", "checkpoint@vit", "leaderboard").stdout
+    assert list(json.loads(stale)) == ["checkpoint@vit"]
 
 
 def test_new_variant_says_which_there_are(built, run: Run) -> None:
@@ -90,6 +94,21 @@ def test_rescore_asks_models_that_were_trained_elsewhere_too(built, run: Run) ->
     assert "up to date" in built.dvc("status").stdout
     (built.root / "weights/config.json").write_text("{ }")
     assert "outside_scores@own" in built.dvc("status").stdout  # DVC watches the weights
+
+
+def test_rescore_ranks_once_every_variant_has_scores(
+    built, run: Run, instance: DagsterInstance
+) -> None:
+    run(built, "report_outside_runs")
+    built.set("variants.wide", {"tokenizer": "grid", "patch_size": 32})
+    built.set("bench.confidence", 0.9)
+    result = run(built, "rescore")
+    assert result.success
+    lines = [entry.user_message for entry in instance.all_logs(result.run_id)]
+    worked = [line.split()[0] for line in lines if line.endswith("says hello")]
+    assert worked == ["scores@vit", "scores@semantic", "scores@semantic_permuted"]
+    (line,) = [line for line in lines if line.startswith("no leaderboard")]
+    assert line.startswith("no leaderboard: there are no scores of wide yet")
 
 
 def test_rescore_trains_nothing(built, run: Run) -> None:
