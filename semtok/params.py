@@ -7,6 +7,7 @@ of `params.yaml` stays a plain mapping until the backend hands it to `semtok.par
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval, MinLen, MultipleOf
@@ -203,6 +204,14 @@ class TextSettings:
     width: Count
     depth: Count
     heads: Count
+
+    def folder(self, project: Path) -> Path | None:
+        """The folder of the tower, in the project unless its name is absolute; None: no folder.
+
+        What is learned has none, and a model of the hub lies where its cache keeps it.
+        """
+        folder = project / self.tower
+        return folder if self.tower not in ("scratch", CLASSES) and folder.is_dir() else None
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,7 @@ _STAGES = (
             "checks.checkpoint",
         ],
         source=stage_code.TRAINING,
+        watches=stage_code.FROZEN,
         modules=lambda params, partition: ["semtok.train.train"],
         persist=True,
     ),

@@ -24,7 +24,7 @@ from semtok.source import check_own, source_fingerprint, used_files
 from semtok.stage import Stage
 from semtok.tables import read_table
 from semtok.train import processes
-from semtok.workspace import Workspace, publish, stage_key
+from semtok.workspace import Workspace, digest, publish, stage_key
 
 
 def run(key: str, root: Path, scratch: bool, gate_of: type[Gate] = Gate) -> Path:
@@ -118,6 +118,7 @@ def _provenance(
     """All that a result depends on."""
     blocks = asdict(params)
     files = used_files(root, stage.source, stage.modules(params, partition))
+    tower = params.text.folder(root) if "text" in stage.settings(partition) else None
     return {
         "stage": key,
         "source": source_fingerprint(root, files),
@@ -127,6 +128,8 @@ def _provenance(
             for name in stage.settings(partition)
             if not name.startswith("checks.")  # they judge an artifact and do not make it
         },
+        # Whose name stands among the settings.
+        **({"text_tower": digest(tower)} if tower else {}),
     }
 
 

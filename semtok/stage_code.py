@@ -72,8 +72,8 @@ REMOTE_SCORING = (
 )
 LEADERBOARD = ("semtok/bench", "semtok/report", "semtok/train/history.py", _JSON, *_TABLES)
 
-#: Models that were trained elsewhere, for extractors and tokenizers: one folder for all, as DVC can
-#: depend neither on no folder nor on one that another block of the settings names.
+#: Models that were trained elsewhere, for extractors, tokenizers and text sides: one folder for
+#: all, as DVC can depend neither on no folder nor on one that another block of the settings names.
 FROZEN = ("frozen",)
 
 

@@ -25,13 +25,14 @@ def checkpoint(context: Context) -> Summary:
     seeds = params.train.seeds
     started_from = commit(context.workspace.root)
 
+    tower = params.text.folder(context.workspace.root)
     inputs = (
         context.input("token_shards", f"{variant.tokenizer}-train"),
         context.input("token_shards", f"{variant.tokenizer}-val"),
         context.captions(),
         variant,
         params.encoder,
-        params.text,
+        replace(params.text, tower=str(tower)) if tower else params.text,
     )
 
     def resume(seed: int, recipe: TrainSettings) -> Path:

@@ -6,7 +6,7 @@ of a benchmark has joined the data root. Trainings that read the same as before 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -54,6 +54,10 @@ def premises(
         source: fingerprint of the code.
         train_shards, val_shards, variant, encoder, text, settings: as of `train.train`.
     """
+    # A folder by its files, which may have been replaced under the same name, and moved with the
+    # project; of a model of the hub nobody can say.
+    if tower := text.folder(Path()):
+        text = replace(text, tower=digest(tower))
     recipe = {name: value for name, value in asdict(settings).items() if name not in _OF_ALL}
     folders = train_shards, val_shards
     return fingerprint(
@@ -61,8 +65,6 @@ def premises(
         *(_content(each) for each in folders),
         *(Captions(captions, TokenShards(each).image_ids).fingerprint() for each in folders),
         *(torch.__version__, "cuda" if torch.cuda.is_available() else "cpu"),
-        # Whose files may have been replaced under the same name; of one of the hub nobody can say.
-        *([digest(tower)] if (tower := Path(text.tower)).is_dir() else []),
         source,
     )
 

@@ -20,17 +20,18 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def watched(project: Path) -> Any:
-    """What `masks` depends on of `frozen/`, by its hash."""
+def watched(project: Path, name: str = "masks@annotated-train") -> Any:
+    """What a stage depends on of `frozen/`, by its hash."""
     stages = Repo(str(project)).index.stages
-    stage = next(each for each in stages if each.name == "masks@annotated-train")
+    stage = next(each for each in stages if each.name == name)
     return next(each for each in stage.deps if each.def_path == "frozen").get_hash()
 
 
-def test_a_changed_model_counts(project: Path) -> None:
-    before = watched(project)
+@pytest.mark.parametrize("stage", ["masks@annotated-train", "checkpoint@vit"])
+def test_a_changed_model_counts(project: Path, stage: str) -> None:
+    before = watched(project, stage)
     (project / "frozen" / "sam2" / "model.safetensors").write_bytes(b"other weights")
-    assert watched(project) != before
+    assert watched(project, stage) != before
 
 
 @pytest.mark.parametrize("name", ["README.md", "sam2/.cache/huggingface/download", ".DS_Store"])

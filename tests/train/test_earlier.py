@@ -1,5 +1,6 @@
 """Trainings of an earlier artifact: kept where nothing that they depend on has changed."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def test_another_text_tower_in_the_same_folder_keeps_none(given, clip_tower_in, 
     told = given | {"text": clip_tower_in(tmp_path / "tower")}
     before = premises(told)
     assert premises(told) == before != premises(given)
+    moved = shutil.copytree(told["text"].tower, tmp_path / "moved")
+    assert premises(told | {"text": replace(told["text"], tower=str(moved))}) == before
     with (Path(told["text"].tower) / "model.safetensors").open("ab") as weights:
         weights.write(b" ")
     assert premises(told) != before
