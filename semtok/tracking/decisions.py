@@ -123,17 +123,20 @@ def reigned(client: "MlflowClient", data: str, present: str) -> list[str]:
 def reigns(moves: Sequence[Move], present: str) -> list[str]:
     """The versions that reigned by a log of decisions, as of `reigned`.
 
-    A kill may come between a decision and its move: where the present champion is who was there
-    before the last ones, these led to nothing. Where the alias was moved by hand, the next decision
-    says who reigned in fact.
+    A kill may come between a decision and its move: where the next one, or the alias today, still
+    finds the champion from before, it led to nothing. Where the alias was moved by hand, the next
+    decision says who reigned in fact.
 
     Args:
         moves: the oldest first.
         present: the version that bears the alias.
     """
-    made = list(moves)
-    while made and made[-1].after != present and made[-1].before == present:
-        made.pop()
+    then = [*(each.before for each in moves[1:]), present]
+    made = [
+        move
+        for move, champion in zip(moves, then, strict=False)
+        if champion == move.after or champion != move.before
+    ]
     found: list[str] = []
     for kind, before, after in made:
         while found and found[-1] != before:
