@@ -38,6 +38,7 @@ def test_all_seeds_train_at_the_chosen_rate(searched) -> None:
     facts = searched[2]
     assert set(facts["search"]) == {"0.001", "0.01", "1e-12"}
     assert facts["search"][str(facts["learning_rate"])] == max(facts["search"].values())
+    assert facts["searched_with"] == 0
     for seed in (0, 1):
         folders = [each.input("checkpoint", "vit") / f"seed-{seed}" for each in searched[:2]]
         found, plain = (json.loads((folder / "training.json").read_text()) for folder in folders)

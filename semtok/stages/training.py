@@ -47,7 +47,7 @@ def checkpoint(context: Context) -> Summary:
             folder,
             resume(seed, recipe),
             context.source,
-            {**started_from, "search": tried},
+            {**started_from, "search": tried, "searched_with": seeds[0] if tried else None},
             emit,
             machine.probe(),
         )

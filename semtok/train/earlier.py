@@ -86,7 +86,8 @@ def find(published: Path, same: str, first: int, rates: Sequence[float]) -> Earl
     if first not in kept:
         return Earlier()
     rate, tried = kept[first]["learning_rate"], kept[first]["search"]
-    if (sorted(map(float, tried)) or [rate]) != list(rates):
+    chosen_alike = not tried or kept[first]["searched_with"] == first
+    if not chosen_alike or (sorted(map(float, tried)) or [rate]) != list(rates):
         return Earlier()
     folders = {
         seed: published / f"seed-{seed}"

@@ -23,7 +23,8 @@ def premises(given):
 def published(given, folder, seeds, tried=None):
     for seed in seeds:
         staging = folder / f"seed-{seed}"
-        provenance = given["provenance"] | {"search": tried or {}}
+        search = {"search": tried or {}, "searched_with": seeds[0] if tried else None}
+        provenance = given["provenance"] | search
         own = given | {"seed": seed, "provenance": provenance}
         train(**own, staging=staging, resume=folder / f"resume-{seed}")
     return folder
@@ -38,7 +39,8 @@ def test_trainings_are_kept_seed_by_seed(given, tmp_path) -> None:
     folder, rate = published(given, tmp_path, [3, 5]), given["settings"].learning_rate
     found = earlier.find(folder, premises(given), 3, [rate])
     assert found == earlier.Earlier({seed: folder / f"seed-{seed}" for seed in (3, 5)}, rate, {})
-    # A rate is chosen with the first seed: of another one nobody knows which it would have been.
+    # Where nothing was searched, no seed was before the others.
+    assert earlier.find(folder, premises(given), 5, [rate]) == found
     assert earlier.find(folder, premises(given), 4, [rate]) == earlier.Earlier()
     assert earlier.find(tmp_path / "nowhere", premises(given), 3, [rate]) == earlier.Earlier()
 
@@ -46,9 +48,11 @@ def test_trainings_are_kept_seed_by_seed(given, tmp_path) -> None:
 def test_a_search_is_kept_if_it_tried_the_same_rates(given, tmp_path) -> None:
     rate = given["settings"].learning_rate
     tried = {str(rate): 0.3, str(10 * rate): None}
-    folder = published(given, tmp_path, [3], tried)
+    folder = published(given, tmp_path, [3, 5], tried)
     found = earlier.find(folder, premises(given), 3, [rate, 10 * rate])
     assert (found.rate, found.tried) == (rate, tried)
+    # With another first seed, another rate might have been chosen.
+    assert earlier.find(folder, premises(given), 5, [rate, 10 * rate]) == earlier.Earlier()
     for rates in ([rate], [rate, 9 * rate], [rate / 10, rate, 10 * rate]):
         assert not earlier.find(folder, premises(given), 3, rates).folders
 
