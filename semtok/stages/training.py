@@ -58,16 +58,16 @@ def checkpoint(context: Context) -> Summary:
         folder = resume(seeds[0], recipe) / "attempt"
         return fit(seeds[0], recipe, folder, {}, context.emit)
 
-    kept = earlier.Earlier()
+    kept, same = earlier.Earlier(), earlier.premises(*inputs, params.train, context.source)
     # Of several processes the first may have published before another one looks.
     if processes.count() == 1:
-        same = earlier.premises(*inputs, params.train, context.source)
         kept = earlier.find(context.published, same, seeds[0], params.train.rates)
     tried: Mapping[str, float | None] = kept.tried
     if kept.folders:
         recipe = replace(params.train, learning_rate=kept.rate, search=())
     else:
         recipe, tried = search.choose(params.train, attempt, context.emit)
+    known = {**started_from, "premises": same, "learning_rate": recipe.learning_rate}
     histories = {}
     for seed in seeds:
         folder = context.staging / f"seed-{seed}"
@@ -79,7 +79,7 @@ def checkpoint(context: Context) -> Summary:
         if not processes.leads():
             fit(seed, recipe, folder, tried, context.emit)
             continue
-        training = Training(params.data.name, seed, context.provenance, started_from)
+        training = Training(params.data.name, seed, context.provenance, known)
         with LiveRun(training, context.emit) as live:
             fit(seed, recipe, folder, tried, tell_all(context.emit, live))
         histories[f"seed {seed}"] = read_table(folder / "history.parquet", HISTORY)

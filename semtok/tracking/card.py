@@ -21,7 +21,7 @@ from semtok.report.model_card import Facts, Line
 from semtok.report.told import of_backends
 from semtok.tables import read_table
 from semtok.tracking import contender, registered, registry, server
-from semtok.tracking.lineage import read_json, unflattened
+from semtok.tracking.lineage import flatten, read_json, unflattened
 from semtok.tracking.training import CHECKPOINT, DATA_HASH, RECIPE, SEED, VARIANT
 from semtok.tracking.upload import score_name
 
@@ -114,7 +114,10 @@ def _facts(
             "commit": f"{facts.get('commit') or 'none'}{' and changes' * bool(facts.get('dirty'))}",
         },
         data=_data(client, run_id, folder),
-        settings=client.get_run(run_id).data.params,
+        settings={
+            **client.get_run(run_id).data.params,
+            **flatten({"data": artifacts["index"]["params"]["data"]}),
+        },
         costs=costs.read(scores),
         scores=[line for task, line in lines if task.benchmark != _CORRUPTED],
         corrupted=[line for task, line in lines if task.benchmark == _CORRUPTED],

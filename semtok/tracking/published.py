@@ -63,12 +63,13 @@ class Published:
         }
 
     def parameters(self) -> dict[str, str]:
-        """The training's, and those of the data and tokens that it read."""
+        """The training's, and those of its tokenizer; `lineage.json` has all others."""
         upstream = {}
         for name, artifact in self.lineage.artifacts.items():
             if name.startswith("token_shards@"):
                 for block, values in artifact.params.items():
-                    upstream["tokenizer" if block.startswith("tokenizers.") else block] = values
+                    if block.startswith("tokenizers."):
+                        upstream["tokenizer"] = values
         return {**flatten(upstream), **self.training.parameters()}
 
 

@@ -78,24 +78,24 @@ def create_version(
         source=f"models:/{model_id}",
         run_id=run_id,
         model_id=model_id,
-        tags={
-            **item.tags(),
-            **protocol_of(item),
-            **({EXTRACTOR: extractor} if extractor else {}),
-        },
+        tags={**tags_of(item), **({EXTRACTOR: extractor} if extractor else {})},
         description=item.training.name,
     )
 
 
-def mark_protocol(client: "MlflowClient", version: "ModelVersion", item: Published) -> None:
-    """Say of a version by which protocol its scores are, where they were renewed."""
-    for name, value in protocol_of(item).items():
-        client.set_model_version_tag(version.name, version.version, name, value)
+def renew_tags(client: "MlflowClient", version: "ModelVersion", item: Published) -> None:
+    """Say of a version what its training is by now: on which data, by which protocol its scores."""
+    for name, value in tags_of(item).items():
+        if version.tags.get(name) != value:
+            client.set_model_version_tag(version.name, version.version, name, value)
 
 
-def protocol_of(item: Published) -> dict[str, str]:
-    """The tag of a training's scores; none without any, as older ones may be in MLflow already."""
-    return {PROTOCOL: protocol.VERSION} if item.scores else {}
+def tags_of(item: Published) -> dict[str, str]:
+    """The tags of a run and its version.
+
+    Without scores none of their protocol, as older ones may be in MLflow already.
+    """
+    return {**item.tags(), **({PROTOCOL: protocol.VERSION} if item.scores else {})}
 
 
 def comparison_page(address: str, data: str, compared: Iterable["ModelVersion"]) -> str:

@@ -54,10 +54,11 @@ def find_runs(client: "MlflowClient", training: Training, tag: str, value: str) 
 
 
 def log_parameters(client: "MlflowClient", run_id: str, parameters: Mapping[str, str]) -> None:
-    """Log parameters; the same ones again change nothing."""
+    """Log the parameters that a run lacks; what it has stays, as MLflow lets none change."""
     from mlflow.entities import Param
 
-    items = [Param(name, value) for name, value in sorted(parameters.items())]
+    known = client.get_run(run_id).data.params
+    items = [Param(name, parameters[name]) for name in sorted(parameters.keys() - known.keys())]
     for start in range(0, len(items), _PARAMETERS):
         client.log_batch(run_id, params=items[start : start + _PARAMETERS])
 

@@ -109,7 +109,7 @@ def _bring_up_to_date(
             extractor = digest(packed) if packed else None
         version = registry.create_version(client, run_id, model_id, item, extractor)
     else:
-        registry.mark_protocol(client, version, item)
+        registry.renew_tags(client, version, item)
     client.set_terminated(run_id, "FINISHED")
     client.set_tag(run_id, UPLOADED, item.content)
     return state, _place(client, version)

@@ -30,13 +30,14 @@ class Training:
         data: name of the data set.
         seed: of this training.
         provenance: what stands in the artifact's `provenance.json`: stage, inputs, params.
-        source: what stands in its `training.json` of the source: commit (or None), dirty.
+        facts: what stands in its `training.json` before it starts: the source (commit or None,
+            dirty), its premises and learning rate.
     """
 
     data: str
     seed: int
     provenance: Mapping[str, Any]
-    source: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def variant(self) -> str:
@@ -45,8 +46,16 @@ class Training:
 
     @cached_property
     def recipe(self) -> str:
-        """The same for all seeds of one variant, its inputs and its settings."""
-        return fingerprint(json.dumps(self.provenance, sort_keys=True))
+        """The same for all seeds of one variant, by all that their training depends on.
+
+        A training that is kept while its artifact is made again (`semtok.train.earlier`) keeps it.
+        """
+        premises = self.facts.get("premises")
+        if premises is None:  # as before they were noted, when nothing was kept
+            return fingerprint(json.dumps(self.provenance, sort_keys=True))
+        return fingerprint(
+            self.provenance["stage"], premises, str(float(self.facts["learning_rate"]))
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -64,20 +73,25 @@ class Training:
         return f"{self.variant} seed {self.seed}"
 
     def parameters(self) -> dict[str, str]:
-        """Flat settings. The variant's own bear the same names for all variants."""
+        """Flat settings. The variant's own bear the same names for all variants.
+
+        Without `train.seeds`, of which there may be more while a training is kept: MLflow lets no
+        parameter change.
+        """
         blocks = {
             block.replace(f"variants.{self.variant}", "variant"): values
             for block, values in self.provenance["params"].items()
         }
-        return {"variant": self.variant, "seed": str(self.seed), **flatten(blocks)}
+        flat = {name: value for name, value in flatten(blocks).items() if name != "train.seeds"}
+        return {"variant": self.variant, "seed": str(self.seed), **flat}
 
     def tags(self) -> dict[str, str]:
         """What the run is found by before there is a checkpoint, and its source."""
         source = {}
-        if commit := self.source.get("commit"):
+        if commit := self.facts.get("commit"):
             source = {
                 "mlflow.source.git.commit": str(commit),
-                "dirty": json.dumps(self.source["dirty"]),
+                "dirty": json.dumps(self.facts["dirty"]),
             }
         return {
             **source,

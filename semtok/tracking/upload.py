@@ -40,7 +40,7 @@ def fill(client: "MlflowClient", run_id: str, known: runs.Logged, item: Publishe
         if known.get((name, step)) != value
     ]
     runs.log_values(client, run_id, new)
-    runs.set_tags(client, run_id, {**item.tags(), **registry.protocol_of(item)})
+    runs.set_tags(client, run_id, registry.tags_of(item))
     client.log_inputs(run_id, list(_inputs(item)))
     with tempfile.TemporaryDirectory() as folder:
         _write_artifacts(Path(folder), item)

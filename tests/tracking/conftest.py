@@ -205,17 +205,18 @@ def training() -> Callable[..., Training]:
     return _training
 
 
-def _training(seed: int = 0, variant: str = "vit", **inputs: str) -> Training:
+def _training(seed: int = 0, variant: str = "vit", premises: str = "p") -> Training:
     provenance = {
         "stage": f"checkpoint@{variant}",
-        "inputs": {"index": "0" * 32, "token_shards@grid-train": "1" * 32, **inputs},
+        "inputs": {"index": "0" * 32, "token_shards@grid-train": "1" * 32},
         "params": {
             "encoder": {"width": 8, "depth": 2},
             "train": {"steps": 4, "seeds": [0, 1]},
             f"variants.{variant}": {"tokenizer": "grid", "patch_size": 16},
         },
     }
-    return Training("scenes", seed, provenance, {"commit": "c0ffee", "dirty": True})
+    facts = {"commit": "c0ffee", "dirty": True, "premises": premises, "learning_rate": 1e-3}
+    return Training("scenes", seed, provenance, facts)
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ class TestWithServer:
         assert history(mlflow_server, run.info.run_id) == [(s, 1 / s) for s in range(1, 5)]
         assert len(history(mlflow_server, run.info.run_id, "system/memory")) == 4
         assert run.data.params["train.steps"] == "4"
-        assert run.data.params["train.seeds"] == "[0, 1]"
+        assert "train.seeds" not in run.data.params  # there may be more of them one day
         assert run.data.params["variant.patch_size"] == "16"
         tags = {
             "variant": "vit",
@@ -129,7 +129,7 @@ class TestWithServer:
         assert find(mlflow_server, of)[0].info.status == "FAILED"
 
     def test_another_training_gets_another_run(self, mlflow_server, training):
-        one, other = training(seed=14), training(seed=14, index="f" * 32)
+        one, other = training(seed=14), training(seed=14, premises="q")
         for of in (one, other):
             with LiveRun(of, refuse, mlflow_server):
                 pass

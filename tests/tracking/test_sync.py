@@ -1,22 +1,30 @@
 import json
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from semtok.bench import cases, protocol
+from semtok.checks.verdict import read_verdict, write_verdict
 from semtok.errors import SemtokError
 from semtok.events import Message, Metrics
+from semtok.params import BenchSettings, PromotionSettings
+from semtok.parsing import parse
 from semtok.tables import read_table
 from semtok.tracking import card, contender, registered, registry, server
 from semtok.tracking.lineage import trace
 from semtok.tracking.live import LiveRun
+from semtok.tracking.promotion import promote
 from semtok.tracking.published import published
 from semtok.tracking.sync import sync
 from semtok.train.checkpoint import HISTORY
 from semtok.workspace import Workspace, digest
+from tests import small_line
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +45,23 @@ def scored(workspace: Workspace, checkpoint: str, other: str) -> None:
     """Let the scores say that they are of another checkpoint."""
     path = workspace.output("scores", "vit") / "provenance.json"
     path.write_text(path.read_text().replace(checkpoint, other))
+
+
+def remade(workspace: Workspace, folder: Path, change: Callable[[dict], object]) -> None:
+    """Change what an artifact was made with, and let all that was made from it know it."""
+    before, path = read_verdict(folder).digest, folder / "provenance.json"
+    made = json.loads(path.read_text())
+    change(made)
+    path.write_text(json.dumps(made))
+    now = digest(folder)
+    write_verdict(folder, replace(read_verdict(folder), digest=now))
+
+    def read_anew(made: dict) -> None:
+        made["inputs"] = {k: now if v == before else v for k, v in made["inputs"].items()}
+
+    for other in workspace.output("index").parent.rglob("provenance.json"):
+        if before in other.read_text():
+            remade(workspace, other.parent, read_anew)
 
 
 @pytest.fixture
@@ -235,6 +260,32 @@ def test_scores_that_are_gone_keep_the_protocol_that_they_followed(vit, mlflow_s
     monkeypatch.setattr(protocol, "VERSION", "0.1")
     with pytest.raises(SemtokError, match=f"vit version {number}: scores@vit is not in the lin"):
         card.write(vit.data, number, mlflow_server)
+
+
+def test_trainings_are_kept_while_a_seed_joins_them_and_the_data_move(workspace, mlflow_server):
+    """As by `semtok.train.earlier`: their files stay, and what stands around them changes."""
+    vit, index = workspace.output("checkpoint", "vit"), workspace.output("index")
+    second = (vit / "seed-1").rename(workspace.root / "seed-1")
+    remade(workspace, vit, lambda made: made["params"]["train"].update(seeds=[0]))
+    assert sync(workspace, address=mlflow_server).created == 3
+    (old,) = {each.tags["data_hash"] for each in versions_of(mlflow_server, workspace)}
+
+    second.rename(vit / "seed-1")
+    remade(workspace, vit, lambda made: made["params"]["train"].update(seeds=[0, 1]))
+    captions = pq.read_table(index / "captions.parquet")
+    pq.write_table(captions, index / "captions.parquet", compression="gzip")
+    remade(workspace, index, lambda made: made["params"]["data"].update(source="elsewhere"))
+    for shards in workspace.output("token_shards").iterdir():
+        remade(workspace, shards, lambda made: made["params"]["corruption"].update(severities=[1]))
+    done = sync(workspace, address=mlflow_server)
+    assert (done.created, done.completed) == (1, 3)
+    (now,) = {each.tags["data_hash"] for each in versions_of(mlflow_server, workspace)}
+    assert now != old
+    bench = parse(BenchSettings, small_line.own()["bench"] | {"baseline": "semantic"}, "bench")
+    rules = PromotionSettings(("retrieval/image_to_text/R@1",), minimum_gain=0.5, guards={})
+    decided = promote(workspace.data, "vit", bench, rules, mlflow_server).decision
+    counted = decided.inputs["candidate"]["trainings"]
+    assert [each["seed"] for each in counted] == ["0", "1"]
 
 
 def test_two_at_once_create_no_duplicates(vit, mlflow_server):
