@@ -20,8 +20,22 @@ def read_image(path: AnyPath, size: int | None = None) -> NDArray[np.uint8]:
     if pixels is None:
         raise UnreadableImageError(str(path), "not a readable image", "run the images stage again")
     if size is not None and pixels.shape[:2] != (size, size):
-        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
+        pixels = stretch(np.asarray(pixels, np.uint8), size)
     return np.asarray(pixels, np.uint8)
+
+
+def stretch(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Resize an image to a square by area, [H, W, C] -> [S, S, C].
+
+    A side that grows while the other shrinks is interpolated afterwards: given both at once, OpenCV
+    interpolates along both, and what is shrunk aliases.
+    """
+    height, width = pixels.shape[:2]
+    if min(height, width) < size < max(height, width):
+        within = (min(width, size), min(height, size))
+        shrunk = cv2.resize(pixels, within, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA))
 
 
 def content(path: AnyPath) -> NDArray[np.uint8]:

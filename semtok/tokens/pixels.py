@@ -5,6 +5,7 @@ import numpy as np
 import simplejpeg
 
 from semtok.errors import UnreadableImageError
+from semtok.extract.photos import stretch
 from semtok.remote import AnyPath
 from semtok.tokens.rows import UInt8
 
@@ -38,9 +39,9 @@ def decode(source: AnyPath | bytes, size: int) -> UInt8:
     height, width = pixels.shape[:2]
     if (height, width) == (size, size):
         return pixels
-    smooth = max(height, width) <= _BILINEAR_LIMIT * size
-    method = cv2.INTER_LINEAR if smooth else cv2.INTER_AREA
-    return np.asarray(cv2.resize(pixels, (size, size), interpolation=method))
+    if max(height, width) > _BILINEAR_LIMIT * size:
+        return stretch(pixels, size)
+    return np.asarray(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR))
 
 
 def _decode_jpeg(data: bytes, size: int) -> UInt8:

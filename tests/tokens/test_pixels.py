@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from semtok.errors import SemtokError
+from semtok.extract.photos import read_image
 from semtok.tokens.pixels import decode
 
 
@@ -52,6 +54,57 @@ def test_a_jpeg_of_training_size_is_decoded_as_it_is():
     image = scene(64, 64)
     data = encode(image, subsampling=0)
     assert np.abs(decode(data, 64)[..., :3] - np.asarray(image, np.int64)).max() <= 3
+
+
+def noise(height: int, width: int) -> Image.Image:
+    random = np.random.default_rng(height + width)
+    return Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8))
+
+
+def read(data: bytes, size: int, folder: Path) -> np.ndarray:
+    path = folder / "image.png"
+    path.write_bytes(data)
+    return read_image(path, size)
+
+
+@pytest.mark.parametrize(("height", "width"), [(212, 640), (30, 640), (640, 212), (223, 449)])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_what_is_shrunk_along_one_side_alone_does_not_alias(kind, height, width, tmp_path):
+    """Stripes of a pixel, across the side that is shrunk: what is left of them is their mean."""
+    stripes = np.zeros((max(height, width), min(height, width), 3), np.uint8)
+    stripes[::2] = 255
+    data = encode(Image.fromarray(stripes if height > width else stripes.swapaxes(0, 1)), kind)
+    # One row or column more or less in a pixel of 640 / 224 of them.
+    most = np.std(expected(Image.open(io.BytesIO(data)), 224)) + 1
+    assert decode(data, 224)[..., :3].std() < most
+    assert read(data, 224, tmp_path).std() < most
+
+
+@given(height=st.integers(1, 40), width=st.integers(81, 200), turned=st.booleans())
+def test_a_long_image_is_averaged_along_and_interpolated_across(height, width, turned):
+    """Exact areas in float64 along, OpenCV's bilinear of those across."""
+    image = np.asarray(noise(height, width))
+    edges = np.arange(41) * width / 40
+    upto = np.pad(image.cumsum(axis=1, dtype=np.float64), ((0, 0), (1, 0), (0, 0)))
+    at = np.minimum(edges.astype(int), width - 1)
+    upto = upto[:, at] + (edges - at)[:, None] * image[:, at]
+    wanted = cv2.resize(np.diff(upto, axis=1) * 40 / width, (40, 40))
+    data = Image.fromarray(image.swapaxes(0, 1) if turned else image)
+    found = decode(encode(data, "PNG"), 40)[..., :3]
+    # Both steps are rounded to bytes, the second from weights of 11 bits.
+    assert np.abs((found.swapaxes(0, 1) if turned else found) - wanted).max() < 1.25
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (64, 300), (65, 300), (127, 20), (20, 30), (128, 5)])
+def test_other_shapes_are_resized_in_one_step(shape, tmp_path):
+    image = noise(*shape)
+    data, pixels = encode(image, "PNG"), np.asarray(image)
+    method = cv2.INTER_LINEAR if max(shape) <= 128 else cv2.INTER_AREA
+    wanted = cv2.resize(pixels, (64, 64), interpolation=method)
+    np.testing.assert_array_equal(decode(data, 64)[..., :3], wanted)
+    if not min(shape) < 64 < max(shape):
+        wanted = cv2.resize(pixels, (64, 64), interpolation=cv2.INTER_AREA)
+        np.testing.assert_array_equal(read(data, 64, tmp_path), wanted)
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
