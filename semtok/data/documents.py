@@ -4,6 +4,7 @@ import gc
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import filterfalse
 from typing import Any
 
 from semtok.errors import SemtokError
@@ -92,7 +93,10 @@ def columns(
 
 
 def check_rows(path: AnyPath, table: str, rows: list[Any], fields: Fields) -> list[list[Any]]:
-    """`columns` of rows at hand; `table` says where in the file they stand."""
+    """`columns` of rows at hand; `table` says where in the file they stand.
+
+    No text in them has half of a surrogate pair, which JSON can say, and no table can hold.
+    """
     kinds = {name: each if isinstance(each, tuple) else (each,) for name, each in fields.items()}
     try:
         found = [[row[name] for row in rows] for name in fields]
@@ -141,14 +145,32 @@ def categories(path: AnyPath, document: Mapping[str, Any]) -> dict[int, str]:
 def _all_fit(values: list[Any], kinds: tuple[type, ...]) -> bool:
     """Whether each value `_fits`, found without a call for each."""
     found = set(map(type, values))
-    numbers = values if found == {int} else [each for each in values if type(each) is int]
+    numbers, texts = (_of(kind, values, found) for kind in (int, str))
     in_range = not numbers or -(2**63) <= min(numbers) <= max(numbers) < 2**63
-    return found <= set(kinds) and in_range
+    # Most are ASCII, which is quickly seen.
+    return found <= set(kinds) and in_range and is_utf8("".join(filterfalse(str.isascii, texts)))
+
+
+def _of(kind: type, values: list[Any], found: set[type]) -> list[Any]:
+    """Those of the values that are of a kind; looked for only where there are others besides."""
+    if kind not in found:
+        return []
+    return values if len(found) == 1 else [each for each in values if type(each) is kind]
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written: it has no half of a surrogate pair in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fits(value: Any, kinds: tuple[type, ...]) -> bool:
     # A bool is an int to isinstance, and no column holds more than 64 bits.
-    return type(value) in kinds and (type(value) is not int or -(2**63) <= value < 2**63)
+    in_range = type(value) is not int or -(2**63) <= value < 2**63
+    return type(value) in kinds and in_range and (type(value) is not str or is_utf8(value))
 
 
 def _blame(
@@ -165,7 +187,9 @@ def _blame(
                 return f"{where}.{name}: missing; expected {wanted}"
             if not _fits(row[name], kinds):
                 found = repr(row[name])
-                return f"{where}.{name}: {found[:40]} is not {wanted}; correct it or the file"
+                half = str in kinds and type(row[name]) is str
+                fault = "has half of a surrogate pair in it" if half else f"is not {wanted}"
+                return f"{where}.{name}: {found[:40]} {fault}; correct it or the file"
     raise AssertionError("every row fits")
 
 

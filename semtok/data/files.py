@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pyarrow as pa
 
-from semtok.data import class_folders, coco
+from semtok.data import class_folders, coco, documents
 from semtok.errors import SemtokError
 from semtok.events import Emit, Progress, ignore
 from semtok.params import FETCHED, DataSettings, Params
@@ -101,10 +101,16 @@ def list_files(root: AnyPath, emit: Emit = ignore, layout: str = "coco") -> pa.T
 
     Returns:
         Schema `FILES`, ordered by path.
+
+    Raises:
+        SemtokError: a name is not UTF-8.
     """
     paths = _LAYOUTS.get(layout, coco).list_files(root)
-    hashed = hash_files(paths, emit)
     names = [within(path, root).as_posix() for path in paths]
+    for name in names:
+        if not documents.is_utf8(name):
+            raise SemtokError(f"{root}: {name!r}: the name is not UTF-8; rename it")
+    hashed = hash_files(paths, emit)
     sizes, digests = ([each[place] for each in hashed] for place in (0, 1))
     return pa.table([names, sizes, digests], schema=FILES.columns).sort_by("path")
 

@@ -119,6 +119,8 @@ class PSG:
 def _names(path: AnyPath, values: Any) -> list[str]:
     if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
         raise SemtokError(f"{path}: predicate_classes: expected a list of names")
+    if not documents.is_utf8("".join(values)):
+        raise SemtokError(f"{path}: predicate_classes: a name is not UTF-8; correct it")
     return values
 
 

@@ -43,6 +43,30 @@ def test_the_first_bad_row_is_named(rows, message):
         documents.columns(PATH, {"images": rows}, "images", {"id": int})
 
 
+@pytest.mark.parametrize("text", ["nice \ud83d", "\udce9.png", "\ude00\ud83d", "a" * 50 + "\ud800"])
+def test_a_text_that_no_table_can_hold_is_named(tmp_path, text):
+    write(tmp_path, "some.json", {"rows": [{"name": "é \U0001f600"}, {"name": 7}, {"name": text}]})
+    document = documents.read_json(tmp_path / "annotations/some.json")
+    fault = (
+        r"some.json: rows\[2\].name: '.* has half of a surrogate pair in it; correct it or the file"
+    )
+    with pytest.raises(SemtokError, match=fault) as caught:
+        documents.columns(PATH, document, "rows", {"name": (str, int)})
+    assert str(caught.value).isascii()
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=()))))
+def test_any_text_that_utf8_has_is_read_and_no_other(texts):
+    rows = [{"a": text} for text in texts]
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        with pytest.raises(SemtokError, match="half of a surrogate pair"):
+            documents.columns(PATH, {"rows": rows}, "rows", {"a": str})
+    else:
+        assert documents.columns(PATH, {"rows": rows}, "rows", {"a": str}) == [texts]
+
+
 VALUES = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just([]) | st.just({})
 )

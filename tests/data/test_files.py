@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 import shutil
 from dataclasses import fields
 from pathlib import Path
@@ -70,6 +71,15 @@ def test_files_that_no_stage_reads_are_not_listed(tiny_coco):
 def test_hashes_of_the_sample_are_those_it_came_with(coco_sample):
     with (coco_sample / "images.csv").open() as stream:
         expected = {row["sha256"] for row in csv.DictReader(stream)}
+def test_a_name_that_is_not_utf8_is_refused(tiny_coco):
+    (tiny_coco / "train2017" / os.fsdecode(b"caf\xe9.jpg")).touch()
+    with pytest.raises(
+        SemtokError, match=r"'train2017/caf\\udce9.jpg': the name is not UTF-8; rename it$"
+    ) as caught:
+        files.list_files(tiny_coco)
+    assert str(caught.value).isascii()
+
+
     listed = files.list_files(coco_sample).to_pylist()
     assert expected <= {row["sha256"] for row in listed}
 

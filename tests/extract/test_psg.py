@@ -84,6 +84,10 @@ def test_a_bad_relation_is_set_aside_with_its_reason(psg, triplet, reason):
     ("spoil", "message"),
     [
         (lambda d: d.pop("predicate_classes"), "predicate_classes: expected a list of names"),
+        (
+            lambda d: d.update(predicate_classes=["on", "\ud83d", "by"]),
+            "predicate_classes: a name is not UTF-8; correct it",
+        ),
         (lambda d: d["data"][0].pop("relations"), r"data\[0\].relations: missing"),
         (
             lambda d: d["data"][0]["relations"].append([0, 1]),
