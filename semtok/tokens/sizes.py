@@ -50,15 +50,19 @@ def by_size(batch: TokenBatch, parts: int = PARTS) -> list[Part]:
 
 
 def _cuts(lengths: Int, parts: int) -> Int:
-    """Where ascending lengths are best cut: the starts of all parts but the first."""
-    count = len(lengths)
-    starts, ends = np.arange(count)[:, None], np.arange(1, count + 1)
-    # A part of images i to j - 1 is as many times as long as its last one.
-    computed = np.where(ends > starts, lengths * (ends - starts), np.inf)
-    least = computed[0]  # tokens of the first j images in one part
+    """Where ascending lengths are best cut: the starts of all parts but the first.
+
+    Images of one length stay together, which is never worse. Lengths are few, where a table of all
+    pairs of images would be slow and large.
+    """
+    bounds = np.append(np.flatnonzero(np.diff(lengths, prepend=-1)), len(lengths))
+    starts, ends, count = bounds[:-1, None], bounds[1:], len(bounds) - 1
+    # A part of the lengths i to j - 1 has each of its images as long as the last one.
+    computed = np.where(ends > starts, lengths[ends - 1] * (ends - starts), np.inf)
+    least = computed[0]  # tokens of the first j lengths in one part
     chosen = []
     for _ in range(min(parts, count) - 1):
-        # One more part, from i: the first i images in the parts before.
+        # One more part, from i: the first i lengths in the parts before.
         ways = np.concatenate([computed[:1], least[:-1, None] + computed[1:]])
         chosen.append(ways.argmin(axis=0))
         least = ways.min(axis=0)
@@ -67,6 +71,6 @@ def _cuts(lengths: Int, parts: int) -> Int:
         start = int(starts_of[end - 1])
         if start == 0:
             break
-        cuts.append(start)
+        cuts.append(bounds[start])
         end = start
     return np.array(cuts[::-1], np.int64)

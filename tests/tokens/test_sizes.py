@@ -1,5 +1,6 @@
 """A batch in parts of similar size: all of it, and as little padding as can be."""
 
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -52,6 +53,44 @@ def test_no_other_cuts_leave_less_to_compute(seed, counts, parts) -> None:
         for cuts in combinations(range(1, len(lengths)), number)
     )
     assert sum(each.tokens.valid.numel() for each in found) == least
+
+
+def cuts_by_image(lengths: list[int], parts: int) -> list[int]:
+    """The best cuts with each image as a start; of equally good ones, the first."""
+    ends = range(1, len(lengths) + 1)
+    least, chosen = [lengths[end - 1] * end for end in ends], []
+    for _ in range(min(parts, len(lengths)) - 1):
+        ways = [
+            [
+                lengths[end - 1] * (end - start) + (least[start - 1] if start else 0)
+                for start in range(end)
+            ]
+            for end in ends
+        ]
+        least = [min(each) for each in ways]
+        chosen.append([each.index(min(each)) for each in ways])
+    cuts = [len(lengths)]
+    for starts in reversed(chosen):
+        cuts.append(starts[cuts[-1] - 1])
+    return sorted({*cuts} - {0, len(lengths)})
+
+
+@settings(max_examples=100, deadline=None)
+@given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=40), parts=st.integers(1, 6))
+def test_cuts_are_those_of_trying_every_image_as_a_start(lengths, parts) -> None:
+    found = by_size(batch_of(0, lengths, [0] * len(lengths)), parts)
+    order = np.argsort(lengths, kind="stable")
+    wanted = np.split(order, cuts_by_image(sorted(lengths), parts))
+    assert [each.rows.tolist() for each in found] == [each.tolist() for each in wanted]
+
+
+def test_a_large_batch_needs_no_table_of_all_pairs_of_images() -> None:
+    random = np.random.default_rng(0)
+    batch = batch_of(0, random.integers(4, 30, 4096).tolist(), [0] * 4096)
+    tracemalloc.start()
+    by_size(batch)
+    assert tracemalloc.get_traced_memory()[1] < len(batch) ** 2
+    tracemalloc.stop()
 
 
 @settings(max_examples=40, deadline=None)
