@@ -16,7 +16,7 @@ def listing(root: AnyPath) -> Listing:
     """
     images, siblings = _listed_images(root), _listed_siblings(root)
     return Listing(
-        images=images.hstack([_splits(root, images, siblings)]),
+        images=images.hstack([splits(root, images, siblings)]),
         captions=_listed_captions(root),
         truth=_listed_truth(root),
         siblings=siblings,
@@ -99,20 +99,35 @@ def _listed_siblings(root: AnyPath) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _splits(root: AnyPath, images: pl.DataFrame, siblings: pl.DataFrame) -> pl.Series:
+def splits(root: AnyPath, images: pl.DataFrame, siblings: pl.DataFrame) -> pl.Series:
     """Karpathy's splits where the root has them, else those of the folders; siblings together.
 
     What lies in a folder of novel images is novel, whatever else is said.
     """
     karpathy = coco.karpathy_splits(root)
-    ids = (siblings[f"{end}_image_id"].to_list() for end in ("second", "first"))
-    first_of = dict(zip(*ids, strict=True))
+    first_of = _firsts(siblings)
 
     def split(folder: str, image_id: int) -> str | None:
         if folder.startswith("novel"):
             return "novel"
         if karpathy:
             return karpathy.splits.get(image_id, karpathy.others)
+
+
+def _firsts(siblings: pl.DataFrame) -> dict[int, int]:
+    """Each sibling -> the smallest id among all that pairs join it to, through others as well."""
+    first_of: dict[int, int] = {}
+
+    def first(image_id: int) -> int:
+        while (before := first_of.setdefault(image_id, image_id)) != image_id:
+            first_of[image_id] = first_of[before]  # so that the way is half as long the next time
+            image_id = before
+        return image_id
+
+    for pair in siblings.select("first_image_id", "second_image_id").iter_rows():
+        smaller, larger = sorted(map(first, pair))
+        first_of[larger] = smaller
+    return {image_id: first(image_id) for image_id in list(first_of)}
         return "train" if folder.startswith("train") else half(first_of.get(image_id, image_id))
 
     found = [split(*each) for each in images.select("folder", "image_id").iter_rows()]

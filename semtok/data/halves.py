@@ -7,7 +7,7 @@ def half(image_id: int) -> str:
     """val or test, by the id alone; `person` keeps it independent of the image's shard.
 
     Args:
-        image_id: of two siblings the smaller one, so that they stay together.
+        image_id: of siblings the smallest one, so that they stay together.
     """
     key = image_id.to_bytes(8, "little", signed=True)
     return ("val", "test")[hashlib.blake2b(key, digest_size=1, person=b"split").digest()[0] & 1]

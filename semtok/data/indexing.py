@@ -134,8 +134,9 @@ def _kept_siblings(siblings: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame
     split_of = images.select("image_id", "split")
     for end in ("first", "second"):
         named = split_of.rename({"image_id": f"{end}_image_id", "split": f"{end}_split"})
-        siblings = siblings.join(named, on=f"{end}_image_id")
-    return siblings.filter(first_split=pl.col("second_split")).sort("first_image_id")
+        siblings = siblings.join(named, on=f"{end}_image_id", maintain_order="left")
+    kept = siblings.filter(first_split=pl.col("second_split"))
+    return kept.sort("first_image_id", "second_image_id", maintain_order=True)
 
 
 def _sound_images(

@@ -3,13 +3,19 @@
 import json
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from semtok.data import files, index, indexing
+from semtok.data import coco_listing, files, index, indexing
 from semtok.data.halves import half
 from semtok.errors import SemtokError
 from semtok.events import Event
@@ -301,7 +307,35 @@ def test_siblings_fall_into_the_split_of_the_first(tiny_coco):
     (row,) = found.siblings
     assert (row["first_image_id"], row["second_image_id"], row["kind"]) == (val, test, "roles")
     relate(tiny_coco, (test, val))
-    assert build(tiny_coco).splits == alone.splits | {val: "test"}
+    assert build(tiny_coco).splits == found.splits
+
+
+@given(data=st.data())
+def test_whom_pairs_join_through_others_share_the_split_of_the_smallest(data):
+    """Against the components that scipy finds."""
+    ids = data.draw(st.lists(st.integers(-9, 99), min_size=2, max_size=12, unique=True))
+    some = st.lists(st.tuples(st.sampled_from(ids), st.sampled_from(ids)), max_size=12)
+    pairs = data.draw(some)
+    ends = np.array([[ids.index(each) for each in pair] for pair in pairs], int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs)), ends), shape=(len(ids), len(ids)))
+    _, part_of = connected_components(graph, directed=False)
+    whole = {part: min(np.array(ids)[part_of == part].tolist()) for part in part_of.tolist()}
+    siblings = pl.DataFrame(
+        pairs, schema={"first_image_id": pl.Int64, "second_image_id": pl.Int64}, orient="row"
+    )
+    images = pl.DataFrame({"image_id": ids, "folder": "val2017"})
+    found = coco_listing.splits(Path("no root"), images, siblings)
+    assert found.to_list() == [half(whole[part]) for part in part_of.tolist()]
+
+
+def test_chains_of_siblings_stay_together(tiny_coco):
+    """The gate says that an image has one sibling at most; none is left out before it looks."""
+    held_out = sorted(i for i, split in build(tiny_coco).splits.items() if split != "train")
+    chain = list(pairwise(held_out))
+    relate(tiny_coco, *chain[::-1])
+    found = build(tiny_coco)
+    assert {found.splits[each] for each in held_out} == {half(held_out[0])}
+    assert [(r["first_image_id"], r["second_image_id"]) for r in found.siblings] == chain
 
 
 def test_siblings_of_different_splits_or_unknown_images_are_dropped(tiny_coco):
