@@ -126,7 +126,7 @@ def listing(root: AnyPath, settings: Settings) -> Listing:
         siblings=pl.DataFrame(SIBLINGS.columns.empty_table()),
         without_split=f"read are {', '.join(_IMAGES)} alone: convert it, or take it out",
         official={CLASSES: json.dumps(told).encode()}
-        | {name: (root / name).read_bytes() for name in (_TEMPLATES,) if (root / name).is_file()},
+        | {name: root / name for name in (_TEMPLATES,) if (root / name).is_file()},
     )
 
 

@@ -11,7 +11,7 @@ annotations/coco_karpathy_{val,test}.json        the same as lists of captioned 
 novel2017/ and annotations/KIND_novel2017.json   a second split to test on, where there is one
 annotations/truth_{train,val}2017.json           every image that each caption is true of (`scenes`)
 annotations/siblings_{train,val}2017.json        pairs of images that one exchange tells apart (")
-BENCHMARK/*.json, BENCHMARK/*.jsonl              official files of a benchmark that reads some
+BENCHMARK/*.json, BENCHMARK/*.jsonl              official files, for a module of semtok/bench
 saliency/ground_truth_mask/*.png                 masks of what is salient, as ECSSD has them
 corloc/Annotations/*.xml                         boxes, as VOC has them
 
@@ -20,13 +20,14 @@ COCO_train2014_000000000009.jpg; COCO has nothing panoptic of it. Format from th
 the original.
 """
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from semtok.data import documents
 from semtok.errors import SemtokError
-from semtok.remote import AnyPath, within
+from semtok.remote import AnyPath
 
 #: Year of an edition -> its folders of images, each with files of its own; the first two are always
 #: there. COCO's images of both are the same, shared out among train and val in another way.
@@ -46,10 +47,8 @@ _OF_ALL = (
     "annotations/dataset_coco.json",
     "annotations/coco_karpathy_*.json",
 )
-_OF_BENCHMARKS = (
-    *("*/*.json", "*/*.jsonl"),
-    *("saliency/ground_truth_mask/*.png", "corloc/Annotations/*.xml"),
-)
+#: Files of benchmarks that are no JSON.
+_BESIDE_JSON = ("saliency/ground_truth_mask/*.png", "corloc/Annotations/*.xml")
 _KARPATHY = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 
 
@@ -139,19 +138,22 @@ def list_files(root: AnyPath) -> list[AnyPath]:
     ]
     of_folders = [f"annotations/{each.format(folder)}" for each in _OF_A_FOLDER for folder in own]
     annotations = [path for pattern in (*of_folders, *_OF_ALL) for path in root.glob(pattern)]
-    some = [path for pattern in _OF_BENCHMARKS for path in root.glob(pattern)]
-    of_benchmarks = [path for path in some if is_of_a_benchmark(path, root)]
-    return sorted(images + annotations + of_benchmarks, key=str)
+    return sorted([*images, *annotations, *benchmark_files(root)], key=str)
 
 
-def is_of_a_benchmark(path: AnyPath, root: AnyPath) -> bool:
-    """Whether a file lies where the official files of benchmarks do."""
-    below = within(path, root)
-    of_data = {"annotations", *(folder for own in EDITIONS.values() for folder in own)}
-    return below.parts[0] not in of_data and any(
-        below.match(pattern) and len(below.parts) == pattern.count("/") + 1
-        for pattern in _OF_BENCHMARKS
-    )
+def benchmark_files(root: AnyPath) -> list[AnyPath]:
+    """The official files of benchmarks, in the folders that modules of `semtok/bench` name.
+
+    Whatever else somebody keeps in the root, say the JSON of LVIS, is none of the line's.
+    """
+    found: list[AnyPath] = [
+        path
+        for folder in root.glob("*")
+        if folder.name.isidentifier() and importlib.util.find_spec(f"semtok.bench.{folder.name}")
+        for pattern in ("*.json", "*.jsonl")
+        for path in folder.glob(pattern)
+    ]
+    return found + [path for pattern in _BESIDE_JSON for path in root.glob(pattern)]
 
 
 class Karpathy(NamedTuple):

@@ -21,11 +21,7 @@ def listing(root: AnyPath) -> Listing:
         truth=_listed_truth(root),
         siblings=siblings,
         without_split="in none of Karpathy's splits",
-        official={
-            within(path, root).as_posix(): path.read_bytes()
-            for path in coco.list_files(root)
-            if coco.is_of_a_benchmark(path, root)
-        },
+        official={within(path, root).as_posix(): path for path in coco.benchmark_files(root)},
     )
 
 
@@ -112,6 +108,10 @@ def splits(root: AnyPath, images: pl.DataFrame, siblings: pl.DataFrame) -> pl.Se
             return "novel"
         if karpathy:
             return karpathy.splits.get(image_id, karpathy.others)
+        return "train" if folder.startswith("train") else half(first_of.get(image_id, image_id))
+
+    found = [split(*each) for each in images.select("folder", "image_id").iter_rows()]
+    return pl.Series("split", found, dtype=pl.String)
 
 
 def _firsts(siblings: pl.DataFrame) -> dict[int, int]:
@@ -128,7 +128,3 @@ def _firsts(siblings: pl.DataFrame) -> dict[int, int]:
         smaller, larger = sorted(map(first, pair))
         first_of[larger] = smaller
     return {image_id: first(image_id) for image_id in list(first_of)}
-        return "train" if folder.startswith("train") else half(first_of.get(image_id, image_id))
-
-    found = [split(*each) for each in images.select("folder", "image_id").iter_rows()]
-    return pl.Series("split", found, dtype=pl.String)

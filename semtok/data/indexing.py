@@ -1,5 +1,6 @@
 """The stage `index`: images, captions and splits as tables, and what was set aside."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -73,7 +74,10 @@ def build(
     for name, content in listed.official.items():
         target = staging / BENCHMARKS / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        if isinstance(content, Path):
+            shutil.copyfile(content, target)  # however large it is
+        else:
+            target.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
 
 
 def listing_of(root: AnyPath, settings: DataSettings) -> Listing:

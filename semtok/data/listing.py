@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from semtok.remote import AnyPath
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -17,7 +19,7 @@ class Listing:
         truth: caption_id, image_id: what else captions are true of; no rows where nobody says.
         siblings: columns of `index.SIBLINGS`.
         without_split: why an image has no split, in words.
-        official: `BENCHMARK/FILE` -> content, of the benchmarks that read files.
+        official: `BENCHMARK/FILE` -> content or where it lies, of the benchmarks that read files.
     """
 
     images: pl.DataFrame
@@ -25,4 +27,4 @@ class Listing:
     truth: pl.DataFrame
     siblings: pl.DataFrame
     without_split: str
-    official: Mapping[str, bytes]
+    official: Mapping[str, bytes | AnyPath]

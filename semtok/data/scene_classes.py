@@ -73,10 +73,9 @@ def relabel(root: Path, label: Label) -> None:
         SemtokError: a class has no picture.
     """
     labelling = _LABELLINGS[label]
-    for path in coco.list_files(root):
-        # What is true of other captions, and benchmarks made of them.
-        if coco.is_of_a_benchmark(path, root) or path.name.startswith("truth_"):
-            (root / within(path, root)).unlink()
+    # What is true of other captions, and benchmarks made of them.
+    for path in (*root.glob("annotations/truth_*.json"), *coco.benchmark_files(root)):
+        (root / within(path, root)).unlink()
     for folder in coco.folders(root):
         _label(root, folder, labelling)
     target = root / CLASSES

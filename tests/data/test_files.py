@@ -63,14 +63,14 @@ def test_files_that_no_stage_reads_are_not_listed(tiny_coco):
     (tiny_coco / "annotations/person_keypoints_train2017.json").write_text("{}")
     (tiny_coco / "train2017/notes.txt").write_text("")
     (tiny_coco / "files.parquet").write_text("")
+    for other in ("lvis/lvis_v1_train.json", ".idea/modules.json", "my notes/all.jsonl"):
+        (tiny_coco / other).parent.mkdir()
+        (tiny_coco / other).write_text("{}")
     assert files.list_files(tiny_coco).equals(before)
     (tiny_coco / "annotations/coco_karpathy_val.json").write_text("[]")
     assert files.list_files(tiny_coco).num_rows == before.num_rows + 1
 
 
-def test_hashes_of_the_sample_are_those_it_came_with(coco_sample):
-    with (coco_sample / "images.csv").open() as stream:
-        expected = {row["sha256"] for row in csv.DictReader(stream)}
 def test_a_name_that_is_not_utf8_is_refused(tiny_coco):
     (tiny_coco / "train2017" / os.fsdecode(b"caf\xe9.jpg")).touch()
     with pytest.raises(
@@ -80,6 +80,9 @@ def test_a_name_that_is_not_utf8_is_refused(tiny_coco):
     assert str(caught.value).isascii()
 
 
+def test_hashes_of_the_sample_are_those_it_came_with(coco_sample):
+    with (coco_sample / "images.csv").open() as stream:
+        expected = {row["sha256"] for row in csv.DictReader(stream)}
     listed = files.list_files(coco_sample).to_pylist()
     assert expected <= {row["sha256"] for row in listed}
 

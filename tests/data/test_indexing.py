@@ -358,6 +358,8 @@ def test_official_files_of_benchmarks_are_copied_as_they_are(tiny_coco):
         (tiny_coco / name).write_text(f"rows of {name}")
     (tiny_coco / "sugar_crepe/notes.txt").write_text("")
     (tiny_coco / "train2017/notes.json").write_text("")
+    (tiny_coco / "lvis").mkdir()
+    (tiny_coco / "lvis/lvis_v1_train.json").write_text("")
     folder = build(tiny_coco).folder / "benchmarks"
     found = {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*.*")}
     assert found == {

@@ -215,7 +215,7 @@ def test_files_of_benchmarks_come_where_the_line_finds_them(
         for file in catalogue.find(name).files
     }
     root = fetched(name, files)
-    listed = [path for path in coco.list_files(root) if coco.is_of_a_benchmark(path, root)]
+    listed = coco.benchmark_files(root)
     paths = {file.path for file in catalogue.find(name).files if not file.part}
     assert {path.relative_to(root).as_posix() for path in listed} == paths
 
