@@ -4,7 +4,9 @@ PYTHON ?= python3
 SIZE ?= small
 NAME := coco
 VENV := .venv
-FETCHED := -S data.source=semtok/data/sources -S 'data.fetch=[coco,coco/karpathy]'
+FETCHED := -S data.source=semtok/data/sources -S 'data.fetch=[coco,coco/karpathy]' -S data.shards=60
+# As params.yaml has them for few images, and one for each 2,000 of train.
+SHARDS = -S data.shards=$$(n=$$(ls -f "$(COCO)"/train20*/ 2>/dev/null | wc -l); echo $$((n < 8000 ? 4 : n / 2000)))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_DISABLE_TELEMETRY := true
@@ -28,7 +30,7 @@ coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco
 	@test -n "$(COCO)" || { echo "name the root: make coco COCO=/path/to/coco, or COCO=fetch downloads 20 GB"; exit 2; }
 	@test "$(COCO)" = fetch -o -d "$(COCO)/annotations" || { echo "$(COCO): no folder 'annotations' there, so no COCO root"; exit 2; }
 	dvc exp run -S data.name=$(NAME) -S data.format=coco \
-	  $(if $(filter fetch,$(COCO)),$(FETCHED),-S "data.source='$$(cd "$(COCO)" && pwd)'") \
+	  $(if $(filter fetch,$(COCO)),$(FETCHED),-S "data.source='$$(cd "$(COCO)" && pwd)'" $(SHARDS)) \
 	  -S extractors.annotated.masks=instances -S extractors.annotated.scene_graphs=geometry \
 	  -S 'bench.benchmarks=[retrieval]' $(SET:%=-S %)
 	semtok compare

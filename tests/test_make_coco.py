@@ -26,12 +26,29 @@ def test_a_root_of_any_name_is_set_as_it_is_called(root: str, tmp_path: Path) ->
     assert found["bench"]["benchmarks"] == ["retrieval"]
 
 
+@pytest.mark.parametrize(
+    ("folder", "images", "shards"), [("train2017", 300, 4), ("train2014", 10_300, 5), ("x", 9, 4)]
+)
+def test_large_splits_have_more_shards(
+    folder: str, images: int, shards: int, tmp_path: Path
+) -> None:
+    root = tmp_path / "a root"
+    for each in ("annotations", folder):
+        (root / each).mkdir(parents=True)
+    for number in range(images):
+        (root / folder / f"{number}.jpg").touch()
+    assert settings(tmp_path, f"COCO={root}")["data"]["shards"] == shards
+    own = settings(tmp_path, f"COCO={root}", "SET=data.shards=9")
+    assert own["data"]["shards"] == 9
+
+
 def test_it_is_called_coco_unless_it_is_told(tmp_path: Path) -> None:
     (tmp_path / "annotations").mkdir()
     assert settings(tmp_path, f"COCO={tmp_path}")["data"]["name"] == "coco"
     found = settings(tmp_path, "COCO=fetch")
     assert found["data"]["source"] == "semtok/data/sources"
     assert found["data"]["fetch"] == ["coco", "coco/karpathy"]
+    assert found["data"]["shards"] == 60
 
 
 def settings(tmp_path: Path, *variables: str) -> dict:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from semtok.params import Count
 from semtok.tables import TableSchema
 from semtok.tokens.extraction import Extraction
@@ -28,4 +30,5 @@ def tokenize(
     images: Sequence[UInt8], extractions: Sequence[Extraction], settings: Settings
 ) -> list[UInt8]:
     """Keep the colours of images, B times [S, S, 4] uint8 -> [S, S, 3]; no extractions are read."""
-    return [image[..., :3] for image in images]
+    # Copied: a view would keep the fourth channel as long as a shard takes to be made.
+    return [np.ascontiguousarray(image[..., :3]) for image in images]

@@ -77,5 +77,6 @@ def tokenize(
             np.empty((len(kept), 0), np.int16),
             *best_relations(found, kept, settings.max_relations),
         )
-        token_sets.append(RelatedPixels(image[..., :3], regions))
+        # Copied: a view would keep the fourth channel as long as a shard takes to be made.
+        token_sets.append(RelatedPixels(np.ascontiguousarray(image[..., :3]), regions))
     return token_sets

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from semtok.errors import SemtokError
 from semtok.extract import rle
-from semtok.tokens import grid_relations, semantic
+from semtok.tokens import grid, grid_relations, semantic
 from semtok.tokens.extraction import WHOLE_IMAGE, Extraction
 from semtok.tokens.grid_relations import Settings
 
@@ -37,6 +37,13 @@ def averages(mask: np.ndarray, cells: int) -> np.ndarray:
     fine = np.kron(mask, np.ones((cells, cells)))
     height, width = mask.shape
     return fine.reshape(cells, height, cells, width).mean(axis=(1, 3))
+
+
+def test_tokens_of_pixels_hold_no_fourth_channel():
+    found = random_extraction(np.random.default_rng(0), 1)[1]
+    for pixels in (grid.tokenize([PIXELS], [], grid.Settings(32))[0], tokenize(found).pixels):
+        np.testing.assert_array_equal(pixels, RGB)
+        assert pixels.base is None or pixels.base.nbytes == RGB.nbytes
 
 
 @given(st.integers(0, 999), st.integers(1, 6))
