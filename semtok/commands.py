@@ -138,11 +138,11 @@ def promote(root: Path, variant: str) -> dict[str, Any]:
         SemtokError: the variant is unknown or not registered, or the server does not answer.
     """
     from semtok.tracking import promotion
-    from semtok.tracking.alone import alone
+    from semtok.tracking.alone import deciding
 
     params, workspace = open_project(root)
     check_variant(params, variant)
-    with progress.bars("promote") as emit, alone(workspace, "decision", emit):
+    with progress.bars("promote") as emit, deciding(workspace, emit):
         return promotion.promote(workspace.data, variant, params.bench, params.promotion).as_dict()
 
 
@@ -153,10 +153,10 @@ def rollback(root: Path) -> dict[str, Any]:
         SemtokError: there was none, or the server does not answer.
     """
     from semtok.tracking import rollback as tracking
-    from semtok.tracking.alone import alone
+    from semtok.tracking.alone import deciding
 
     params, workspace = open_project(root)
-    with progress.bars("rollback") as emit, alone(workspace, "decision", emit):
+    with progress.bars("rollback") as emit, deciding(workspace, emit):
         return tracking.rollback(workspace.data, params.promotion).as_dict()
 
 

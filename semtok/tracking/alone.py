@@ -39,3 +39,14 @@ def alone(workspace: Workspace, what: str, emit: Emit) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def deciding(workspace: Workspace, emit: Emit) -> Iterator[None]:
+    """Decide about the champion alone, and while no `sync` is in the midst of its uploads.
+
+    Raises:
+        SemtokError: another one does not end.
+    """
+    with alone(workspace, "decision", emit), alone(workspace, "sync", emit):
+        yield

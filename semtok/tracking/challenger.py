@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from semtok.bench.cases import higher_is_better
 from semtok.tracking import registry
-from semtok.tracking.contender import CHOICE, Score, faults, trained_alike
+from semtok.tracking.contender import CHOICE, Score, faults, is_whole, trained_alike
 from semtok.tracking.training import DATA_HASH, RECIPE, VARIANT
 from semtok.tracking.upload import score_name
 
@@ -21,8 +21,8 @@ def appoint(
     """Let the alias `challenger` name the best of the rest; without any it goes.
 
     The rest: of each variant the newest trainings by another recipe than the champion's, on the
-    same data, by the same protocol, scored, and let through by every gate. The best: by the mean
-    over seeds on val; of its seeds the best one bears the alias.
+    same data, by the same protocol, uploaded to their end, scored, and let through by every gate.
+    The best: by the mean over seeds on val; of its seeds the best one bears the alias.
 
     Args:
         champion: who bears that alias now.
@@ -51,15 +51,17 @@ def _best_of_the_rest(
     sign = 1 if higher_is_better(metric[0].metric) else -1
     ranked = []
     for each in newest.values():
-        values = [
-            (_value(client, seed, metric), seed) for seed in trained_alike(client, data, each)
-        ]
+        alike = trained_alike(client, data, each)
+        values = [(_value(client, seed, metric), seed) for seed in alike]
         of_seeds = [(sign * value, seed) for value, seed in values if value is not None]
         if of_seeds:
             best = max(of_seeds, key=lambda pair: pair[0])[1]
-            ranked.append((fmean(value for value, _ in of_seeds), best))
-    ranked.sort(key=lambda pair: (-pair[0], int(pair[1].version)))
-    return next((best for _, best in ranked if not faults(client, best)), None)
+            ranked.append((fmean(value for value, _ in of_seeds), best, alike))
+    ranked.sort(key=lambda each: (-each[0], int(each[1].version)))
+    return next(
+        (best for _, best, alike in ranked if is_whole(client, alike) and not faults(client, best)),
+        None,
+    )
 
 
 def _value(

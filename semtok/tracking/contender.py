@@ -1,10 +1,10 @@
 """Who may be champion: the versions of one variant that were trained alike, with their scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ from semtok.errors import SemtokError
 from semtok.tables import read_table
 from semtok.tracking import registry
 from semtok.tracking.lineage import PASSED, read_json
-from semtok.tracking.training import RECIPE, SEED, VARIANT
+from semtok.tracking.training import RECIPE, SEED, UPLOADED, VARIANT
 from semtok.workspace import digest
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def newest(client: "MlflowClient", data: str, variant: str, metric: tuple[Score,
         metric: of which the best seed has the best mean on val.
 
     Raises:
-        SemtokError: it is not registered, or not scored.
+        SemtokError: it is not registered, not scored, or not uploaded to its end.
     """
     found = registry.versions(client, data, {VARIANT: variant})
     if not found:
@@ -114,7 +114,7 @@ def reigning(client: "MlflowClient", data: str, metric: tuple[Score, ...]) -> Co
     """The champion and its siblings; None while there is none.
 
     Raises:
-        SemtokError: its scores are gone.
+        SemtokError: its scores are gone, or it is not uploaded to its end.
     """
     champion = registry.champion(client, data)
     return _contender(client, data, champion, metric, reigns=True) if champion else None
@@ -124,18 +124,42 @@ def of(client: "MlflowClient", data: str, version: "ModelVersion") -> Contender:
     """A version with its siblings.
 
     Raises:
-        SemtokError: one has no scores.
+        SemtokError: one has no scores, or is not uploaded to its end, or their seeds are others
+            by now.
     """
-    return _contender(client, data, version, (), reigns=True)
+    found = _contender(client, data, version, (), reigns=True)
+    if version.version not in (there := [each.version for each in found.versions]):
+        raise SemtokError(
+            f"{name_of(version)}: its recipe was uploaded without it since; there is version "
+            f"{', '.join(there)}"
+        )
+    return found
 
 
 def trained_alike(
     client: "MlflowClient", data: str, version: "ModelVersion"
 ) -> tuple["ModelVersion", ...]:
-    """A version and the others of its recipe: of each seed the newest, by seed."""
+    """A version and the others of its recipe: of each seed the one uploaded last, by seed.
+
+    Seeds that `train.seeds` had no longer when the last of them was uploaded are left out.
+    """
     found = registry.versions(client, data, {RECIPE: version.tags[RECIPE]})
     by_seed = {int(each.tags[SEED]): each for each in reversed(found)}
-    return tuple(by_seed[seed] for seed in sorted(by_seed))
+    asked = _seeds(found[0], _lineage(client, found[0]))
+    return tuple(by_seed[seed] for seed in sorted(by_seed.keys() & asked))
+
+
+def is_whole(client: "MlflowClient", alike: Sequence["ModelVersion"]) -> bool:
+    """Whether `semtok sync` came to its end with trainings alike, which it uploads one by one.
+
+    Each holds the lineage of their artifact, and that names the seeds.
+    """
+    uploaded = [client.get_run(str(each.run_id)).data.tags.get(UPLOADED) for each in alike]
+    first, *others = (_lineage(client, each) for each in alike)
+    seeds = {int(each.tags[SEED]) for each in alike}
+    return (
+        all(uploaded) and all(each == first for each in others) and seeds == _seeds(alike[0], first)
+    )
 
 
 def faults(client: "MlflowClient", version: "ModelVersion") -> list[str]:
@@ -144,11 +168,9 @@ def faults(client: "MlflowClient", version: "ModelVersion") -> list[str]:
     Returns:
         A line an artifact; empty: all data checks passed.
     """
-    run_id = str(version.run_id)
-    if not _has(client, run_id, registry.LINEAGE):
+    traced = _lineage(client, version)
+    if not traced:
         return [f"{name_of(version)}: has no lineage; run `semtok sync`"]
-    with TemporaryDirectory() as folder:
-        traced = read_json(Path(client.download_artifacts(run_id, registry.LINEAGE, folder)))
     unrecorded = "has no verdict on record; run `semtok sync`"
     gates = {key: each.get("gate") for key, each in traced["artifacts"].items()}
     found = [f"{key} {gate or unrecorded}" for key, gate in gates.items() if gate != PASSED]
@@ -166,6 +188,11 @@ def _contender(
     reigns: bool,
 ) -> Contender:
     versions = trained_alike(client, data, version)
+    if not is_whole(client, versions):
+        raise SemtokError(
+            f"{name_of(version)}: not all trainings of its recipe are uploaded to their end; run "
+            "`semtok sync` where they were trained"
+        )
     scored, tables = {}, []
     for each in versions:
         table, scored[each.version] = _cases(client, each)
@@ -176,7 +203,7 @@ def _contender(
         best=version,
         tasks=tasks,
         scored=scored,
-        faults=tuple(sorted({fault for each in versions for fault in faults(client, each)})),
+        faults=tuple(sorted(faults(client, versions[0]))),
     )
     if reigns:
         return found
@@ -223,6 +250,23 @@ def _cases(client: "MlflowClient", version: "ModelVersion") -> tuple[pa.Table, s
     with TemporaryDirectory() as folder:
         path = Path(client.download_artifacts(run_id, registry.CASES, folder))
         return read_table(path, CASES), digest(path)
+
+
+def _lineage(client: "MlflowClient", version: "ModelVersion") -> dict[str, Any]:
+    """What a version was made from, as recorded when it was uploaded; empty: nothing was."""
+    run_id = str(version.run_id)
+    if not _has(client, run_id, registry.LINEAGE):
+        return {}
+    with TemporaryDirectory() as folder:
+        return read_json(Path(client.download_artifacts(run_id, registry.LINEAGE, folder)))
+
+
+def _seeds(version: "ModelVersion", lineage: Mapping[str, Any]) -> set[int]:
+    """Those that a version's artifact was asked for."""
+    if not lineage:
+        return {int(version.tags[SEED])}
+    made = lineage["artifacts"][f"checkpoint@{version.tags[VARIANT]}"]
+    return set(made["params"]["train"]["seeds"])
 
 
 def _has(client: "MlflowClient", run_id: str, artifact: str) -> bool:

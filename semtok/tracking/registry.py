@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -18,6 +19,9 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 
 #: Tag of a version: which protocol its scores follow.
 PROTOCOL = "protocol_version"
+
+#: Tag of a version: when its training was uploaded last, in UTC.
+UPLOADED_AT = "uploaded_at"
 
 #: Artifacts of a run.
 LINEAGE, CASES, DATA = "lineage.json", "cases.parquet", "data.json"
@@ -48,7 +52,7 @@ def aliased(client: "MlflowClient", data: str, alias: str) -> "ModelVersion | No
 
 
 def versions(client: "MlflowClient", data: str, tags: Mapping[str, str]) -> list["ModelVersion"]:
-    """The versions of a data set's model that bear some tags, the newest first."""
+    """The versions of a data set's model that bear some tags, those uploaded last first."""
     conditions = [f"name = '{model_name(data)}'"]
     conditions += [f"tags.`{name}` = '{value}'" for name, value in tags.items()]
     found: list[ModelVersion] = []
@@ -57,7 +61,9 @@ def versions(client: "MlflowClient", data: str, tags: Mapping[str, str]) -> list
         page = client.search_model_versions(" AND ".join(conditions), page_token=token)
         found += page
         token = page.token or ""
-    return sorted(found, key=lambda each: int(each.version), reverse=True)
+    return sorted(
+        found, key=lambda each: (each.tags.get(UPLOADED_AT, ""), int(each.version)), reverse=True
+    )
 
 
 def create_version(
@@ -78,14 +84,14 @@ def create_version(
         source=f"models:/{model_id}",
         run_id=run_id,
         model_id=model_id,
-        tags={**tags_of(item), **({EXTRACTOR: extractor} if extractor else {})},
+        tags={**tags_of(item), **_now(), **({EXTRACTOR: extractor} if extractor else {})},
         description=item.training.name,
     )
 
 
 def renew_tags(client: "MlflowClient", version: "ModelVersion", item: Published) -> None:
     """Say of a version what its training is by now: on which data, by which protocol its scores."""
-    for name, value in tags_of(item).items():
+    for name, value in {**tags_of(item), **_now()}.items():
         if version.tags.get(name) != value:
             client.set_model_version_tag(version.name, version.version, name, value)
 
@@ -96,6 +102,10 @@ def tags_of(item: Published) -> dict[str, str]:
     Without scores none of their protocol, as older ones may be in MLflow already.
     """
     return {**item.tags(), **({PROTOCOL: protocol.VERSION} if item.scores else {})}
+
+
+def _now() -> dict[str, str]:
+    return {UPLOADED_AT: datetime.now(UTC).isoformat(timespec="milliseconds")}
 
 
 def comparison_page(address: str, data: str, compared: Iterable["ModelVersion"]) -> str:

@@ -10,15 +10,12 @@ from semtok.tracking import links, registry, runs, served_extractor, server, ser
 from semtok.tracking.alone import alone
 from semtok.tracking.links import Place
 from semtok.tracking.published import Published, published
-from semtok.tracking.training import CHECKPOINT
+from semtok.tracking.training import CHECKPOINT, UPLOADED
 from semtok.workspace import Workspace, digest
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
-
-#: Tag of a run: identifies all that was uploaded to it, once it is complete.
-UPLOADED = "uploaded"
 
 
 @dataclass
@@ -99,6 +96,8 @@ def _bring_up_to_date(
         )
         # From here on the run is found again, whatever happens.
         client.set_tag(run_id, CHECKPOINT, item.checkpoint_hash)
+    # Until its end nobody decides by it, as half of it is from before.
+    client.set_tag(run_id, UPLOADED, "")
     upload.fill(client, run_id, known, item)
     state = "completed" if version else "created"
     if version is None:

@@ -18,6 +18,9 @@ RECIPE, TRAINING = "recipe", "training"
 #: Further tags once it is published: the key of run and version, and what it may be ranked on.
 CHECKPOINT, DATA_HASH = "checkpoint_hash", "data_hash"
 
+#: Tag of a run: identifies all that was uploaded to it, once it is complete; empty until then.
+UPLOADED = "uploaded"
+
 #: Tag of a version that takes an extractor along: the digest of its files.
 EXTRACTOR = "extractor_hash"
 

@@ -36,12 +36,13 @@ def test_the_second_waits_for_the_first(tmp_path: Path) -> None:
     assert order == ["first", "second"]
 
 
+@pytest.mark.parametrize("what", ["decision", "sync"])
 @pytest.mark.parametrize("command", ["promote", "rollback"])
 def test_decisions_are_made_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, what: str
 ) -> None:
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(small_line.own()))
-    lock = Workspace(tmp_path, "scenes").state("tracking") / "decision.lock"
+    lock = Workspace(tmp_path, "scenes").state("tracking") / f"{what}.lock"
 
     def begun(*_: object) -> None:
         with pytest.raises(Timeout):

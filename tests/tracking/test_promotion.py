@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -23,6 +24,7 @@ from semtok.tracking import promotion, registry, server
 from semtok.tracking.decisions import ARTIFACT
 from semtok.tracking.promotion import promote
 from semtok.tracking.rollback import rollback
+from semtok.tracking.training import UPLOADED
 from semtok.tracking.upload import score_name
 from tests import small_line
 
@@ -64,12 +66,16 @@ class Registry:
         gates: dict[str, str] | None = None,
         recipe: str = "",
         in_lineage: bool = True,
+        seeds: Sequence[int] = (),
+        uploaded: bool = True,
         **tags,
     ) -> list[str]:
         """Register a training per seed; `val` of its images are found at once on val.
 
         Args:
             in_lineage: whether its scores were current when it was last uploaded.
+            seeds: that were asked for; default: those that are there.
+            uploaded: whether that came to its end.
         """
         found = []
         for seed, hits in enumerate(val):
@@ -80,10 +86,9 @@ class Registry:
             for task in DIRECTIONS:
                 name = score_name("retrieval", "val", task, "R@1")
                 self.client.log_metric(run.info.run_id, name, 100 * hits / IMAGES)
-            artifacts = {"index": "passed", "masks@annotated-train": "passed"} | (gates or {})
-            artifacts |= {f"scores@{variant}": "passed"} if in_lineage else {}
-            lineage = {"artifacts": {key: {"gate": each} for key, each in artifacts.items()}}
-            self.client.log_dict(run.info.run_id, lineage, registry.LINEAGE)
+            made = lineage(variant, seeds or range(len(val)), gates or {}, in_lineage)
+            self.client.log_dict(run.info.run_id, made, registry.LINEAGE)
+            self.client.set_tag(run.info.run_id, UPLOADED, "all" if uploaded else "")
             version = self.client.create_model_version(
                 registry.model_name(self.data),
                 run.info.artifact_uri,
@@ -93,7 +98,7 @@ class Registry:
                     "seed": str(seed),
                     "recipe": recipe or variant,
                     "data_hash": "d",
-                    registry.PROTOCOL: protocol.VERSION,
+                    **({registry.PROTOCOL: protocol.VERSION} if uploaded else {}),
                     **tags,
                 },
             )
@@ -119,6 +124,17 @@ class Registry:
         name = f"{registry.model_name(self.data)}-decisions"
         found = self.client.get_experiment_by_name(name)
         return self.client.search_runs([found.experiment_id])[::-1] if found else []
+
+
+def lineage(
+    variant: str, seeds: Sequence[int], gates: Mapping[str, str] = {}, in_lineage: bool = True
+) -> dict:
+    """As much of it as a decision reads."""
+    artifacts = {"index": "passed", "masks@annotated-train": "passed", **gates}
+    artifacts |= {f"scores@{variant}": "passed"} if in_lineage else {}
+    made = {key: {"gate": gate} for key, gate in artifacts.items()}
+    made[f"checkpoint@{variant}"] = {"gate": "passed", "params": {"train": {"seeds": list(seeds)}}}
+    return {"artifacts": made}
 
 
 def cases(seed: int, hits: dict[str, int], images: int = IMAGES, guarded: int = 50) -> pa.Table:
@@ -247,8 +263,34 @@ def test_the_newest_training_of_the_candidate_counts(models):
 def test_a_training_repeated_counts_once(models):
     models.add("vit", [50])
     models.add("semantic", [90, 90], recipe="same")
-    models.add("semantic", [10], recipe="same")  # seed 0 again
-    assert models.promote("semantic")["points"]["val"]["estimate"] == pytest.approx(0)
+    models.add("semantic", [10, 30], recipe="same")  # both again
+    assert models.promote("semantic")["points"]["val"]["estimate"] == pytest.approx(-30)
+
+
+@pytest.mark.parametrize("half", [{"seeds": (0, 1, 2)}, {"uploaded": False}])
+def test_what_is_uploaded_by_half_is_neither_promoted_nor_the_challenger(models, half):
+    (vit,) = models.add("vit", [20])
+    models.promote("vit")
+    (semantic, _) = models.add("semantic", [60, 60], **half)
+    with pytest.raises(SemtokError, match=r"^semantic version 3: .*to their end; run `semtok sync"):
+        models.promote("semantic")
+    assert models.champion() == vit
+    models.add("best", [90])
+    assert models.promote("best")["challenger"] == "vit version 1"
+    name = registry.model_name(models.data)
+    models.client.set_registered_model_alias(name, registry.CHAMPION, semantic)
+    with pytest.raises(SemtokError, match=r"^semantic version 2: .*to their end; run `semtok sync"):
+        models.promote("vit")
+
+
+def test_seeds_that_are_asked_for_no_longer_do_not_count(models):
+    models.add("vit", [20])
+    name, made = registry.model_name(models.data), lineage("semantic", [0, 1])
+    for version in models.add("semantic", [50, 60, 90])[:2]:  # of which the last is dropped
+        run = models.client.get_model_version(name, version).run_id
+        models.client.log_dict(run, made, registry.LINEAGE)
+        models.client.set_model_version_tag(name, version, registry.UPLOADED_AT, "2026-11-22")
+    assert models.promote("semantic")["points"]["val"]["estimate"] == pytest.approx(35)
 
 
 @pytest.mark.parametrize(
@@ -286,6 +328,8 @@ def test_what_is_not_registered_cannot_be_promoted(models):
 
 def test_what_is_not_scored_cannot_be_promoted(models):
     run = models.client.create_run(models.experiment)
+    models.client.log_dict(run.info.run_id, lineage("semantic", [0]), registry.LINEAGE)
+    models.client.set_tag(run.info.run_id, UPLOADED, "all")
     models.client.create_model_version(
         registry.model_name(models.data),
         run.info.artifact_uri,

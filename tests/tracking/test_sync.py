@@ -35,9 +35,8 @@ def vit(workspace) -> Workspace:
     for stage in ("checkpoint", "scores"):
         shutil.rmtree(workspace.output(stage, "semantic"))
     checkpoint = workspace.output("checkpoint", "vit")
-    before = digest(checkpoint)
     shutil.rmtree(checkpoint / "seed-1")
-    scored(workspace, before, digest(checkpoint))
+    remade(workspace, checkpoint, lambda made: made["params"]["train"].update(seeds=[0]))
     return workspace
 
 
@@ -286,6 +285,23 @@ def test_trainings_are_kept_while_a_seed_joins_them_and_the_data_move(workspace,
     decided = promote(workspace.data, "vit", bench, rules, mlflow_server).decision
     counted = decided.inputs["candidate"]["trainings"]
     assert [each["seed"] for each in counted] == ["0", "1"]
+
+
+def test_a_training_that_is_uploaded_again_is_marked_till_the_end(
+    vit, hidden_scores, mlflow_server, loopback, impatient
+):
+    sync(vit, address=mlflow_server)
+    hidden_scores.rename(vit.output("scores", "vit"))
+    dying = loopback.start(loopback.dies(mlflow_server, "model-versions/set-tag", 0))
+    with pytest.raises(SemtokError, match="run `semtok sync` again"):
+        sync(vit, address=dying.address)
+    client = server.client(mlflow_server)
+    (version,) = versions_of(mlflow_server, vit)
+    assert not contender.is_whole(client, [version])
+    with pytest.raises(SemtokError, match=r"^vit version 1: .*to their end; run `semtok sync`"):
+        card.write(vit.data, "1", mlflow_server)
+    assert sync(vit, address=mlflow_server).completed == 1
+    assert contender.is_whole(client, [version])
 
 
 def test_two_at_once_create_no_duplicates(vit, mlflow_server):
