@@ -20,7 +20,7 @@ from semtok.cli import app
 from semtok.errors import SemtokError
 from semtok.params import BenchSettings, PromotionSettings
 from semtok.tables import write_table
-from semtok.tracking import promotion, registry, server
+from semtok.tracking import contender, promotion, registry, server
 from semtok.tracking.decisions import ARTIFACT
 from semtok.tracking.promotion import promote
 from semtok.tracking.rollback import rollback
@@ -286,11 +286,14 @@ def test_what_is_uploaded_by_half_is_neither_promoted_nor_the_challenger(models,
 def test_seeds_that_are_asked_for_no_longer_do_not_count(models):
     models.add("vit", [20])
     name, made = registry.model_name(models.data), lineage("semantic", [0, 1])
-    for version in models.add("semantic", [50, 60, 90])[:2]:  # of which the last is dropped
+    *kept, dropped = models.add("semantic", [50, 60, 90])
+    for version in kept:
         run = models.client.get_model_version(name, version).run_id
         models.client.log_dict(run, made, registry.LINEAGE)
         models.client.set_model_version_tag(name, version, registry.UPLOADED_AT, "2026-11-22")
     assert models.promote("semantic")["points"]["val"]["estimate"] == pytest.approx(35)
+    with pytest.raises(SemtokError, match=r"^semantic version 4: .* since; there is version 2, 3$"):
+        contender.of(models.client, models.data, models.client.get_model_version(name, dropped))
 
 
 @pytest.mark.parametrize(
