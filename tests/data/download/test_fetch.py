@@ -55,7 +55,7 @@ def files_of(host: Host) -> tuple[File, ...]:
             holds={"annotations/*.json": 2, "annotations/masks/*.png": 2},
             inner=("annotations/masks.zip",),
         ),
-        File(host.serve("/sentences.json", SENTENCES), "words/sentences.json"),
+        File(host.serve("/sentences.json", SENTENCES), "vsr/sentences.json"),
     )
 
 
@@ -64,7 +64,7 @@ WHOLE = {
     **ANNOTATIONS,
     "annotations/masks/1.png": b"one",
     "annotations/masks/2.png": b"two",
-    "words/sentences.json": SENTENCES,
+    "vsr/sentences.json": SENTENCES,
 }
 
 
@@ -97,7 +97,7 @@ def test_what_is_missing_is_fetched_again_and_nothing_else(host, source, tmp_pat
     name, root = source("tiny", *files_of(host)), tmp_path / "root"
     get(root, name)
     (root / "train/3.jpg").unlink()
-    (root / "words/sentences.json").write_bytes(b"[")
+    (root / "vsr/sentences.json").write_bytes(b"[")
     host.asked.clear()
     get(root, name)
     assert seen(root) == WHOLE
@@ -111,7 +111,7 @@ def test_a_root_that_was_unpacked_by_hand_is_taken_as_it_is(host, source, tmp_pa
         (root / path).write_bytes(data)
     get(root, name)
     assert host.asked == []
-    (root / "words/sentences.json").write_bytes(SENTENCES[:-1])
+    (root / "vsr/sentences.json").write_bytes(SENTENCES[:-1])
     with pytest.raises(SemtokError, match=r"sentences\.json: no complete JSON; remove it"):
         get(root, name)
 
@@ -392,6 +392,6 @@ def test_unknown_names_say_what_there_is(host, source, tmp_path) -> None:
 
 
 def test_json_of_receipts_is_none(host, source, tmp_path) -> None:
-    """Whatever JSON lies one folder below a COCO root is taken for a benchmark's."""
+    """They lie one folder below the root, where the files of benchmarks do."""
     get(tmp_path / "root", source("tiny", *files_of(host)))
-    assert coco.list_files(tmp_path / "root") == [tmp_path / "root/words/sentences.json"]
+    assert coco.list_files(tmp_path / "root") == [tmp_path / "root/vsr/sentences.json"]
