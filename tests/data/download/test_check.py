@@ -54,16 +54,16 @@ def test_what_was_put_there_by_hand(host, source, tmp_path: Path) -> None:
     for path, data in PICTURES.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(data)
-    (root / "words").mkdir()
-    (root / "words/sentences.json").write_bytes(SENTENCES)
+    (root / "vsr").mkdir()
+    (root / "vsr/sentences.json").write_bytes(SENTENCES)
     assert [state for _, state in states(check(root, [name]))] == ["there", "missing", "there"]
     (root / "train/5.jpg").unlink()
-    (root / "words/sentences.json").write_bytes(SENTENCES[:-1])
+    (root / "vsr/sentences.json").write_bytes(SENTENCES[:-1])
     pictures, _, sentences = check(root, [name])
     assert (pictures.state, pictures.what) == ("missing", "5 of 6 files train/*.jpg")
     assert (sentences.state, sentences.what) == (
         "damaged",
-        "words/sentences.json: no complete JSON",
+        "vsr/sentences.json: no complete JSON",
     )
 
 
