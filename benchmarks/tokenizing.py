@@ -191,7 +191,7 @@ def _extract(images: list[tuple[list[Any], int, int]]) -> list[Extraction]:
         strings.append(counts.encode())
     joined = rle.Runs.joined([filled, rle.decompress(strings)[0]])
     runs = joined.take(np.argsort(np.concatenate([some, others])))
-    areas, boxes = rle.areas(runs), rle.boxes(runs, heights)
+    areas, boxes = rle.measure(runs, heights)
     extractions = []
     first = 0
     for found, height, width in images:

@@ -8,8 +8,8 @@ asked about a few images at a time.
 import importlib
 import importlib.util
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 from semtok.data.rejects import Reject
 from semtok.errors import SemtokError
 from semtok.extract.corruptions import CLEAN, Corruption
-from semtok.extract.rle import Runs
+from semtok.extract.rle import Int, Runs
 from semtok.parsing import parse
 from semtok.remote import AnyPath
 
@@ -46,34 +46,58 @@ class Job:
     project: Path = Path()
 
 
+#: What is known of masks beside their runs.
+FOUND = pa.schema(
+    [
+        ("image_id", pa.int64()),
+        ("source_id", pa.int64()),  # annotation or segment
+        ("category_id", pa.int64()),
+        ("category", pa.string()),
+        ("score", pa.float32()),
+        ("file", pa.string()),  # where it was found, relative to the data root
+    ]
+)
+
+
 class FoundMask(NamedTuple):
-    """What is known of a mask beside its runs."""
+    """A mask of a backend that finds one after the other: a row of `FOUND`, and its runs."""
 
     image_id: int
-    source_id: int  # annotation or segment
+    source_id: int
     category_id: int
     category: str
     score: float
-    file: str  # where it was found, relative to the data root
+    file: str
+    runs: Int
 
 
-@dataclass
+@dataclass(frozen=True)
 class FoundMasks:
     """Masks in any order, unchecked: `masks.py` checks, measures and orders them.
 
     Attributes:
-        masks: N masks.
+        masks: N rows, schema `FOUND`.
         runs: the run lengths of each, column-major, background first.
         rejected: what the backend itself set aside.
     """
 
-    masks: list[FoundMask] = field(default_factory=list)
-    runs: Runs = field(default_factory=lambda: Runs.of([]))
-    rejected: list[Reject] = field(default_factory=list)
+    masks: pa.Table
+    runs: Runs
+    rejected: list[Reject]
 
-    def reject(self, mask: FoundMask, reason: str) -> None:
-        """Set a mask aside."""
-        self.rejected.append(Reject(mask.image_id, mask.source_id, mask.file, reason))
+    @classmethod
+    def of(cls, masks: Sequence[FoundMask], rejected: list[Reject]) -> "FoundMasks":
+        """Join single masks."""
+        *columns, runs = zip(*masks, strict=True) if masks else [()] * len(FoundMask._fields)
+        return cls(pa.table(columns, schema=FOUND), Runs.of(runs), rejected)
+
+
+def reject_row(masks: pa.Table, at: int, reason: str) -> Reject:
+    """Set one of the masks of a table aside that has the columns of `FOUND`."""
+    image_id, source_id, file = (
+        masks[name][at].as_py() for name in ("image_id", "source_id", "file")
+    )
+    return Reject(image_id, source_id, file, reason)
 
 
 @dataclass(frozen=True)

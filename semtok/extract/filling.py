@@ -10,15 +10,16 @@ and no others. What it rounds is computed by the same steps, so that ties fall t
 numbers are exact in float64, which divides faster than int64.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semtok.extract import rle
-from semtok.extract.rle import Int, Intervals, Runs
+from semtok.extract.rle import Int, Runs
 
 Float = NDArray[np.float64]
+Places = NDArray[Any]  # int32 where they fit
 
 #: Fine columns and rows of a pixel, and the fine column on the left of its middle.
 _FINE = 5
@@ -63,24 +64,23 @@ def fill(polygons: Polygons, heights: Int, widths: Int) -> Runs:
     offsets = rle.starts(sizes + 2)
     shared = np.bincount(owner, minlength=len(sizes))[owner] > 1
     begins = rle.starts(np.append(offsets[-1], sizes[owner[shared]] + 1))[1:]
+    kind = np.int32 if begins[-1] < 2**31 else np.int64  # which sorts in half the time
+    begins, offsets = begins.astype(kind), offsets.astype(kind)
     base = offsets[owner]
     base[shared] = begins[:-1]
-    kind = np.int32 if begins[-1] < 2**31 else np.int64  # which sorts in half the time
-    closes = (offsets[1:] - 1).astype(kind)
-    toggles = _toggles(polygons, heights[owner], widths[owner], base).astype(kind)
+    closes = offsets[1:] - 1
+    toggles = _toggles(polygons, heights[owner].astype(kind), widths[owner], base)
     row = np.sort(np.concatenate([closes, toggles]))
     if shared.any():
         row, behind = np.split(row, [np.searchsorted(row, closes[-1]) + 1])
-        joined = _joined(behind, base[shared], owner[shared], sizes)
-        places = (each + offsets[joined.owner] for each in (joined.start, joined.end))
         # A stable sort is a quick one of a few ascending pieces.
-        pieces = [row, *(each.astype(kind) for each in places)]
+        pieces = [row, *_joined(behind, base[shared], offsets[owner[shared]])]
         row = np.sort(np.concatenate(pieces), kind="stable")
     row = _odd(row)
 
     last = np.searchsorted(row, closes)
     first = np.append(0, last[:-1] + 1)
-    counts = np.diff(row, prepend=-1)
+    counts = np.diff(row, prepend=kind(-1))
     counts[first] -= 1
     counts[last] -= 1
     full = counts[last] == 0  # its last pixel is inside, which closes it already
@@ -88,36 +88,41 @@ def fill(polygons: Polygons, heights: Int, widths: Int) -> Runs:
     return Runs(np.delete(counts, last[full]), rle.starts(lengths))
 
 
-def _joined(row: NDArray[np.integer], base: Int, owner: Int, sizes: Int) -> Intervals:
-    """The foreground of masks that have several polygons.
+def _joined(row: Places, begins: Places, masks: Places) -> tuple[Places, Places]:
+    """Where the foreground of masks that have several polygons begins, and where it ends.
 
     Args:
         row: ascending places at which these are toggled. An outline is closed and steps over a
             middle as often to the right as to the left, so that both of a pair are of one polygon.
-        base: where each polygon begins in the row.
-        owner: the mask of each.
+        begins: where each polygon begins in the row.
+        masks: where the mask of each does, and the places that are returned.
     """
     pairs = row.reshape(-1, 2)
     pairs = pairs[pairs[:, 0] < pairs[:, 1]]
-    part = np.searchsorted(base, pairs[:, 0], side="right") - 1
-    found = Intervals(owner[part], *(pairs.T - base[part]))
-    return rle.intervals(rle.from_intervals(found, sizes))
+    part = np.searchsorted(begins, pairs[:, 0], side="right") - 1
+    start, end = np.sort(pairs.T + (masks - begins)[part])
+    opens = np.ones(len(start), bool)
+    opens[1:] = start[1:] > end[:-1]  # as many have ended as have begun before
+    return start[opens], end[np.roll(opens, -1)]
 
 
-def _odd(row: NDArray[np.integer]) -> NDArray[np.integer]:
+def _odd(row: Places) -> Places:
     """Of ascending places those there an odd number of times: what is toggled twice stays so."""
-    first = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
-    times = np.diff(first, append=len(row))
-    odd: NDArray[np.integer] = row[first[times % 2 == 1]]
-    return odd
+    again = np.flatnonzero(row[1:] == row[:-1])
+    chains = np.flatnonzero(np.diff(again, prepend=-2) > 1)
+    pairs = again[rle.positions(np.append(chains, len(again))) % 2 == 0]
+    return np.delete(row, np.concatenate([pairs, pairs + 1]))
 
 
-def _toggles(polygons: Polygons, heights: Int, widths: Int, base: Int) -> Float:
+def _toggles(polygons: Polygons, heights: Places, widths: Int, base: Places) -> Places:
     """The column-major places at which columns are toggled, in any order.
 
     Args:
         heights, widths: [Q] of each polygon's image.
         base: [Q] that is added to its places.
+
+    Returns:
+        Of the type of `base`.
     """
     behind = np.cumsum(polygons.lengths)
     following = np.arange(1, len(polygons.points) + 1)
@@ -136,63 +141,56 @@ def _toggles(polygons: Polygons, heights: Int, widths: Int, base: Int) -> Float:
     left, right = np.minimum(begin[0], end[0]), np.maximum(begin[0], end[0])
     first = np.clip(np.floor((left + _MIDDLE) / _FINE), 0, width)
     last = np.clip(np.floor((right + _MIDDLE) / _FINE), 0, width)
-    flat, steep = (np.flatnonzero(each & (first < last)) for each in (flat, ~flat))
-    edges = np.concatenate([flat, steep])
-    part, first = part[edges], first[edges]
-    steps = (last[edges] - first).astype(np.int64)
-    offsets = rle.starts(steps)
-    edge = np.repeat(np.arange(len(edges)), steps)
-    # A step over column c is the one numbered c - shift[edge] of all steps.
-    number, shift = np.arange(offsets[-1], dtype=np.float64), first - offsets[:-1]
-
-    fine, middle = _FINE * number, _FINE * shift + _MIDDLE
-    split, some = offsets[len(flat)], len(flat)
-    upper = np.concatenate(
-        [
-            _upper_of_flat(begin[:, flat], end[:, flat], edge[:split], fine[:split], middle[:some]),
-            _upper_of_steep(
-                begin[:, steep], end[:, steep], edge[split:] - some, fine[split:], middle[some:]
-            ),
-        ]
-    )
-    upper += _MIDDLE
-    upper /= _FINE  # and rounded down it is the row of pixels from which on the column is toggled
-    height = heights.astype(np.float64)[part]
-    high = height[edge]
-    np.clip(np.floor(upper, out=upper), 0, high, out=upper)
-    number *= high
-    number += (base[part] + height * shift)[edge]
-    number += upper
-    return number
+    stepped = first < last
+    found = []
+    for some, upper_ends in ((flat & stepped, _upper_of_flat), (~flat & stepped, _upper_of_steep)):
+        edges = np.flatnonzero(some)
+        steps = (last[edges] - first[edges]).astype(np.int64)
+        edge = np.repeat(np.arange(len(edges)), steps)
+        place = rle.positions(rle.starts(steps)).astype(base.dtype)  # columns from the first on
+        fine = _FINE * first[edges] + _MIDDLE
+        upper = upper_ends(begin[:, edges], end[:, edges], edge, _FINE * place, fine)
+        row = upper.astype(base.dtype)
+        row += _MIDDLE
+        row //= _FINE  # of pixels, from which on the column is toggled
+        of = part[edges]
+        height = heights[of][edge]
+        np.clip(row, 0, height, out=row)
+        place *= height
+        place += (base[of] + heights[of] * first[edges].astype(base.dtype))[edge]
+        place += row
+        found.append(place)
+    return np.concatenate(found)
 
 
-def _upper_of_flat(begin: Float, end: Float, edge: Int, fine: Float, middle: Float) -> Float:
-    """The fine row of the upper end of steps, on edges as wide as high or wider.
+def _upper_of_flat(begin: Float, end: Float, edge: Int, fine: Places, first: Float) -> Float:
+    """The fine row of the upper end of steps, on edges as wide as high or wider, yet to be cut off.
 
     Args:
         begin, end: [2, E] x and y of the edges' ends, the left one first.
         edge: [T] the edge of each step.
-        fine: [T] the fine column on its left, less the edge's `middle`.
-        middle: [E] of each edge.
+        fine: [T] the fine column on its left, less the edge's first one.
+        first: [E] this.
     """
     (x, y), (wide, high) = begin, end - begin
     slope = high / wide
-    upper: Float = fine + (middle - x + (slope < 0))[edge]  # steps from the left end on
+    upper: Float = fine + (first - x + (slope < 0))[edge]  # steps from the left end on
     upper *= slope[edge]
     upper += y[edge]
     upper += 0.5
-    return np.trunc(upper, out=upper)
+    return upper
 
 
-def _upper_of_steep(begin: Float, end: Float, edge: Int, fine: Float, middle: Float) -> Float:
+def _upper_of_steep(begin: Float, end: Float, edge: Int, fine: Places, first: Float) -> Float:
     """As `_upper_of_flat`, on edges higher than wide, the upper end first."""
     (x, y), (wide, high) = begin, end - begin
-    exact = (fine + (middle + 0.5 - x)[edge]) * high[edge] / wide[edge]
-    along = np.ceil(exact)  # the first point behind the step
+    exact = (fine + (first + 0.5 - x)[edge]) * high[edge] / wide[edge]
+    along: Float = np.ceil(exact)  # the first point behind the step
     # Where a point lies right between two fine columns, pycocotools's rounding decides.
     ties = np.flatnonzero(along == exact)
     of = edge[ties]
-    right = np.trunc(x[of] + (wide / high)[of] * along[ties] + 0.5) > fine[ties] + middle[of]
+    right = np.trunc(x[of] + (wide / high)[of] * along[ties] + 0.5) > fine[ties] + first[of]
     along[ties] += right != (wide[of] > 0)
-    upper: Float = y[edge] + along - 1
-    return upper
+    along += y[edge]
+    along -= 1
+    return along

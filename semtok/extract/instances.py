@@ -1,6 +1,5 @@
 """Masks from `instances_*.json`: polygons, compressed RLE and uncompressed RLE."""
 
-import itertools
 import marshal
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from pycocotools import mask as pycocotools_mask
 from semtok.data import documents
 from semtok.data.rejects import CROWD, Reject
 from semtok.extract import polygons, rle
-from semtok.extract.backends import FoundMask, FoundMasks, Job
+from semtok.extract.backends import FOUND, FoundMasks, Job, reject_row
 from semtok.extract.rle import Int, Runs
 from semtok.remote import AnyPath
 
@@ -71,10 +70,10 @@ class Instances:
         for folder in folders:
             with documents.collector_paused():
                 tables.append(self._read(job.root, f"annotations/instances_{folder}.json", wanted))
-        rows = pa.concat_tables(tables)
-        order = np.lexsort((rows["source_id"].to_numpy(), rows["image_id"].to_numpy()))
-        self._rows = rows.take(order).combine_chunks()
-        self._image_id = self._rows["image_id"].to_numpy()
+        self._rows = pa.concat_tables(tables).combine_chunks()
+        image_id, source_id = (self._rows[name].to_numpy() for name in ("image_id", "source_id"))
+        self._order = np.lexsort((source_id, image_id))
+        self._image_id = image_id[self._order]
 
     def _read(self, root: AnyPath, file: str, wanted: Int) -> pa.Table:
         """The annotations of a file that are of wanted images; those of none become strays."""
@@ -112,7 +111,7 @@ class Instances:
         asked = images["image_id"].to_numpy()
         first, last = (np.searchsorted(self._image_id, asked, side) for side in ("left", "right"))
         at = rle.positions(rle.starts(last - first)) + np.repeat(first, last - first)
-        return self._rows.take(at)
+        return self._rows.take(self._order[at])
 
     def inputs(self, images: pa.Table) -> bytes:
         """The annotations of these images."""
@@ -123,34 +122,32 @@ class Instances:
 
     def find(self, images: pa.Table) -> FoundMasks:
         """The masks of these images; crowds and what is malformed are set aside."""
-        found, rows = FoundMasks(), self._of(images)
-        names = ("image_id", "source_id", "category_id", "category")
-        ids = [rows[name].to_pylist() for name in names]
-        masks = list(map(FoundMask, *ids, itertools.repeat(1.0), rows["file"].to_pylist()))
+        rows = self._of(images)
         crowd, unknown = (
             each.to_numpy(zero_copy_only=False)
             for each in (rows["crowd"], rows["category"].is_null())
         )
-        for number in np.flatnonzero(crowd | unknown).tolist():
-            reason = "its category_id is not in the file's categories"
-            found.reject(masks[number], CROWD if crowd[number] else reason)
-
+        reason = "its category_id is not in the file's categories"
+        rejected = [
+            reject_row(rows, at, CROWD if crowd[at] else reason)
+            for at in np.flatnonzero(crowd | unknown).tolist()
+        ]
         place = np.searchsorted(images["image_id"].to_numpy(), rows["image_id"].to_numpy())
         heights, widths = (
             images[side].to_numpy().astype(np.int64)[place] for side in ("height", "width")
         )
         outlines, objects = (rows[name].combine_chunks() for name in ("outline", "runs"))
-        parts = []
+        parts, sound = [], []
         for values, read in ((outlines, polygons.rasterise), (objects, _decompressed)):
             at = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False) & ~unknown)
             runs, faults = read(values.take(at), heights[at], widths[at])
-            for number, fault in faults.items():
-                found.reject(masks[at[number]], fault)
-            sound = np.setdiff1d(np.arange(len(at)), list(faults))
-            found.masks += [masks[each] for each in at[sound].tolist()]
-            parts.append(runs.take(sound))
-        found.runs = Runs.joined(parts)
-        return found
+            rejected += [reject_row(rows, at[each], fault) for each, fault in faults.items()]
+            good = np.delete(np.arange(len(at)), list(faults))
+            parts.append(runs.take(good))
+            sound.append(at[good])
+        masks = rows.append_column("score", pa.repeat(np.float32(1), rows.num_rows))
+        masks = masks.select(FOUND.names).take(np.concatenate(sound))
+        return FoundMasks(masks, Runs.joined(parts), rejected)
 
 
 def _decompressed(

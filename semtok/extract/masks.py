@@ -8,13 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from semtok.data import rejects
 from semtok.data.rejects import Reject
 from semtok.extract import rle
-from semtok.extract.backends import Backend, FoundMasks, Job, MaskBackend, find_backend
+from semtok.extract.backends import (
+    FOUND,
+    Backend,
+    FoundMasks,
+    Job,
+    MaskBackend,
+    find_backend,
+    reject_row,
+)
 from semtok.extract.corruptions import CLEAN, Corruption
 from semtok.params import ExtractorSettings
 from semtok.sharding import Partition, rebuild, shard_of
@@ -170,41 +177,33 @@ def arranged(found: FoundMasks, images: pa.Table) -> pa.Table:
     Returns:
         Schema `MASKS`.
     """
-    if not found.masks:
-        return MASKS.columns.empty_table()
-    images_of, sources, category_ids, names, scores, _ = zip(*found.masks, strict=True)
-    image_id, source_id = np.array(images_of, np.int64), np.array(sources, np.int64)
+    image_id, source_id = (found.masks[name].to_numpy() for name in ("image_id", "source_id"))
     order = np.lexsort((source_id, image_id))
     place = np.searchsorted(images["image_id"].to_numpy(), image_id[order])
     height = images["height"].to_numpy().astype(np.int64)[place]
     width = images["width"].to_numpy().astype(np.int64)[place]
     runs = found.runs.take(order)
-    pixels, area = rle.sums(runs), rle.areas(runs)
+    pixels = rle.sums(runs)
+    area, box = rle.measure(runs, height)
     for at in np.flatnonzero(pixels != height * width).tolist():
         reason = f"its runs cover {pixels[at]} pixels, the image has {height[at] * width[at]}"
-        found.reject(found.masks[order[at]], reason)
+        found.rejected.append(reject_row(found.masks, order[at], reason))
     for at in np.flatnonzero((pixels == height * width) & (area == 0)).tolist():
-        found.reject(found.masks[order[at]], "empty")
+        found.rejected.append(reject_row(found.masks, order[at], "empty"))
 
     good = np.flatnonzero((pixels == height * width) & (area > 0))
-    order, height, width, area = order[good], height[good], width[good], area[good]
-    runs = rle.canonical(runs.take(good))
-    image_id = image_id[order]
+    masks, runs = found.masks.take(order[good]), rle.canonical(runs.take(good))
+    image_id = masks["image_id"].to_numpy()
     first = np.flatnonzero(np.diff(image_id, prepend=image_id[:1] - 1))
-    mask_id = rle.positions(np.append(first, len(image_id)))
-    box = rle.boxes(runs, height)
-    counts = pa.ListArray.from_arrays(runs.offsets.astype(np.int32), runs.counts.astype(np.uint32))
     columns = {
-        "image_id": image_id,
-        "mask_id": mask_id,
-        "source_id": source_id[order],
-        "category_id": np.array(category_ids, np.int64)[order],
-        "category": pc.take(pa.array(names, pa.string()), pa.array(order)),
-        "score": np.array(scores, np.float32)[order],
-        **{side: box[:, i] for i, side in enumerate("xywh")},
-        "area": area,
-        "height": height,
-        "width": width,
-        "counts": counts,
+        **{name: masks[name] for name in FOUND.names if name != "file"},
+        "mask_id": rle.positions(np.append(first, len(image_id))),
+        **dict(zip("xywh", box[good].T, strict=True)),
+        "area": area[good],
+        "height": height[good],
+        "width": width[good],
+        "counts": pa.ListArray.from_arrays(
+            runs.offsets.astype(np.int32), runs.counts.astype(np.uint32)
+        ),
     }
-    return pa.table(columns).cast(MASKS.columns)
+    return pa.table(columns).select(MASKS.columns.names).cast(MASKS.columns)

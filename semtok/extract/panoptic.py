@@ -5,7 +5,7 @@ A pixel's segment is R + 256 G + 65536 B; 0 is unlabelled.
 
 import marshal
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -93,13 +93,12 @@ class Panoptic:
 
     def find(self, images: pa.Table) -> FoundMasks:
         """The segments of these images; crowds and what is malformed are set aside."""
-        found = FoundMasks()
-        runs = []
+        found, rejected = list[FoundMask](), list[Reject]()
         columns = (images[name].to_pylist() for name in ("image_id", "path", "height", "width"))
         for image_id, path, height, width in zip(*columns, strict=True):
             annotation = self._of_image.get(image_id)
             if annotation is None:
-                found.rejected.append(Reject(image_id, None, path, NOT_ANNOTATED))
+                rejected.append(Reject(image_id, None, path, NOT_ANNOTATED))
                 continue
             labels = _read(self._root / annotation.file)
             if labels is None or labels.shape != (height, width):
@@ -109,38 +108,43 @@ class Panoptic:
                     else f"its panoptic PNG is {labels.shape[1]} x {labels.shape[0]} pixels, "
                     f"the image {width} x {height}"
                 )
-                found.rejected.append(Reject(image_id, None, annotation.file, reason))
+                rejected.append(Reject(image_id, None, annotation.file, reason))
                 continue
-            runs += self._segments(found, image_id, annotation, labels)
-        found.runs = rle.Runs.of(runs)
-        return found
+            found += self._segments(image_id, annotation, labels, rejected)
+        return FoundMasks.of(found, rejected)
 
     def _segments(
-        self, found: FoundMasks, image_id: int, annotation: _Annotation, labels: NDArray[np.int32]
-    ) -> list[Any]:
-        """Add the masks of one image; return their runs."""
+        self,
+        image_id: int,
+        annotation: _Annotation,
+        labels: NDArray[np.int32],
+        rejected: list[Reject],
+    ) -> list[FoundMask]:
+        """The masks of one image; segments that cannot be used join `rejected`."""
+
+        def reject(segment: int, reason: str) -> None:
+            rejected.append(Reject(image_id, segment, annotation.file, reason))
+
         numbers, runs = rle.of_labels(labels)
         place = {number: at for at, number in enumerate(numbers.tolist())}
         unlisted = place.keys() - {0, *(segment for segment, _, _ in annotation.segments)}
         for segment in sorted(unlisted):
-            reason = "a segment of the PNG that segments_info lacks"
-            found.rejected.append(Reject(image_id, segment, annotation.file, reason))
+            reject(segment, "a segment of the PNG that segments_info lacks")
         kept = []
         seen = set[int]()
         for segment, category_id, iscrowd in annotation.segments:
-            category = self._categories.get(category_id, "")
-            mask = FoundMask(image_id, segment, category_id, category, 1.0, annotation.file)
             if segment in seen:
-                found.reject(mask, "repeats a segment id of its image")
+                reject(segment, "repeats a segment id of its image")
             elif segment not in place or segment == 0:
-                found.reject(mask, "empty: the PNG has no pixel of it")
+                reject(segment, "empty: the PNG has no pixel of it")
             elif iscrowd:
-                found.reject(mask, CROWD)
+                reject(segment, CROWD)
             elif category_id not in self._categories:
-                found.reject(mask, "its category_id is not in the file's categories")
+                reject(segment, "its category_id is not in the file's categories")
             else:
-                found.masks.append(mask)
-                kept.append(runs[place[segment]])
+                named = category_id, self._categories[category_id], 1.0
+                own = runs[place[segment]]
+                kept.append(FoundMask(image_id, segment, *named, annotation.file, own))
             seen.add(segment)
         return kept
 

@@ -121,14 +121,14 @@ class Predicted:
 
     def find(self, images: pa.Table) -> FoundMasks:
         """The masks of these images; images that cannot be read are set aside."""
-        found, runs = FoundMasks(), list[rle.Int]()
+        found, rejected = list[FoundMask](), list[Reject]()
         waiting: dict[tuple[int, ...], list[_Prepared]] = {}
         most = max(_WAITING, self._batch_size)
         for row in images.to_pylist():
             try:
                 image = read_image(self._root / row["path"])
             except UnreadableImageError:
-                found.rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
+                rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
                 continue
             pixels = self._model.prepare(corrupt(image, row["image_id"], self._corruption))
             prepared = _Prepared(row, (image.shape[0], image.shape[1]), pixels)
@@ -136,18 +136,17 @@ class Predicted:
             fullest = max(waiting, key=lambda shape: len(waiting[shape]))
             held = sum(map(len, waiting.values()))
             if len(waiting[fullest]) == self._batch_size or held == most:
-                runs += self._look(waiting.pop(fullest), found)
+                found += self._look(waiting.pop(fullest))
         for batch in waiting.values():
-            runs += self._look(batch, found)
-        found.runs = rle.Runs.of(runs)
-        return found
+            found += self._look(batch)
+        return FoundMasks.of(found, rejected)
 
-    def _look(self, batch: "list[_Prepared]", found: FoundMasks) -> list[rle.Int]:
-        """Add the masks of a batch; return their runs."""
+    def _look(self, batch: "list[_Prepared]") -> list[FoundMask]:
+        """The masks of a batch."""
         pixels = torch.stack([each.pixels for each in batch]).to(trained.device())
         with torch.inference_mode():
             answers = self._model.segment(pixels, [each.size for each in batch])
-        runs: list[rle.Int] = []
+        found: list[FoundMask] = []
         for image, seen in zip(batch, answers, strict=True):
             row = image.row
             # A mask of one run is empty.
@@ -155,9 +154,8 @@ class Predicted:
             for rank, each in enumerate(kept[: self._masks]):
                 score = min(max(each.score, 0.0), 1.0)
                 named = each.category_id, each.category, score
-                found.masks.append(FoundMask(row["image_id"], rank, *named, row["path"]))
-                runs.append(each.runs)
-        return runs
+                found.append(FoundMask(row["image_id"], rank, *named, row["path"], each.runs))
+        return found
 
 
 class _Prepared(NamedTuple):

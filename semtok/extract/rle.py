@@ -171,19 +171,19 @@ def _sums(values: Int, offsets: Int) -> Int:
     return found
 
 
-def boxes(runs: Runs, heights: Int) -> Int:
-    """The tight box of each mask.
+def measure(runs: Runs, heights: Int) -> tuple[Int, Int]:
+    """The area and the tight box of each mask.
 
     Args:
         heights: [N] height of each mask's image in pixels.
 
     Returns:
-        [N, 4] x, y, w, h in pixels; zeros for an empty mask.
+        [N] foreground pixels, and [N, 4] x, y, w, h in pixels; zeros for an empty mask.
     """
     parts = intervals(runs)
-    found = np.zeros((len(runs), 4), np.int64)
+    areas, boxes = np.zeros(len(runs), np.int64), np.zeros((len(runs), 4), np.int64)
     if not len(parts.owner):
-        return found
+        return areas, boxes
     bounds = np.searchsorted(parts.owner, np.arange(len(runs) + 1))
     filled = np.flatnonzero(np.diff(bounds))
     first, last = bounds[filled], bounds[filled + 1] - 1
@@ -191,15 +191,17 @@ def boxes(runs: Runs, heights: Int) -> Int:
     start = parts.start.astype(np.float64)
     height = heights.astype(np.float64)[parts.owner]
     top = start - np.floor(start / height) * height
-    bottom = np.maximum.reduceat(top + (parts.end - start), first)
+    length = parts.end - parts.start
+    areas[filled] = np.add.reduceat(length, first)
+    bottom = np.maximum.reduceat(top + length, first)
     # An interval that runs on into the next column touches the last row and the first one.
     high = heights[filled]
     wraps = bottom > high
     upper = np.where(wraps, 0, np.minimum.reduceat(top, first))
     left, right = parts.start[first] // high, (parts.end[last] - 1) // high
     lower = np.where(wraps, high, bottom)
-    found[filled] = np.stack([left, upper, right - left + 1, lower - upper], axis=1)
-    return found
+    boxes[filled] = np.stack([left, upper, right - left + 1, lower - upper], axis=1)
+    return areas, boxes
 
 
 def of_labels(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], Runs]:

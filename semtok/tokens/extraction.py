@@ -64,13 +64,13 @@ class Extraction:
         """
         if not len(runs):
             return WHOLE_IMAGE
-        heights = np.full(len(runs), height)
+        areas, boxes = rle.measure(runs, np.full(len(runs), height))
         return cls(
             height=height,
             width=width,
             mask_id=np.arange(len(runs)),
-            boxes=rle.boxes(runs, heights),
-            areas=rle.areas(runs),
+            boxes=boxes,
+            areas=areas,
             mask_scores=np.ones(len(runs), np.float32),
             runs=runs,
             relations=np.array(relations, np.int64).reshape(-1, 2),

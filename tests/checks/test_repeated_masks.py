@@ -14,7 +14,7 @@ SIZE = (12, 20)
 
 def row(image_id: int, mask_id: int, mask: np.ndarray) -> dict:
     runs = rle.Runs.of([rle.encode(mask)])
-    box = rle.boxes(runs, np.array([SIZE[0]]))[0].tolist()
+    box = rle.measure(runs, np.array([SIZE[0]]))[1][0].tolist()
     return {
         "image_id": image_id,
         "mask_id": mask_id,

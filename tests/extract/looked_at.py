@@ -36,11 +36,11 @@ def by_image(tiny: Extraction, found: FoundMasks) -> dict[int, list[Mask]]:
     """Image id -> its masks, the best first."""
     size_of = sizes(tiny)
     images: dict[int, list[Mask]] = {image_id: [] for image_id in size_of}
-    for at, mask in enumerate(found.masks):
-        size = size_of[mask.image_id]
+    for at, mask in enumerate(found.masks.to_pylist()):
+        size = size_of[mask["image_id"]]
         counts = {"size": [*size], "counts": found.runs[at].tolist()}
         string = pycocotools_mask.frPyObjects(counts, *size)
-        images[mask.image_id].append((mask.category, mask.score, string))
+        images[mask["image_id"]].append((mask["category"], mask["score"], string))
     return images
 
 

@@ -158,8 +158,8 @@ def test_a_mask_that_its_image_has_no_pixel_of_is_nothing_found(little_scenes, t
     assert rle.areas(found.runs).min() > 0
     assert not found.rejected
     ranks: dict[int, list[int]] = {}
-    for mask in found.masks:
-        ranks.setdefault(mask.image_id, []).append(mask.source_id)
+    for mask in found.masks.to_pylist():
+        ranks.setdefault(mask["image_id"], []).append(mask["source_id"])
     assert all(each == list(range(len(each))) for each in ranks.values())
 
 

@@ -116,13 +116,13 @@ def area(string: dict) -> int:
 def test_limits_and_corruptions(tiny: Extraction, models):
     settings = {**models["instance"], **LAX}
     everything = look(tiny, "detectron2", **settings)
-    scores = sorted(mask.score for mask in everything.masks)
+    scores = sorted(everything.masks["score"].to_pylist())
     sure = look(tiny, "detectron2", **{**settings, "score": scores[len(scores) // 2]})
     assert 0 < len(sure.masks) < len(everything.masks)
     for masks in by_image(tiny, look(tiny, "detectron2", **{**settings, "same": 0.5})).values():
         assert (overlaps(masks) < 0.5).all()
     clean, noisy = (
-        [mask.score for mask in look(tiny, "detectron2", each, **settings).masks]
+        look(tiny, "detectron2", each, **settings).masks["score"].to_pylist()
         for each in (CLEAN, Corruption("noise", 5))
     )
     assert clean != noisy
@@ -130,12 +130,12 @@ def test_limits_and_corruptions(tiny: Extraction, models):
 
 def test_panoptic_masks_leave_each_other_alone(tiny, models):
     seen = look(tiny, "detectron2", **models["panoptic"], task="panoptic", **LAX)
-    assert {mask.category for mask in seen.masks} - {"person"}
+    assert set(seen.masks["category"].to_pylist()) - {"person"}
     for image_id, masks in by_image(tiny, seen).items():
         height, width = sizes(tiny)[image_id]
         assert sum(area(string) for *_, string in masks) <= height * width
         assert not overlaps(masks).any()
-    ids = {(mask.category_id, mask.category) for mask in seen.masks}
+    ids = {(mask["category_id"], mask["category"]) for mask in seen.masks.to_pylist()}
     assert len(ids) == len({number for number, _ in ids})
 
 

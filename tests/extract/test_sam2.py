@@ -77,10 +77,10 @@ def test_every_point_of_the_grid_is_asked_about_and_no_mask_comes_twice(tiny, mo
 
 def test_what_is_unsure_unstable_or_repeats_is_left_out(tiny, model):
     everything = look(tiny, "sam2", model=model, **LAX).masks
-    scores = sorted(mask.score for mask in everything)
+    scores = sorted(everything["score"].to_pylist())
     limit = (scores[9] + scores[10]) / 2
     sure = look(tiny, "sam2", model=model, **{**LAX, "score": limit}).masks
-    assert len(sure) == len(scores) - 10 and min(mask.score for mask in sure) > limit
+    assert len(sure) == len(scores) - 10 and min(sure["score"].to_pylist()) > limit
     stable = look(tiny, "sam2", model=model, **{**LAX, "stable": 0.05}).masks
     assert 0 < len(stable) < len(everything)
     apart = by_image(tiny, look(tiny, "sam2", model=model, **{**LAX, "same": 0.7}))
@@ -105,15 +105,16 @@ def test_masks_are_the_same_however_few_fit_into_memory_at_full_size(tiny, model
     monkeypatch.setattr(sam2, "_BYTES", 3 * one)
     few = look(tiny, "sam2", model=model, **{**LAX, "score": 0.5})
     assert 0 < max(taken) <= 3 * one
-    assert few.masks == lots.masks
+    assert few.masks.equals(lots.masks)
     for at in range(len(lots.masks)):
         np.testing.assert_array_equal(few.runs[at], lots.runs[at])
 
 
 def test_regions_have_no_names_and_scores_lie_in_0_to_1(tiny, model):
     masks = look(tiny, "sam2", model=model, **LAX).masks
-    assert {(mask.category_id, mask.category) for mask in masks} == {(1, "region")}
-    assert all(0 <= mask.score <= 1 for mask in masks)
+    assert set(masks["category_id"].to_pylist()) == {1}
+    assert set(masks["category"].to_pylist()) == {"region"}
+    assert all(0 <= score <= 1 for score in masks["score"].to_pylist())
 
 
 def test_what_it_costs_grows_with_the_points(model):

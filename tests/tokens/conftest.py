@@ -194,8 +194,7 @@ class Line:
     def _mask(self, image_id: int, number: int, mask: np.ndarray) -> tuple:
         counts = rle.encode(mask)
         runs = rle.Runs.of([counts])
-        box = rle.boxes(runs, np.array([20]))[0].tolist()
-        area = int(rle.areas(runs)[0])
+        (area,), (box,) = (each.tolist() for each in rle.measure(runs, np.array([20])))
         return (
             image_id,
             number,

@@ -33,7 +33,7 @@ def measure(masks: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Coverage and boxes of masks [R, H, W]."""
     runs = rle.Runs.of([rle.encode(each) for each in masks])
     heights = np.full(len(masks), masks.shape[1])
-    boxes = rle.boxes(runs, heights)
+    _, boxes = rle.measure(runs, heights)
     return coverage(runs, boxes, heights, size), boxes
 
 
@@ -48,7 +48,7 @@ def test_masks_of_images_of_different_heights():
     rng = np.random.default_rng(0)
     masks = [rng.random((height, 9)) < 0.5 for height in (4, 17, 8)]
     runs, heights = rle.Runs.of([rle.encode(each) for each in masks]), np.array([4, 17, 8])
-    boxes = rle.boxes(runs, heights)
+    _, boxes = rle.measure(runs, heights)
     wanted = [reference(mask, box, 3) for mask, box in zip(masks, boxes, strict=True)]
     np.testing.assert_allclose(coverage(runs, boxes, heights, 3), wanted, atol=1e-12)
 
@@ -78,7 +78,7 @@ def test_coco_masks_agree_with_pycocotools_and_opencv(coco_masks):
     for height, width, compressed in coco_masks:
         runs, _ = rle.decompress([each["counts"] for each in compressed])
         heights = np.full(len(runs), height)
-        boxes = rle.boxes(runs, heights)
+        _, boxes = rle.measure(runs, heights)
         found = coverage(runs, boxes, heights, 16)
         for cells, (x, y, w, h), one in zip(found, boxes, compressed, strict=True):
             mask = pycocotools_mask.decode(one)

@@ -6,7 +6,6 @@ import pyarrow as pa
 from semtok.data.index import IMAGES
 from semtok.extract.backends import FoundMask, FoundMasks
 from semtok.extract.masks import arranged
-from semtok.extract.rle import Runs
 from semtok.extract.scene_graphs import SCENE_GRAPHS
 from semtok.tokens.extraction import ExtractionShard
 
@@ -18,9 +17,13 @@ def test_every_image_has_its_own_up_to_the_last_id():
         dict.fromkeys(IMAGES.columns.names) | {"image_id": each, "height": 4, "width": 4}
         for each in IDS
     ]
-    found = [FoundMask(each, number, 1, "a", 1.0, "") for each in IDS for number in range(2)]
-    runs = Runs.of([[at, at + 1, 15 - 2 * at] for at in range(len(found))])
-    masks = arranged(FoundMasks(found, runs), pa.Table.from_pylist(rows, schema=IMAGES.columns))
+    owners = [(each, number) for each in IDS for number in range(2)]
+    found = [
+        FoundMask(*owner, 1, "a", 1.0, "", np.array([at, at + 1, 15 - 2 * at]))
+        for at, owner in enumerate(owners)
+    ]
+    images = pa.Table.from_pylist(rows, schema=IMAGES.columns)
+    masks = arranged(FoundMasks.of(found, []), images)
     relations = [(each, 0, str(each), 1, 1.0, "") for each in IDS]
     named = [dict(zip(SCENE_GRAPHS.columns.names, each, strict=True)) for each in relations]
     shard = ExtractionShard(masks, pa.Table.from_pylist(named, schema=SCENE_GRAPHS.columns))

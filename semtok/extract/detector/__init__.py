@@ -76,20 +76,16 @@ class Detector:
 
     def find(self, images: pa.Table) -> FoundMasks:
         """The masks of these images; images that cannot be read are set aside."""
-        found = FoundMasks()
-        runs: list[NDArray[np.int64]] = []
+        found, rejected = list[FoundMask](), list[Reject]()
         own = folds_of(images["image_id"].to_numpy(), len(self._networks))
         for fold, network in enumerate(self._networks):
             ours = images.take(np.flatnonzero(own == fold))
             for batch in (ours.slice(at, _BATCH) for at in range(0, ours.num_rows, _BATCH)):
-                runs += self._find(network, batch, found)
-        found.runs = rle.Runs.of(runs)
-        return found
+                found += self._find(network, batch, rejected)
+        return FoundMasks.of(found, rejected)
 
-    def _find(
-        self, network: Network, images: pa.Table, found: FoundMasks
-    ) -> list[NDArray[np.int64]]:
-        """Add the masks of a batch; return their runs."""
+    def _find(self, network: Network, images: pa.Table, rejected: list[Reject]) -> list[FoundMask]:
+        """The masks of a batch; images that cannot be read join `rejected`."""
         rows, pixels = [], []
         for row in images.to_pylist():
             try:
@@ -97,10 +93,10 @@ class Detector:
                 pixels.append(corrupt(image, row["image_id"], self._corruption))
                 rows.append(row)
             except UnreadableImageError:
-                found.rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
-        runs: list[NDArray[np.int64]] = []
+                rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
+        found: list[FoundMask] = []
         if not rows:
-            return runs
+            return found
         seen = find(network, to_tensor(pixels).to(trained.device()))
         for row, candidates in zip(rows, seen, strict=True):
             size = row["height"], row["width"]
@@ -114,9 +110,8 @@ class Detector:
             kept = islice(seen_there, self._settings.masks)
             for rank, (score, own) in enumerate(kept):
                 named = rank, _CATEGORY_ID, _CATEGORY, score
-                found.masks.append(FoundMask(row["image_id"], *named, row["path"]))
-                runs.append(own)
-        return runs
+                found.append(FoundMask(row["image_id"], *named, row["path"], own))
+        return found
 
 
 def new_network(config: Mapping[str, Any]) -> Network:

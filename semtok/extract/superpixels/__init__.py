@@ -51,22 +51,20 @@ class Superpixels:
 
     def find(self, images: pa.Table) -> FoundMasks:
         """The superpixels of these images; images that cannot be read are set aside."""
-        found = FoundMasks()
-        runs: list[Int] = []
+        found, rejected = list[FoundMask](), list[Reject]()
         for row in images.to_pylist():
             try:
                 pixels = read_image(self._root / row["path"])
             except UnreadableImageError:
-                found.rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
+                rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
                 continue
             numbers, masks = rle.of_labels(self._labels(pixels))
-            runs += [masks[at] for at in range(len(masks))]
-            found.masks += [
-                FoundMask(row["image_id"], number, _CATEGORY_ID, _CATEGORY, 1.0, row["path"])
-                for number in numbers.tolist()
+            named = _CATEGORY_ID, _CATEGORY, 1.0, row["path"]
+            found += [
+                FoundMask(row["image_id"], number, *named, masks[at])
+                for at, number in enumerate(numbers.tolist())
             ]
-        found.runs = rle.Runs.of(runs)
-        return found
+        return FoundMasks.of(found, rejected)
 
     def _labels(self, pixels: NDArray[np.uint8]) -> Int:
         """The number of each pixel's superpixel, [H, W]."""
