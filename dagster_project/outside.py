@@ -35,6 +35,7 @@ from dagster._core.event_api import PartitionKeyFilter
 
 from dagster_project import dvc
 from dagster_project.artifacts import materialization_metadata, verdict_metadata
+from dagster_project.gone import end_gone_runs
 from dagster_project.line import BeingWrittenError, Line
 from semtok import pipeline
 from semtok.checks.verdict import Verdict
@@ -109,6 +110,7 @@ def outside_sensor(line: Line, reporting: JobDefinition) -> SensorDefinition:
         default_status=DefaultSensorStatus.RUNNING,
     )
     def dvc_lock(context: SensorEvaluationContext) -> RunRequest | SkipReason:
+        end_gone_runs(context.instance)  # what they had made is reported below
         state = _state(line)
         if state == context.cursor:
             return SkipReason("dvc.lock has not changed")

@@ -13,6 +13,9 @@ from pathlib import Path
 from semtok.errors import SemtokError, installing
 from semtok.workspace import digest, fingerprint
 
+#: Below a project: where DVC runs an experiment that is not to touch the workspace.
+_COPIES = "/.dvc/tmp/exps/"
+
 
 def source_fingerprint(root: Path, files: Iterable[Path]) -> str:
     """Identify some source files of the project in `root`."""
@@ -27,10 +30,10 @@ def check_own(root: Path) -> None:
     """
     own, running = root / "semtok", Path(__file__).parent
     if own.exists() and own.resolve() != running.resolve():
-        raise SemtokError(
-            f"{own}: not the code that runs, which is {running}; export PYTHONPATH={root}, or in "
-            f"an environment of its own {installing('line')}"
-        )
+        remedy = f"export PYTHONPATH={root}, or in an environment of its own {installing('line')}"
+        if _COPIES in root.as_posix():  # gone when its experiment has ended
+            remedy = "export PYTHONPATH=. before `dvc exp run --temp` and before `dvc queue start`"
+        raise SemtokError(f"{own}: not the code that runs, which is {running}; {remedy}")
 
 
 def used_files(root: Path, listed: Iterable[str], modules: Iterable[str]) -> list[Path]:

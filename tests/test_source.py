@@ -10,7 +10,7 @@ import pytest
 from semtok import params_file, pipeline, runner
 from semtok.errors import SemtokError
 from semtok.params import FETCHED, RemoteModelSettings
-from semtok.source import closure, listed_files, source_fingerprint, used_files
+from semtok.source import check_own, closure, listed_files, source_fingerprint, used_files
 
 REPOSITORY = Path(__file__).parents[1]
 PARAMS = params_file.load(REPOSITORY / "params.yaml")
@@ -117,6 +117,13 @@ def test_a_project_is_not_run_by_the_code_of_another(tmp_path):
     assert str(caught.value).startswith(told)
     assert "\n" not in str(caught.value)
     assert not (root / ".semtok").exists()
+
+
+def test_a_copy_of_an_experiment_is_told_where_to_set_its_path(tmp_path):
+    root = tmp_path / ".dvc/tmp/exps/tmp1a2b"
+    (root / "semtok").mkdir(parents=True)
+    with pytest.raises(SemtokError, match=r"export PYTHONPATH=\. before .*`dvc queue start`$"):
+        check_own(root)
 
 
 def test_what_is_not_listed_does_not_count(tmp_path):

@@ -31,7 +31,8 @@ _NEEDS = (
 _VECTOR = {"type": "array", "items": {"type": "float"}}
 _INPUTS = [
     {"name": "image", "type": "string", "required": False},
-    {"name": "texts", "type": "array", "items": {"type": "string"}, "required": False},
+    # Not a list of strings: of one MLflow would make the word "None" of null.
+    {"name": "texts", "type": "any", "required": False},
     {"name": "masks", "type": "any", "required": False},
     {"name": "relations", "type": "any", "required": False},
 ]

@@ -15,6 +15,7 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from numpy import ndarray
 from pandas import DataFrame  # type: ignore[import-untyped]
 
 from semtok.errors import SemtokError
@@ -93,7 +94,8 @@ def _image(number: int, text: Any) -> bytes:
 
 
 def _texts(number: int, texts: Any) -> list[str]:
-    if isinstance(texts, str) or not all(isinstance(each, str) for each in texts):
+    listed = isinstance(texts, list | tuple | ndarray)
+    if not listed or not all(isinstance(each, str) for each in texts):
         raise SemtokError(f"row {number}: texts: give a list of strings")
     return list(texts)
 
