@@ -206,7 +206,8 @@ def training_of(params: Params, workspace: Workspace, variant: str, seed: int) -
     """
     folder = workspace.input("checkpoint", variant) / f"seed-{seed}"
     if not folder.exists():
-        raise SemtokError(f"{folder}: no such training; train.seeds has {params.train.seeds}")
+        seeds = ", ".join(map(str, params.train.seeds))
+        raise SemtokError(f"{folder}: no such training; train.seeds has {seeds}")
     return folder
 
 

@@ -52,9 +52,11 @@ def compare(
         publish: store the page in MLflow, as of `tracking.pages.publish`.
 
     Raises:
-        SemtokError: one is unknown or not scored, the first is no variant, or scores are of
-            different data, cases or protocols.
+        SemtokError: one is unknown or not scored, the first is no variant, scores are of different
+            data, cases or protocols, or `page` is a folder.
     """
+    if page and page.is_dir():
+        raise SemtokError(f"{page}: is a folder; name a file in it")
     known = [*params.variants, *params.outside_models]
     names = [
         registered.address_of(workspace.data, name)

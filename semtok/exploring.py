@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from semtok import pipeline
 from semtok.data import files
 from semtok.data.index import IMAGES, SPLITS, split_images
-from semtok.errors import SemtokError
+from semtok.errors import SemtokError, UnreadableImageError
 from semtok.events import Emit, Message, ignore
 from semtok.params import Params
 from semtok.remote import AnyPath
@@ -135,7 +135,10 @@ def _outside(path: Path) -> Image:
     """An image that is not of the data set."""
     from semtok.report import overlay
 
-    height, width = overlay.read(path).shape[:2]
+    try:
+        height, width = overlay.read(path).shape[:2]
+    except UnreadableImageError as error:  # whose remedy is that of an image of the data set
+        raise SemtokError(f"{path}: {error.reason}; name another file") from None
     name = os.fsencode(path.name).decode("utf-8", "replace")
     return Image(None, path, name, (width, height))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from semtok.bench.segmentation import Segmented
     from semtok.bench.token_maps import Features
     from semtok.exploring import Explored
-    from semtok.params import VariantSettings
+    from semtok.params import Params, VariantSettings
 
 #: Images of a picture of what is salient.
 _LOOKED_AT = 6
@@ -56,7 +56,9 @@ def artifacts(
 
         indexed = workspace.input("index")
         shown = ImageFiles(files.root(workspace, params.data), indexed, split)
-        found = bench.examine(patch_models.HubModel(_named(root, model)).read(shown, bench.IMAGES))
+        found = bench.examine(
+            patch_models.HubModel(_elsewhere(root, model, params)).read(shown, bench.IMAGES)
+        )
     if picture:
         from semtok.report import artifacts as report
 
@@ -174,7 +176,7 @@ def discover(
         training = training_of(params, workspace, model, seed)
         reader = discovery.reader_of_files(image_tokens.reader(training, features))
     else:
-        hub = patch_models.HubModel(_named(root, model))
+        hub = patch_models.HubModel(_elsewhere(root, model, params))
         reader = discovery.reader_of_hub(hub, features)
     return discovery.discover(reader, images, bias)
 
@@ -213,7 +215,7 @@ def saliency(
         folder = training_of(params, workspace, model, seed)
         reader = image_tokens.reader(folder, features)
     else:
-        hub = patch_models.HubModel(_named(root, model))
+        hub = patch_models.HubModel(_elsewhere(root, model, params))
         reader = segmentation.reader_of_hub(hub, features)
     with progress.bars("saliency") as emit:
         found = segmentation.segment(reader, asked, tau, emit)
@@ -227,9 +229,20 @@ def saliency(
     return found
 
 
-def _named(root: Path, model: str) -> str:
-    """A folder in the project, or what is named as it stands."""
-    return str(root / model) if (root / model).exists() else model
+def _elsewhere(root: Path, model: str, params: "Params") -> str:
+    """A folder, in the project or not, or an id on the hub.
+
+    Raises:
+        SemtokError: it can be neither, so that nobody has to be asked.
+    """
+    if (root / model).exists():
+        return str(root / model)
+    if "/" not in model:
+        raise SemtokError(
+            f"{model}: no variant (there are {', '.join(params.variants)}) and no folder; a model "
+            "of the hub is named OWNER/NAME"
+        )
+    return model
 
 
 def clusters(root: Path, variant: str, split: str, seed: int, png: Path) -> None:

@@ -55,11 +55,35 @@ def read(path: Path) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if twice := _said_twice(yaml.compose(text, yaml.SafeLoader)):
+            raise SemtokError(f"{path}: {twice}")
+        return yaml.safe_load(text)
     except FileNotFoundError:
         raise SemtokError(f"{path}: no such file; run inside a semtok project") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SemtokError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _said_twice(node: Any, place: str = "") -> str | None:
+    """The first key that a block has twice: YAML takes the last, and forgets the others.
+
+    Args:
+        node: what `yaml.compose` gave.
+        place: of the node in the file.
+    """
+    lines: dict[str, int] = {}
+    for key, value in node.value if node and node.id == "mapping" else ():
+        name, line = str(key.value), key.start_mark.line + 1
+        if name in lines:
+            return (
+                f"{_below(place, name)}: stands there twice, in lines {lines[name]} and {line}; "
+                "make one of them"
+            )
+        lines[name] = line
+        if found := _said_twice(value, _below(place, name)):
+            return found
+    return None
 
 
 def _taken_for_another(raw: Any, found: Any, place: str = "") -> Iterator[str]:
@@ -91,7 +115,9 @@ def _expected(kind: str, message: str) -> str:
         return "unknown key; remove it or check its spelling"
     if kind in ("missing", "missing_argument"):
         return "missing; add it"
-    return message[0].lower() + message[1:]
+    # In the words of YAML, not of Python.
+    message = message.partition(" or an instance of ")[0].partition(" after validation")[0]
+    return message[0].lower() + message[1:].replace("tuple", "list")
 
 
 def _forbid_unknown_keys(settings: Any, with_config: Any) -> None:

@@ -286,7 +286,8 @@ class Predictor:
         if self._extractor is None:
             raise SemtokError(
                 f"{name}: this model reads masks; give the image's masks, each as COCO "
-                "polygons or RLE, and the relations among them if there are any ([] for none)"
+                "polygons or RLE, and the relations among them if there are any ([] for none); "
+                "semtok predict takes them by --masks FILE"
             )
         found = self._extractor.extract(image, *size)
         return ExtractionShard(found.masks, found.scene_graphs).of(found.image_id)
@@ -313,4 +314,6 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SemtokError(f"{path}: unreadable image ({error.strerror}); restore it") from None
+        raise SemtokError(
+            f"{path}: unreadable image ({error.strerror}); give another file"
+        ) from None

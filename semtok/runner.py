@@ -6,8 +6,10 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
+from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
+from pkgutil import iter_modules
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -174,7 +176,9 @@ def _check_settings(params: Params, path: Path) -> None:
         for module in pipeline.stages()[name].modules(params, partition):
             if not _exists(module):
                 key = stage_key(name, partition)
-                raise SemtokError(f"{path}: {key} is to be made by {module}, which there is not")
+                raise SemtokError(
+                    f"{path}: {key} is to be made by {module}, which there is not; {_meant(module)}"
+                )
     backend_settings.check(params, path)
 
 
@@ -183,6 +187,15 @@ def _exists(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):  # a name with a dot in it, or an empty one
         return False
+
+
+def _meant(module: str) -> str:
+    """What to do about a module that is not there: most often its name is misspelt."""
+    package, _, name = module.rpartition(".")
+    found = importlib.util.find_spec(package) if _exists(package) else None
+    folders = found.submodule_search_locations if found else None
+    near = get_close_matches(name, [each.name for each in iter_modules(folders or [])], 1)
+    return f"did you mean {near[0]}?" if near else "check its spelling, or add the file"
 
 
 def _metrics(stage: str, artifact: Path) -> Mapping[str, Any] | None:

@@ -154,7 +154,7 @@ def test_the_projects_own_settings_are_right():
             lambda p: p["encoder"].update(mlp_ratio=float("inf")),
             "encoder.mlp_ratio: input should be less than inf",
         ),
-        (lambda p: p["train"].update(seeds=3), "train.seeds: input should be a valid tuple"),
+        (lambda p: p["train"].update(seeds=3), "train.seeds: input should be a valid list"),
         (lambda p: p.update(encoder=[1]), "encoder: input should be a dictionary"),
         (lambda p: p["extractors"].update({"a-b": p["extractors"]["annotated"]}), "a-b: use"),
         (lambda p: p["extraction"].pop("annotated-val"), "extraction.annotated-val: missing"),
@@ -671,6 +671,47 @@ def test_a_file_that_is_no_settings_is_refused(tmp_path, text, message):
     with pytest.raises(SemtokError, match=message) as caught:
         load(write(tmp_path, text))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        # What a page of the docs shows, put at the end: YAML would drop the block above.
+        ("variants:\n  mine: {tokenizer: grid, patch_size: 16}\n", "variants: stands there twice"),
+        ("models: {own: {folder: a}, own: {folder: b}}\n", "own: stands there twice"),
+    ],
+)
+def test_a_block_that_stands_there_twice_is_refused(tmp_path, raw, added, told):
+    if added.startswith("models"):
+        raw.pop("models")
+    path = write(tmp_path, raw)
+    first = path.read_text().count("\n") + 1
+    path.write_text(path.read_text() + added)
+    with pytest.raises(SemtokError, match=f"{told}, in lines .*{first}; make one") as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_one_block_takes_over_from_another_is_not_said_twice(tmp_path, raw):
+    path = write(tmp_path, raw | {"variants": {}})
+    text = path.read_text().replace(
+        "variants: {}",
+        "variants:\n  vit: &vit {tokenizer: grid, patch_size: 16}\n"
+        "  coarse: {<<: *vit, patch_size: 32}\n  other: *vit",
+    )
+    path.write_text(text)
+    found = load(path).variants
+    assert [found[name].patch_size for name in ("vit", "coarse", "other")] == [16, 32, 16]
+
+
+def test_messages_are_in_the_words_of_yaml(tmp_path, raw):
+    raw["train"]["seeds"] = 0
+    raw["variants"]["vit"] = None
+    with pytest.raises(SemtokError) as caught:
+        load(write(tmp_path, raw))
+    assert "train.seeds: input should be a valid list" in str(caught.value)
+    assert "variants.vit: input should be a dictionary" in str(caught.value)
+    assert "Settings" not in str(caught.value)
 
 
 def test_a_missing_or_undecodable_file_is_refused(tmp_path):

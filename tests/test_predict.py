@@ -246,7 +246,7 @@ def test_pixels_alone_need_no_masks_and_ignore_them(name, models, images, masks)
 
 def test_semantic_without_masks_says_what_it_needs(models, images):
     assert Predictor(models["semantic"]).needs_masks
-    with pytest.raises(SemtokError, match=r"one.jpg: this model reads masks; give.*RLE"):
+    with pytest.raises(SemtokError, match=r"one.jpg: this model reads masks; give.*RLE.*--masks"):
         predict(models["semantic"], images, TEXTS)
 
 

@@ -16,6 +16,7 @@ _RECALL = {
     "val/accuracy": ("class of image", "-"),
 }
 _COLUMNS = 2, 5  # at least, for the title; and at most
+_TITLE, _LETTERS = 9, 22  # points of a panel's title, and how many letters of them it is wide
 
 
 def draw(histories: Mapping[str, pa.Table], path: Path) -> None:
@@ -36,7 +37,7 @@ def draw(histories: Mapping[str, pa.Table], path: Path) -> None:
         for panel, (name, history) in zip(panels, others, strict=False):
             _draw(panel, behind, BASELINE, 0.5)
             _draw(panel, history, PALETTE[0], 1.0)
-            panel.set_title(name, fontsize=9)
+            _set_title(panel, name)
             panel.tick_params(labelsize=8)
         for panel in panels[len(others) :]:
             panel.set_axis_off()
@@ -53,6 +54,13 @@ def draw(histories: Mapping[str, pa.Table], path: Path) -> None:
             if name in told
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
+
+
+def _set_title(panel: Axes, name: str) -> None:
+    """Name a panel, within its width: a long name on two lines (`NAME, oracle`), and smaller."""
+    title = name.replace(", ", "\n") if len(name) > _LETTERS else name
+    longest = max(map(len, title.split("\n")))
+    panel.set_title(title, fontsize=_TITLE * min(1, _LETTERS / longest))
 
 
 def _draw(panel: Axes, history: pa.Table, colour: str, alpha: float) -> None:

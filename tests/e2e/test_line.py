@@ -169,11 +169,18 @@ def test_by_hand_a_stage_leaves_the_outputs_of_dvc_alone(project: Project) -> No
         ),
         (
             lambda p: p["bench"].update(benchmarks=["nope"]),
-            "scores@vit is to be made by semtok.bench.nope, which there is not",
+            "scores@vit is to be made by semtok.bench.nope, which there is not; "
+            "check its spelling, or add the file",
         ),
         (
             lambda p: p["bench"].update(benchmarks=["no.pe"]),
-            "scores@vit is to be made by semtok.bench.no.pe, which there is not",
+            "scores@vit is to be made by semtok.bench.no.pe, which there is not; "
+            "check its spelling, or add the file",
+        ),
+        (
+            lambda p: p["bench"].update(benchmarks=["retreival"]),
+            "scores@vit is to be made by semtok.bench.retreival, which there is not; did you mean "
+            "retrieval?",
         ),
     ],
 )

@@ -91,6 +91,12 @@ def test_json_and_markdown_are_not_printed_at_once(root):
     assert isinstance(result.exception, SemtokError) and "choose one" in str(result.exception)
 
 
+def test_a_folder_is_no_page(root, tmp_path):
+    with pytest.raises(SemtokError, match=rf"^{tmp_path}: is a folder; name a file in it$"):
+        compare(root, "--html", tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_full_disk_leaves_the_older_page_whole(root, tmp_path):
     older = tmp_path / "older.html"
     older.write_text("an older page")

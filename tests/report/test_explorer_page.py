@@ -194,6 +194,9 @@ def test_people_are_told_what_is_missing(root, tmp_path):
         )
         with pytest.raises(SemtokError, match=told):
             explore(root, named, "--out", tmp_path / "pages")
+    (tmp_path / "notes.jpg").write_text("no picture")
+    with pytest.raises(SemtokError, match=r"notes.jpg: not a readable image; name another file$"):
+        explore(root, tmp_path / "notes.jpg", "--out", tmp_path / "pages")
     bare = tmp_path / "line"
     shutil.copytree(root, bare, symlinks=True)
     for gone in ("extraction", "checkpoint"):

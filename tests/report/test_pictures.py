@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
+from matplotlib.text import Text
 
 from semtok import study
 from semtok.bench.comparison import compare
@@ -337,6 +338,22 @@ def test_every_curve_of_many_has_its_panel(history, drawn, tmp_path):
         colours = [line.get_color() for line in panel.get_lines()]
         assert colours == [style.BASELINE] * 2 + [style.PALETTE[0]] * 2
         np.testing.assert_allclose(panel.get_lines()[2].get_xydata(), [[20, 20], [40, 40]])
+
+
+def test_names_of_panels_run_into_nothing(history, drawn, tmp_path):
+    names = ["regions_neighbours_fixed, oracle", *"abc", "regions_relations_permuted_predicted"]
+    curve_grid.draw(dict.fromkeys(["vit", *names], history), tmp_path / "curves.png")
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    titles = [
+        artist.get_window_extent()
+        for panel in figure.axes
+        for artist in panel.get_children()
+        if isinstance(artist, Text) and artist.get_text() == panel.get_title(loc="left")
+    ]
+    assert len(titles) == len(names)
+    edges = [title.x0 for title in titles[1:]] + [figure.bbox.x1]
+    assert all(title.x1 < edge for title, edge in zip(titles, edges, strict=True))
 
 
 def test_each_kind_of_corruption_falls_from_the_clean_score(
