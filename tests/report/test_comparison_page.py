@@ -92,8 +92,10 @@ def test_json_and_markdown_are_not_printed_at_once(root):
 
 
 def test_a_folder_is_no_page(root, tmp_path):
-    with pytest.raises(SemtokError, match=rf"^{tmp_path}: is a folder; name a file in it$"):
-        compare(root, "--html", tmp_path)
+    arguments = ["--project", str(root), "compare", "--html", str(tmp_path)]
+    told = CliRunner().invoke(app, arguments).exception
+    assert isinstance(told, SemtokError)
+    assert str(told) == f"{tmp_path}: is a folder; name a file in it"
     assert not [*tmp_path.iterdir()]
 
 
