@@ -39,11 +39,6 @@ GOALS: dict[str, Goal] = {
     "recall": ("%", None, 1.0),
     "error": ("%", 1.0, None),
 }
-TOKENS: dict[str, Goal] = {
-    "time": ("ms/image", 1.6, None),
-    "recall": ("%", None, 1.0),
-    "error": ("%", 1.0, None),
-}
 MADE = 0.82  # regions that SLIC makes of one that it is asked for
 NAMES = {"time": "time", "recall": "boundary recall", "error": "undersegmentation error"}
 
@@ -61,8 +56,8 @@ def run(scale: float) -> Iterator[Result]:
     photos = _read(root, max(8, round(IMAGES * scale)))
     if not photos:
         note = "no panoptic masks of COCO: set SEMTOK_COCO_SAMPLE to a root that has them"
-        for name, goals in (("superpixels", GOALS), ("superpixel tokens", TOKENS)):
-            yield from (_result(name, each, goals, None, None, note) for each in goals)
+        for name in ("superpixels", "superpixel tokens"):
+            yield from (_result(name, each, None, None, note) for each in GOALS)
         return
     yield from _masks(photos)
     yield from _tokens(photos)
@@ -81,7 +76,7 @@ def _masks(photos: list[Photo]) -> Iterator[Result]:
         times[0, number] = time.process_time() - start
     count = np.mean([labels.max() + 1 for labels in ours])
     note = f"SLIC of scikit-image, as many regions ({count:.0f} on average)"
-    yield from _compared("superpixels", GOALS, photos, (ours, theirs), times, note)
+    yield from _compared("superpixels", photos, (ours, theirs), times, note)
 
 
 def _tokens(photos: list[Photo]) -> Iterator[Result]:
@@ -106,12 +101,11 @@ def _tokens(photos: list[Photo]) -> Iterator[Result]:
         f"SLIC of scikit-image, about as many regions ({counts[1]:.0f} on average, ours "
         f"{counts[0]:.0f}); ours with features and histograms {1e3 * np.median(whole):.0f} ms"
     )
-    yield from _compared("superpixel tokens", TOKENS, photos, (ours, theirs), times, note)
+    yield from _compared("superpixel tokens", photos, (ours, theirs), times, note)
 
 
 def _compared(
     name: str,
-    goals: dict[str, Goal],
     photos: list[Photo],
     sides: tuple[list[Int], list[Int]],
     times: NDArray[np.float64],
@@ -123,24 +117,23 @@ def _compared(
         f"; {len(photos)} images; pixels at borders: ours {borders[0]:.1%}, SLIC's {borders[1]:.1%}"
     )
     ours, peer = (1e3 * np.median(times, axis=1)).tolist()
-    yield _result(name, "time", goals, ours, peer, note)
+    yield _result(name, "time", ours, peer, note)
     for measured, measure in (("recall", _recall), ("error", _error)):
         ours, peer = (
             100 * float(np.mean([measure(each, photo.segments) for each, photo in pairs]))
             for pairs in (zip(side, photos, strict=True) for side in sides)
         )
-        yield _result(name, measured, goals, ours, peer, note)
+        yield _result(name, measured, ours, peer, note)
 
 
 def _result(
     name: str,
     measured: str,
-    goals: dict[str, Goal],
     ours: float | None,
     peer: float | None,
     note: str,
 ) -> Result:
-    unit, at_most, at_least = goals[measured]
+    unit, at_most, at_least = GOALS[measured]
     return Result(
         name=f"{name}: {NAMES[measured]}",
         ours=ours,

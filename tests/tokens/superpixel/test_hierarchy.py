@@ -16,6 +16,7 @@ from scipy import ndimage
 from scipy.sparse import csgraph
 
 from semtok.tokens.superpixel.hierarchy import Partition, merge, superpixels
+from semtok.tokens.superpixel.vertices import pixel_features
 
 #: Noise, a few plain colours (where many edges score the same), and one colour alone.
 IMAGES = st.tuples(
@@ -148,8 +149,11 @@ def test_every_pixel_is_in_one_connected_region(images, levels, compactness, thr
 @given(IMAGES, LEVELS, st.sampled_from([0.0, 0.5]))
 def test_an_image_alone_has_the_regions_that_it_has_among_others(images, levels, threshold):
     asked = levels, 0.0, threshold
-    together = superpixels(torch.from_numpy(images), *asked)
-    assert torch.equal(superpixels(torch.from_numpy(images), *asked).labels, together.labels)
+    together = merge(pixel_features(torch.from_numpy(images)), *asked)
+    for _ in range(2):
+        in_turn = superpixels(torch.from_numpy(images), *asked)
+        assert torch.equal(in_turn.labels, together.labels)
+        assert torch.equal(in_turn.counts, together.counts)
     for image, labels in zip(images, local(together), strict=True):
         (alone,) = local(superpixels(torch.from_numpy(image[None].copy()), *asked))
         np.testing.assert_array_equal(alone, labels)
