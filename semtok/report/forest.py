@@ -17,7 +17,8 @@ from semtok.report.told import COMPUTED, ORACLE, PREDICTED, told
 
 _COLUMNS = 4  # panels side by side
 _ROW = 0.19  # inches
-_CONTROLS = "Controls"
+#: How the names of groups of controls begin.
+CONTROLS = "Controls"
 _OUTSIDE = "Outside models"
 _REGISTERED = "Registered versions"
 
@@ -34,7 +35,7 @@ def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
     kinds = ("Patches", "Regions")
     found_by = ("", f", {COMPUTED}", f", {PREDICTED}", f", {ORACLE}")
     order = [f"{kind}{who}" for who in found_by for kind in kinds]
-    order += [_CONTROLS, f"{_CONTROLS}, {ORACLE}", _REGISTERED]
+    order += [CONTROLS, f"{CONTROLS}, {ORACLE}", _REGISTERED]
     found: dict[str, list[str]] = {group: [] for group in order}
     for name in variants:
         if name not in params.variants:
@@ -44,7 +45,7 @@ def groups(params: Params, variants: Iterable[str]) -> dict[str, list[str]]:
         kind = kinds[params.variants[name].patch_size is None]
         settings = params.variants[name]
         if is_control(asdict(settings), params.tokenizers[settings.tokenizer]):
-            kind, who = _CONTROLS, who if who == ORACLE else ""
+            kind, who = CONTROLS, who if who == ORACLE else ""
         found[f"{kind}, {who}" if who else kind].append(name)
     return {group: names for group, names in found.items() if names}
 
@@ -63,7 +64,7 @@ def draw(
 
     Args:
         found: all variants of the groups.
-        tasks: at least one; those of one benchmark share a line of panels.
+        tasks: at least one; those of one benchmark stand side by side.
         groups: title -> its variants.
         path: the `.png` file.
     """
@@ -97,12 +98,15 @@ def draw(
 
 
 def _lines(tasks: Sequence[Task]) -> list[list[Task]]:
-    """Tasks of one benchmark stand in one line, or in several where they are many."""
+    """Tasks of one benchmark stand side by side, in several lines only where they fill more."""
     benchmarks = dict.fromkeys(task.benchmark for task in tasks)
-    found = []
+    found: list[list[Task]] = [[]]
     for benchmark in benchmarks:
         own = [task for task in tasks if task.benchmark == benchmark]
-        found += [own[start : start + _COLUMNS] for start in range(0, len(own), _COLUMNS)]
+        for part in (own[start : start + _COLUMNS] for start in range(0, len(own), _COLUMNS)):
+            if len(found[-1]) + len(part) > _COLUMNS:
+                found.append([])
+            found[-1] += part
     return found
 
 

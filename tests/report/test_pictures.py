@@ -282,6 +282,7 @@ def test_many_variants_stand_in_rows_best_first_within_their_group(make_board, d
     forest.draw(found, tasks, groups, tmp_path / "chart.png")
     (figure,) = drawn
     assert len(figure.axes) == len(tasks) == 2
+    assert figure.axes[0].get_gridspec().nrows == 1  # of several benchmarks, and yet side by side
     names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     assert names == ["Patches", "vit", "Regions", "one", "two", "three"]
     for panel, task in zip(figure.axes, tasks, strict=True):

@@ -155,12 +155,16 @@ def _flops(published: Published, found: Found, path: Path) -> None:
             for colour, (group, names) in zip(cycle(PALETTE), groups.items(), strict=False):
                 heights = [values[name].estimate for name in names]
                 places = [flops[name] for name in names]
-                panel.plot(places, heights, "o", markersize=5, color=colour, label=group)
-            for name in dict.fromkeys([*ladder, *_unbeaten(flops, values)]):
+                kind = "x" if group.startswith(forest.CONTROLS) else "o"
+                panel.plot(places, heights, kind, markersize=5, color=colour, label=group)
+            # Neighbours on the ladder are near each other: one is named above, one below.
+            above = dict.fromkeys(_unbeaten(flops, values), True)
+            above |= {name: number % 2 == 0 for number, name in enumerate(ladder)}
+            for name, up in above.items():
                 panel.annotate(
                     name,
                     (flops[name], values[name].estimate),
-                    xytext=(4, 4),
+                    xytext=(4, 4 if up else -10),
                     textcoords="offset points",
                     fontsize=7,
                 )
