@@ -1,6 +1,7 @@
 """YAML files and plain mappings -> dataclasses, strictly, with errors for people."""
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,9 @@ _WRITTEN_AS: Mapping[type, tuple[str, tuple[type, ...]]] = {
     int: ("a number", (int, float)),
     float: ("a number", (float, int, str)),
 }
+
+#: The kinds of pydantic's errors that speak of tuples, which stand in YAML as lists.
+_OF_TUPLES = ("tuple_type", "too_short", "too_long")
 
 
 def parse(settings: type[T], raw: Any, where: str) -> T:
@@ -50,40 +54,52 @@ def read(path: Path) -> Any:
     """Read a YAML file as it is.
 
     Raises:
-        SemtokError: it is missing or no YAML.
+        SemtokError: it is missing, no YAML, or says a thing twice.
     """
     import yaml
 
     try:
-        text = path.read_text(encoding="utf-8")
-        if twice := _said_twice(yaml.compose(text, yaml.SafeLoader)):
-            raise SemtokError(f"{path}: {twice}")
-        return yaml.safe_load(text)
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        if fault := _fault(node):
+            raise SemtokError(f"{path}: {fault}")
+        return loader.construct_document(node) if node else None
     except FileNotFoundError:
         raise SemtokError(f"{path}: no such file; run inside a semtok project") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SemtokError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def _said_twice(node: Any, place: str = "") -> str | None:
-    """The first key that a block has twice: YAML takes the last, and forgets the others.
+def _fault(node: Any, place: str = "", above: tuple[Any, ...] = ()) -> str | None:
+    """What YAML takes, and no settings can be: a key twice, or a block within itself.
+
+    Of keys it takes the last, and forgets the others.
 
     Args:
-        node: what `yaml.compose` gave.
+        node: what the file was composed to.
         place: of the node in the file.
+        above: the nodes around it.
     """
-    lines: dict[str, int] = {}
-    for key, value in node.value if node and node.id == "mapping" else ():
-        name, line = str(key.value), key.start_mark.line + 1
-        if name in lines:
-            return (
-                f"{_below(place, name)}: stands there twice, in lines {lines[name]} and {line}; "
-                "make one of them"
-            )
-        lines[name] = line
-        if found := _said_twice(value, _below(place, name)):
-            return found
-    return None
+    from yaml.nodes import MappingNode, SequenceNode
+
+    if node in above:
+        return f"{place}: is a block that holds itself; write out what it is to hold"
+    parts: list[tuple[object, Any]] = []
+    if isinstance(node, MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in lines:
+                return (
+                    f"{_below(place, name)}: stands there twice, in lines {lines[name]} and "
+                    f"{line}; make one of them"
+                )
+            lines[name] = line
+            parts.append((name, value))
+    elif isinstance(node, SequenceNode):
+        parts += enumerate(node.value)
+    faults = (_fault(each, _below(place, name), (*above, node)) for name, each in parts)
+    return next(filter(None, faults), None)
 
 
 def _taken_for_another(raw: Any, found: Any, place: str = "") -> Iterator[str]:
@@ -117,7 +133,8 @@ def _expected(kind: str, message: str) -> str:
         return "missing; add it"
     # In the words of YAML, not of Python.
     message = message.partition(" or an instance of ")[0].partition(" after validation")[0]
-    return message[0].lower() + message[1:].replace("tuple", "list")
+    message = message[0].lower() + message[1:]
+    return re.sub(r"\btuple\b", "list", message) if kind in _OF_TUPLES else message
 
 
 def _forbid_unknown_keys(settings: Any, with_config: Any) -> None:

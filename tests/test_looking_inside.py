@@ -189,7 +189,7 @@ def test_scores_ask_what_stands_out_of_the_splits_own_images(project):
     [
         (("vit", "--split", "x"), "x: no such split; there are train, val, test"),
         (("vit", "--seed", "9"), "no such training; train.seeds has 0"),
-        (("vitt",), r"vitt: no variant \(there are .*vit\) and no folder"),
+        (("vitt",), r"vitt: no variant \(there are [^)]*\bvit\b[^)]*\) and no folder"),
     ],
 )
 def test_what_cannot_be_reported_is_refused(project, arguments, message):

@@ -140,8 +140,8 @@ def test_the_projects_own_settings_are_right():
         (lambda p: p["train"].update(weight_decay=float("nan")), "train.weight_decay: input"),
         (lambda p: p["bench"].update(confidence=1.0), "bench.confidence: input should be less"),
         (lambda p: p["bench"].update(confidence=0), "bench.confidence: input should be greater"),
-        (lambda p: p["bench"].update(benchmarks=[]), "bench.benchmarks: tuple should have at"),
-        (lambda p: p["train"].update(seeds=[]), "train.seeds: tuple should have at least 1 item"),
+        (lambda p: p["bench"].update(benchmarks=[]), "bench.benchmarks: list should have at"),
+        (lambda p: p["train"].update(seeds=[]), "train.seeds: list should have at least 1 item"),
         (
             lambda p: p["train"].update(seeds=[0, 2**63]),
             "train.seeds.1: input should be less than 9223372036854775808",
@@ -679,6 +679,7 @@ def test_a_file_that_is_no_settings_is_refused(tmp_path, text, message):
         # What a page of the docs shows, put at the end: YAML would drop the block above.
         ("variants:\n  mine: {tokenizer: grid, patch_size: 16}\n", "variants: stands there twice"),
         ("models: {own: {folder: a}, own: {folder: b}}\n", "own: stands there twice"),
+        ("models: [{own: a, own: b}]\n", "models.0.own: stands there twice"),
     ],
 )
 def test_a_block_that_stands_there_twice_is_refused(tmp_path, raw, added, told):
@@ -702,6 +703,13 @@ def test_what_one_block_takes_over_from_another_is_not_said_twice(tmp_path, raw)
     path.write_text(text)
     found = load(path).variants
     assert [found[name].patch_size for name in ("vit", "coarse", "other")] == [16, 32, 16]
+
+
+def test_a_block_within_itself_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("models: &all\n  own: [*all]\n")
+    with pytest.raises(SemtokError, match=r"models\.own\.0: is a block that holds itself; write"):
+        load(path)
 
 
 def test_messages_are_in_the_words_of_yaml(tmp_path, raw):

@@ -70,6 +70,22 @@ def test_long_edges_fall_as_those_of_pycocotools():
         assert pycocotools_mask.iou([ours], [expected], [0])[0, 0] == 1.0
 
 
+def test_places_that_32_bits_cannot_hold_are_those_of_pycocotools():
+    side = 30_000  # three images have 2.7e9 pixels
+    draw = np.random.default_rng(0)
+    outlines = [
+        [(draw.random((4, 2)) * 90 + side - 99).ravel().tolist() for _ in range(parts)]
+        for parts in (1, 3, 1)
+    ]
+    runs, faults = polygons.rasterise(polygons.read(outlines), *np.full((2, 3), side))
+    assert not faults
+    for counts, outline in zip(runs, outlines, strict=True):
+        expected = pycocotools_mask.merge(pycocotools_mask.frPyObjects(outline, side, side))
+        found, good = rle.decompress([expected["counts"]])
+        assert good.all()
+        assert counts.tolist() == rle.canonical(found)[0].tolist()
+
+
 SQUARE = [[2, 2, 9, 2, 9, 9, 2, 9]]
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=2) | st.just({})
 PARTS = st.lists(VALUES, max_size=9) | VALUES
