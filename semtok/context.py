@@ -53,6 +53,11 @@ class Context:
         """Of `NAME-SPLIT`, the partition."""
         return self.partition.rpartition("-")[0]
 
+    @property
+    def severities(self) -> tuple[int, ...]:
+        """Of `NAME-SPLIT`, those in which the split's images are also shown corrupted."""
+        return self.params.corruption.of(self.partition.rpartition("-")[2])
+
     def input(self, stage: str, partition: str | None = None) -> Path:
         """The folder of an upstream artifact."""
         return self.workspace.input(stage, partition)

@@ -179,8 +179,12 @@ class TokenShardsSettings:
 class CorruptionSettings:
     """In which severities of each kind pictures are shown corrupted, for the benchmarks of it."""
 
-    splits: tuple[str, ...]  # whose tokens every tokenizer makes once more
+    splits: tuple[str, ...]  # whose masks, relations and tokens are made once more
     severities: tuple[Severity, ...]  # 0: as it is, 5: the most (semtok/extract/corruptions.py)
+
+    def of(self, split: str) -> tuple[Severity, ...]:
+        """The severities that the images of a split are shown in."""
+        return self.severities if split in self.splits else ()
 
 
 @dataclass(frozen=True)

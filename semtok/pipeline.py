@@ -124,7 +124,12 @@ _STAGES = (
         about="The masks that an extractor finds in each image.",
         partitions=_by_extractor,
         inputs=inputs.of_masks,
-        settings=lambda partition: ["data", f"extractors.{_owner(partition)}", "checks.masks"],
+        settings=lambda partition: [
+            "data",
+            f"extractors.{_owner(partition)}",
+            "corruption",
+            "checks.masks",
+        ],
         source=stage_code.EXTRACTING,
         watches=stage_code.FROZEN,
         modules=lambda params, partition: [
@@ -158,6 +163,7 @@ _STAGES = (
         settings=lambda partition: [
             "data",
             f"extractors.{_owner(partition)}",
+            "corruption",
             "checks.scene_graphs",
         ],
         source=stage_code.EXTRACTING,

@@ -18,6 +18,9 @@ from semtok.params import DataSettings, WorkersSettings
 from semtok.remote import AnyPath
 from semtok.tables import FINGERPRINT, REJECTED, read_metadata, read_table, write_table
 
+#: Folder beside the shards: the same images once more, corrupted, in `KIND-SEVERITY`.
+CORRUPTED = "corrupted"
+
 #: Builds shards in any order: writes their files (with the fingerprint in the metadata), and yields
 #: the name of each with its rejects.
 Build = Callable[[Sequence[str]], Iterable[tuple[str, pa.Table]]]

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
@@ -18,6 +19,7 @@ from semtok.extract.masks import MASKS
 from semtok.extract.matching import told_of
 from semtok.extract.relation_recall import recall
 from semtok.extract.scene_graphs import SCENE_GRAPHS
+from semtok.sharding import CORRUPTED
 from semtok.tables import TableSchema, read_table
 from semtok.tokens.shards import TokenShards
 from semtok.workspace import Workspace
@@ -42,10 +44,12 @@ def predicted(params: dict[str, Any]) -> None:
     for split in ("train", "val", "test"):
         key = f"predicted-{split}"
         params["extraction"][key] = STUDY["extraction"][key]
+        params["extraction"][f"superpixels-{split}"] = STUDY["extraction"][f"superpixels-{split}"]
         params["token_shards"][f"semantic_{key}"] = STUDY["token_shards"][f"semantic_{key}"]
     params["tokenizers"]["semantic_predicted"] = dict(params["tokenizers"]["semantic"])
+    params["extractors"]["superpixels"] = STUDY["extractors"]["superpixels"]
     params["extraction_scores"] = {JUDGED: STUDY["extraction_scores"][JUDGED]}
-    params["corruption"] = {"splits": [], "severities": [4]}
+    params["corruption"] = {"splits": ["test"], "severities": [4]}
     params["variants"][VARIANT] = STUDY["variants"][VARIANT]
     params["checks"]["detector"] = {"average_precision": 0.0}
     params["checks"]["relation_model"] = {"recall": 0.0, "mean_recall": 0.0}
@@ -149,6 +153,50 @@ def test_extraction_is_judged_as_it_was_published_and_under_corruption(line, jud
     scores = average_precision(found[0], wanted[0]) | recall(told, wanted[1])
     assert {name: clean[name] for name in METRICS} == {name: scores[name] for name in METRICS}
     assert [(row["kind"], row["severity"]) for row in spoilt] == [(kind, 4) for kind in KINDS]
+
+
+def test_what_is_found_in_corrupted_pictures_is_what_was_judged(line, judged):
+    _, *spoilt = read_table(judged / NAME, EXTRACTION_SCORES).to_pylist()
+    for row in spoilt:
+        masks, relations = (
+            rows(line.input(stage, "predicted-test") / CORRUPTED / f"{row['kind']}-4", schema)
+            for stage, schema in (("masks", MASKS), ("scene_graphs", SCENE_GRAPHS))
+        )
+        assert (masks.num_rows, relations.num_rows) == (row["masks"], row["relations"])
+
+
+def test_tokens_of_a_corrupted_picture_are_of_what_was_found_in_it(line):
+    tokens = line.input("token_shards", "semantic_predicted-test")
+    told = []
+    for of in ("", *(f"{CORRUPTED}/{kind}-4" for kind in KINDS)):
+        masks = rows(line.input("masks", "predicted-test") / of, MASKS)["image_id"].to_pylist()
+        shards = TokenShards(tokens / of)
+        counts = shards.rows(np.arange(len(shards))).region_counts
+        wanted = [min(max(1, masks.count(image_id)), 32) for image_id in shards.image_ids]
+        assert counts.tolist() == wanted
+        told.append(wanted)
+    assert len({tuple(each) for each in told}) > 1
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_other_splits_are_not_corrupted(line, split):
+    for stage in ("masks", "scene_graphs"):
+        assert not (line.input(stage, f"predicted-{split}") / CORRUPTED).exists()
+
+
+def test_annotations_hold_whatever_is_done_to_the_pixels(line, judged):
+    for stage in ("masks", "scene_graphs"):
+        assert not (line.input(stage, "annotated-test") / CORRUPTED).exists()
+
+
+def test_relations_are_computed_anew_where_masks_are(line):
+    for stage in ("masks", "scene_graphs"):
+        small_line.run(line.root, stage, "superpixels-test")
+    whole = rows(line.input("scene_graphs", "superpixels-test"), SCENE_GRAPHS)
+    again = rows(
+        line.input("scene_graphs", "superpixels-test") / CORRUPTED / "noise-4", SCENE_GRAPHS
+    )
+    assert again.num_rows and not again.equals(whole)
 
 
 def test_its_metrics_and_picture_are_told(line, judged):

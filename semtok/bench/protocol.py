@@ -1,7 +1,7 @@
 """The protocol of the comparison (docs/protocol.md), as far as code has to know it."""
 
 #: Named on every leaderboard; raised with every change of what a number means.
-VERSION = "0.5"
+VERSION = "0.6"
 
 #: Trainings per variant below which nothing is claimed.
 SEEDS_FOR_A_CLAIM = 5

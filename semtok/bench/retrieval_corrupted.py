@@ -20,7 +20,7 @@ from semtok.bench.benchmark import SplitData
 from semtok.bench.cases import CASES, PART
 from semtok.bench.embedding import Model
 from semtok.events import Emit, Message, ignore
-from semtok.tokens.shards import CORRUPTED
+from semtok.sharding import CORRUPTED
 
 #: A picture may be spoilt until nothing can be told.
 CLEARS_CHANCE = False

@@ -7,7 +7,8 @@ import polars as pl
 from semtok.checks.rules import Rule, Suite, at_least, beside, count, none, there
 from semtok.checks.subject import Subject
 from semtok.data.index import split_images
-from semtok.extract.extraction_scores import EXTRACTION_SCORES, METRICS, NAME, corruptions
+from semtok.extract.corruptions import CLEAN, every
+from semtok.extract.extraction_scores import EXTRACTION_SCORES, METRICS, NAME
 from semtok.tables import read_table
 
 _KEY = ["kind", "severity"]
@@ -43,7 +44,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     """Count the faults of the table, and read how well clean images are read."""
     found = pl.DataFrame(read_table(subject.artifact / NAME, EXTRACTION_SCORES))
     images = split_images(subject.input("index"), subject.split).num_rows
-    asked = corruptions(subject.params["corruption.severities"])
+    asked = [CLEAN, *every(subject.params["corruption.severities"])]
     wanted = pl.DataFrame(asked, schema={"kind": pl.String, "severity": pl.Int8}, orient="row")
     clean = found.filter(severity=0)
     return {

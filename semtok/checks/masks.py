@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from semtok.checks import runs
+from semtok.checks import corrupted, runs
 from semtok.checks.drift import category_drift
 from semtok.checks.rejected import REJECTED_RULE, count_rejected
 from semtok.checks.repeated_masks import SAME, repeated
@@ -117,6 +117,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
             share("share_without_masks", without, len(ours)),
             share("share_repeated_masks", pl.concat([each for *_, each in shards]), ids.height),
             category_drift(subject.artifact, ids["category"]),
+            corrupted.missing(subject),
         )
     }
 
@@ -126,7 +127,7 @@ def suite(settings: Settings) -> Suite:
     return {
         "masks": [
             *none(*_IN_ORDER, *_ACROSS_SHARDS, *_OF_AN_IMAGE, *_OF_A_CATEGORY),
-            *none(*_OF_A_MASK, REJECTED_RULE),
+            *none(*_OF_A_MASK, REJECTED_RULE, corrupted.RULE),
             at_most(
                 "share_without_masks",
                 settings.share_without_masks,

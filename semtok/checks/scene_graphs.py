@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from semtok.checks import corrupted
 from semtok.checks.drift import predicate_drift
 from semtok.checks.rejected import REJECTED_RULE, count_rejected
 from semtok.checks.rules import Rule, Suite, at_least, at_most, beside, count, none, share
 from semtok.checks.subject import Subject
 from semtok.extract.scene_graphs import SCENE_GRAPHS
+from semtok.sharding import CORRUPTED
 from semtok.tables import read_table
 
 _RELATION = ["image_id", "subject", "predicate", "object"]
@@ -48,8 +50,8 @@ _OF_A_RELATION = (
 
 def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
     """Count the faults of one partition."""
-    paths = sorted(subject.input("masks").glob("[0-9]*.parquet"))
-    masks = pl.read_parquet(paths, columns=["image_id", "mask_id"])
+    found = subject.input("masks")
+    masks = pl.read_parquet(sorted(found.glob("[0-9]*.parquet")), columns=["image_id", "mask_id"])
     relations = pl.concat(
         pl.DataFrame(read_table(path, SCENE_GRAPHS)).with_columns(shard=pl.lit(path.name))
         for path in subject.shards(".parquet")
@@ -69,6 +71,7 @@ def summarise(subject: Subject) -> dict[str, pl.DataFrame]:
         "relations": beside(
             count(relations, _OF_A_RELATION, [*_RELATION, "shard"]),
             count_rejected(subject, relations.height),
+            corrupted.missing(subject, upstream=(found / CORRUPTED).is_dir()),
             share("share_without_relations", without, len(able)),
         ),
         "predicates": pl.DataFrame(
@@ -82,7 +85,7 @@ def suite(settings: Settings) -> Suite:
     """What must hold."""
     return {
         "relations": [
-            *none(*_OF_A_RELATION, REJECTED_RULE),
+            *none(*_OF_A_RELATION, REJECTED_RULE, corrupted.RULE),
             at_most(
                 "share_without_relations",
                 settings.share_without_relations,

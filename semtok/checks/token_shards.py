@@ -12,8 +12,9 @@ from semtok.checks.rejected import REJECTED_RULE, count_rejected
 from semtok.checks.rules import Rule, Suite, add, among, at_most, beside, count, none, share, there
 from semtok.checks.subject import Subject
 from semtok.data.index import split_images
+from semtok.sharding import CORRUPTED
 from semtok.tables import REJECTED, read_metadata, read_table
-from semtok.tokens.shards import CORRUPTED, TOKENS, TokenShards, pixels_shape
+from semtok.tokens.shards import TOKENS, TokenShards, pixels_shape
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,7 @@ class Backend:
     label: str
     reads_masks: tuple[str, ...]  # scene graphs: the mask backends it works on; empty: any
     reads_annotations: bool  # so it knows nothing of an image that nobody has annotated
+    reads_pixels: bool  # so it finds something else in a corrupted image
     #: settings, project -> what a model that was trained elsewhere takes, for `cost.hand_down`
     cost: Callable[[Any, Path], Mapping[str, float]] | None = None
 
@@ -202,4 +203,7 @@ def find_backend(kind: str, name: str, settings: Mapping[str, Mapping[str, Any]]
     label = f"{name} {json.dumps(asdict(own), sort_keys=True)}"
     reads_masks = getattr(module, "READS_MASKS", ())
     annotated = getattr(module, "READS_ANNOTATIONS", False)
-    return Backend(opener, own, label, reads_masks, annotated, getattr(module, "cost", None))
+    pixels = getattr(module, "READS_PIXELS", not annotated)
+    return Backend(
+        opener, own, label, reads_masks, annotated, pixels, getattr(module, "cost", None)
+    )

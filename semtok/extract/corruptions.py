@@ -7,7 +7,7 @@ all severities, so that these differ in strength alone.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from math import sqrt
 from statistics import NormalDist
@@ -42,6 +42,11 @@ class Corruption(NamedTuple):
 
 #: An image as it is.
 CLEAN = Corruption("clean", 0)
+
+
+def every(severities: Iterable[int]) -> list[Corruption]:
+    """Each kind in each severity but 0, which leaves an image as it is."""
+    return [Corruption(kind, each) for kind in KINDS for each in sorted(severities) if each]
 
 
 def corrupt(pixels: UInt8, image_id: int, corruption: Corruption) -> UInt8:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from semtok.events import Progress
 from semtok.extract.average_precision import average_precision
-from semtok.extract.corruptions import CLEAN, KINDS, Corruption
+from semtok.extract.corruptions import CLEAN, Corruption, every
 from semtok.extract.extracted import extracted, in_order
 from semtok.extract.masks import MASKS
 from semtok.extract.matching import told_of
@@ -77,7 +77,7 @@ def build(
     # What a network draws amiss in a spoilt image is its failure, and no fault of the data set.
     partition = replace(partition, data=replace(partition.data, rejected_share=1.0))
     rows = []
-    asked = corruptions(severities)
+    asked = [CLEAN, *every(severities)]
     for done, corruption in enumerate(asked):
         partition.emit(Progress("corruptions", done, len(asked)))
         masks, relations = extracted(partition, files, extractor, model, masks_model, corruption)
@@ -93,12 +93,6 @@ def build(
     table = pa.Table.from_pylist(rows, schema=EXTRACTION_SCORES.columns)
     write_table(partition.staging / NAME, table, EXTRACTION_SCORES)
     return table
-
-
-def corruptions(severities: Sequence[int]) -> list[Corruption]:
-    """The clean image, then each kind in each severity but 0."""
-    strengths = sorted(each for each in severities if each)
-    return [CLEAN, *(Corruption(kind, each) for kind in KINDS for each in strengths)]
 
 
 def metrics(table: pa.Table) -> dict[str, dict[str, float]]:

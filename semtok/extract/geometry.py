@@ -24,6 +24,9 @@ from semtok.extract import rle
 from semtok.extract.backends import RELATIONS, FoundRelations, Job
 from semtok.extract.rle import Int
 
+#: Masks alone.
+READS_PIXELS = False
+
 INSIDE = 0.9
 OVERLAPPING = 0.1
 

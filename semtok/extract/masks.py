@@ -156,6 +156,11 @@ def cost(extractor: ExtractorSettings, project: Path) -> dict[str, Mapping[str, 
     return {"masks": backend.cost(backend.settings, project)} if backend.cost else {}
 
 
+def reads_pixels(extractor: ExtractorSettings) -> bool:
+    """Whether other masks are found in a corrupted image."""
+    return find_backend("masks", extractor.masks, extractor.settings).reads_pixels
+
+
 def runs_model_from_elsewhere(extractor: ExtractorSettings) -> bool:
     """Whether masks are found by a model that the line has not trained."""
     return find_backend("masks", extractor.masks, extractor.settings).cost is not None

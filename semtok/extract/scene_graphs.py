@@ -107,6 +107,11 @@ def build(
     return built
 
 
+def reads_pixels(extractor: ExtractorSettings) -> bool:
+    """Whether other relations are found among the same masks of a corrupted image."""
+    return find_backend("scene_graphs", extractor.scene_graphs, extractor.settings).reads_pixels
+
+
 def _open(backend: Backend, job: Job, masks: Path, source: str) -> Make:
     return _maker(backend.open(job), masks, source)
 

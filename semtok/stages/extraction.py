@@ -4,6 +4,7 @@ from semtok.context import Context
 from semtok.json_files import read_json
 from semtok.params import ANNOTATED
 from semtok.report.summary import Summary, flat, preview
+from semtok.sharding import CORRUPTED
 
 
 def detector(context: Context) -> Summary:
@@ -34,30 +35,46 @@ def relation_model(context: Context) -> Summary:
 
 def masks(context: Context) -> Summary:
     """Find masks in the images of a split."""
-    from semtok.extract import annotated_categories, cost, masks
+    from semtok.extract import annotated_categories, corrupted, cost, masks
     from semtok.report import extraction
 
     partition = context.images()
     extractor = context.params.extractors[context.name]
     model = context.model("masks")
-    masks.build(partition, context.files(), extractor, model)
+    files = context.files()
+    masks.build(partition, files, extractor, model)
+    if masks.reads_pixels(extractor):
+        corrupted.build(
+            partition,
+            context.severities,
+            lambda again, each: masks.build(again, files, extractor, model, each),
+        )
     elsewhere = masks.cost(extractor, partition.project)
     cost.hand_down({"masks": model}, context.staging, elsewhere)
     if elsewhere:
         kept = context.workspace.state("annotated_categories")
-        annotated_categories.hand_down(context.root, context.files(), context.staging, kept)
+        annotated_categories.hand_down(context.root, files, context.staging, kept)
     return extraction.draw(partition, context.staging, scene_graphs=None)
 
 
 def scene_graphs(context: Context) -> Summary:
     """Find relations among the masks of a split."""
-    from semtok.extract import annotated_predicates, cost, scene_graphs
+    from semtok.extract import annotated_predicates, corrupted, cost, scene_graphs
     from semtok.report import extraction
 
     partition, masks = context.images(), context.input("masks", context.partition)
     extractor = context.params.extractors[context.name]
     model = context.model("scene_graphs")
-    scene_graphs.build(partition, context.files(), masks, extractor, model)
+    files = context.files()
+    scene_graphs.build(partition, files, masks, extractor, model)
+    if (masks / CORRUPTED).is_dir() or scene_graphs.reads_pixels(extractor):
+        corrupted.build(
+            partition,
+            context.severities,
+            lambda again, each: scene_graphs.build(
+                again, files, corrupted.of(masks, each), extractor, model, each
+            ),
+        )
     cost.hand_down({"scene_graphs": model}, context.staging)
     annotated_predicates.hand_down(model, context.staging)
     return extraction.draw(partition, masks, context.staging)
@@ -96,12 +113,9 @@ def token_shards(context: Context) -> Summary:
     if reads != "images":
         found = reads.removeprefix("extraction/")
         extraction = context.input("masks", found), context.input("scene_graphs", found)
-    corruption = context.params.corruption
-    corrupted = context.partition.rpartition("-")[2] in corruption.splits
-    severities = corruption.severities if corrupted else ()
     tokenizer = context.params.tokenizers[context.name]
     partition = context.images()
-    tokenize.build(partition, tokenizer, extraction, severities)
+    tokenize.build(partition, tokenizer, extraction, context.severities)
     sources = zip(("masks", "scene_graphs"), extraction or (), strict=False)
     cost.hand_down(dict(sources), context.staging, tokenize.cost(tokenizer, partition.project))
     shards = TokenShards(context.staging)

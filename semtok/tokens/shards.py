@@ -29,9 +29,6 @@ from semtok.tokens.rows import (
 #: Key of the file's metadata that holds {"scheme": ..., "settings": {...}} as JSON.
 TOKENS = "semtok.tokens"
 
-#: Folder beside the shards: the same images once more, of corrupted pixels, in `KIND-SEVERITY`.
-CORRUPTED = "corrupted"
-
 
 class TokenShards:
     """The token shards of one partition, memory-mapped: a row is read when it is asked for.

@@ -10,8 +10,8 @@ A tokenizer is a module of this folder, named after its scheme, with
   it, and what it takes.
 
 Where severities are named, the folder `corrupted/KIND-SEVERITY` beside the shards has the same
-images once more, each tokenized anew from its corrupted pixels (`corruptions.py`). What was
-extracted stays: it was found in the picture as it is.
+images once more, each tokenized anew from its corrupted pixels (`corruptions.py`), and from what
+was found in them so; what annotations say stays (`corrupted.py`).
 """
 
 import dataclasses
@@ -28,10 +28,11 @@ from semtok.data import rejects
 from semtok.data.rejects import Reject
 from semtok.errors import SemtokError, UnreadableImageError
 from semtok.events import Progress
+from semtok.extract import corrupted
 from semtok.extract.corruptions import KINDS, Corruption, corrupt
 from semtok.parsing import parse
 from semtok.remote import AnyPath
-from semtok.sharding import Partition, rebuild
+from semtok.sharding import CORRUPTED, Partition, rebuild
 from semtok.tables import REJECTED, TableSchema, read_table
 from semtok.tokens import shards
 from semtok.tokens.extraction import Extraction, ExtractionShard
@@ -104,11 +105,15 @@ def build(
         name: images.take(positions).select(["image_id", "path", "sha256"]).to_pylist()
         for name, positions in partition.assign(".arrow").items()
     }
-    inputs = {name: [folder / f"{Path(name).stem}.parquet" for folder in reads] for name in groups}
     corruptions = [Corruption(kind, each) for kind in KINDS for each in severities]
     made: dict[str, tuple[str, Corruption | None]] = {name: (name, None) for name in groups}
-    made |= {
-        f"{shards.CORRUPTED}/{each}/{name}": (name, each) for each in corruptions for name in groups
+    made |= {f"{CORRUPTED}/{each}/{name}": (name, each) for each in corruptions for name in groups}
+    inputs = {
+        name: [
+            (corrupted.of(folder, each) if each else folder) / f"{Path(clean).stem}.parquet"
+            for folder in reads
+        ]
+        for name, (clean, each) in made.items()
     }
     wanted = {
         name: fingerprint(
@@ -116,7 +121,7 @@ def build(
             json.dumps([tokens, groups[clean], *([each] if each else [])]),
             partition.source,
             *identity,
-            *map(digest, inputs[clean]),
+            *map(digest, inputs[name]),
         )
         for name, (clean, each) in made.items()
     }
@@ -125,7 +130,7 @@ def build(
     def build_shard(name: str, path: Path) -> pa.Table:
         nonlocal done
         clean, corruption = made[name]
-        found = ExtractionShard.read(*inputs[clean]) if reads else None
+        found = ExtractionShard.read(*inputs[name]) if reads else None
         image_ids: list[int] = []
         token_sets: list[TokenSet] = []
         rejected: list[Reject] = []

@@ -56,7 +56,7 @@ def test_quality_stands_beside_cost(scores, tmp_path):
         "chance": pytest.approx(0.1),
         "ceiling": None,
         "blind": None,
-        "protocol": "0.5",
+        "protocol": "0.6",
         "label": "smoke run (1 seed; a claim needs 5)",
     }
     assert {name: row[name] for name in expected} == expected

@@ -14,10 +14,11 @@ from semtok.bench.cases import CASES, Task, by_task, metrics
 from semtok.bench.scoring import score
 from semtok.data.index import TRUTH
 from semtok.extract.corruptions import KINDS
+from semtok.sharding import CORRUPTED
 from semtok.tables import read_table
 from semtok.tokens import shards
 from semtok.tokens.rows import PixelRows
-from semtok.tokens.shards import CORRUPTED, TokenShards
+from semtok.tokens.shards import TokenShards
 from tests import small_line
 
 BOTH = ("text_to_image", "image_to_text")

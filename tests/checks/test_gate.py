@@ -34,7 +34,7 @@ def test_one_process_judges_and_a_crash_is_told(
     with Gate("masks", SETTINGS) as gate:
         green = gate.judge(artifact, inputs)
         assert (green.stage, green.passed, green.digest) == (KEY, True, digest(artifact))
-        assert len(green.checks) == 17
+        assert len(green.checks) == 18
         assert all(check.description for check in green.checks)
         write_verdict(artifact, green)
         assert require(artifact) == green

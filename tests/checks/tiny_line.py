@@ -5,6 +5,7 @@ enough that good ranks cannot be luck; image 201 is the test split.
 """
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -22,9 +23,9 @@ from semtok.bench.transmission import JPEG, RATE_DISTORTION, RATES, SNRS
 from semtok.bench.transmission import NAME as RATE_DISTORTION_FILE
 from semtok.data.files import FILES
 from semtok.data.index import CAPTIONS, IMAGES, SIBLINGS, SPLITS, TRUTH
-from semtok.extract.corruptions import KINDS
+from semtok.extract.corruptions import CLEAN, KINDS, every
 from semtok.extract.crossfit import folds_of
-from semtok.extract.extraction_scores import EXTRACTION_SCORES, METRICS, corruptions
+from semtok.extract.extraction_scores import EXTRACTION_SCORES, METRICS
 from semtok.extract.learned import LEARNED, TRAINED_ON
 from semtok.extract.masks import MASKS
 from semtok.extract.scene_graphs import SCENE_GRAPHS
@@ -33,6 +34,7 @@ from semtok.models.image_text import ModelConfig
 from semtok.models.text import ScratchText
 from semtok.models.transmission import CHOICES
 from semtok.params import EncoderSettings
+from semtok.sharding import CORRUPTED
 from semtok.tables import REJECTED, TableSchema, read_metadata, read_table, write_table
 from semtok.tokens import shards
 from semtok.tokens.rows import Regions, RelatedPixels, Superpixels, pack, predicate_names
@@ -99,6 +101,10 @@ _DATA = {
     }
 }
 _CORRUPTION = {"corruption": {"splits": ["val"], "severities": [3]}}
+#: Of what was extracted, the images of train.
+_EXTRACTION = {"corruption": {"splits": ["train"], "severities": [3]}}
+#: The folder of each corruption, and of none.
+_FOLDERS = ("", *(f"{CORRUPTED}/{kind}-3" for kind in KINDS))
 _SHAPE = ModelConfig(
     EncoderSettings(width=8, depth=2, heads=2, mlp_ratio=2, embedding=6),
     VisionConfig(48, None, True, (), False, False, False),
@@ -125,7 +131,7 @@ def build(root: Path) -> None:
     _grid(
         root / "token_shards@grid-val",
         {"000": VAL[:10], "001": VAL[10:], "002": ()},
-        ("", *(f"{shards.CORRUPTED}/{kind}-3" for kind in KINDS)),
+        _FOLDERS,
     )
     _grid(root / "token_shards@grid-test", {"000": TEST}, ("",))
     _superpixels(root / "token_shards@superpixel-train")
@@ -274,14 +280,15 @@ def _learned(folder: Path, quality: dict[str, float]) -> None:
 
 
 def _masks(folder: Path) -> None:
-    _provenance(folder, **_DATA)
-    for shard, image_ids in SHARDS.items():
+    _provenance(folder, **_DATA, **_EXTRACTION)
+    for of, (shard, image_ids) in itertools.product(_FOLDERS, SHARDS.items()):
+        (folder / of).mkdir(parents=True, exist_ok=True)
         rows = [
             mask_row(image_id, number, box)
             for image_id in image_ids
             for number, box in enumerate(RECTANGLES[image_id])
         ]
-        _write(folder / f"{shard}.parquet", MASKS, rows)
+        _write(folder / of / f"{shard}.parquet", MASKS, rows)
     _write(folder / "rejected.parquet", REJECTED, [])
 
 
@@ -304,8 +311,9 @@ def mask_row(image_id: int, mask_id: int, box: Box) -> Row:
 
 
 def _scene_graphs(folder: Path) -> None:
-    _provenance(folder, **_DATA)
-    for shard, image_ids in SHARDS.items():
+    _provenance(folder, **_DATA, **_EXTRACTION)
+    for of, (shard, image_ids) in itertools.product(_FOLDERS, SHARDS.items()):
+        (folder / of).mkdir(parents=True, exist_ok=True)
         rows = [
             {
                 "image_id": image_id,
@@ -318,7 +326,7 @@ def _scene_graphs(folder: Path) -> None:
             for image_id in image_ids
             for subject, predicate, target in RELATIONS.get(image_id, ())
         ]
-        _write(folder / f"{shard}.parquet", SCENE_GRAPHS, rows)
+        _write(folder / of / f"{shard}.parquet", SCENE_GRAPHS, rows)
     _write(folder / "rejected.parquet", REJECTED, [])
 
 
@@ -327,7 +335,7 @@ def _extraction_scores(folder: Path) -> None:
     counts = {"images": len(TEST), "masks": 5, "relations": 3}
     rows = [
         {**each._asdict(), **counts, **dict.fromkeys(METRICS, 0.5 - each.severity / 10)}
-        for each in corruptions([4, 2])
+        for each in [CLEAN, *every([4, 2])]
     ]
     _write(folder / "scores.parquet", EXTRACTION_SCORES, rows)
 

@@ -15,7 +15,10 @@ from scipy import ndimage
 from semtok.data.index import split_images
 from semtok.extract import rle
 from semtok.extract.backends import Job, find_backend
+from semtok.extract.corruptions import Corruption, corrupt
+from semtok.extract.photos import read_image
 from semtok.extract.superpixels.merging import superpixels
+from tests.extract.looked_at import look
 
 COMPACTNESS = 10.0
 
@@ -232,6 +235,19 @@ def test_a_batch_is_its_images_one_by_one_and_repeats_itself(tiny):
     assert together.masks.equals(pa.concat_tables([each.masks for each in singles]))
     counts = [each.runs.counts for each in singles]
     np.testing.assert_array_equal(together.runs.counts, np.concatenate(counts))
+
+
+def test_a_corrupted_image_is_cut_as_it_looks(tiny):
+    blur = Corruption("blur", 5)
+    spoilt = look(tiny, "superpixels", blur, regions=6)
+    _, index = tiny.index()
+    for row in split_images(index, "train").to_pylist():
+        seen = corrupt(read_image(tiny.root / row["path"]), row["image_id"], blur)
+        _, wanted = rle.of_labels(superpixels(seen, 6, 10.0))
+        of_image = np.flatnonzero(spoilt.masks["image_id"].to_numpy() == row["image_id"])
+        assert [spoilt.runs[at].tolist() for at in of_image] == [each.tolist() for each in wanted]
+    clean = look(tiny, "superpixels", regions=6)
+    assert spoilt.runs.counts.tolist() != clean.runs.counts.tolist()
 
 
 def test_another_image_makes_its_shard_anew_and_no_other(tiny):

@@ -9,8 +9,8 @@ from semtok.bench import costs
 from semtok.bench.cases import CASES
 from semtok.bench.comparison import compare
 from semtok.bench.leaderboard import Leaderboard
-from semtok.extract.corruptions import KINDS
-from semtok.extract.extraction_scores import COUNTS, EXTRACTION_SCORES, METRICS, corruptions
+from semtok.extract.corruptions import CLEAN, KINDS, every
+from semtok.extract.extraction_scores import COUNTS, EXTRACTION_SCORES, METRICS
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +63,7 @@ def make_extraction_scores():
 
     def of(clean):
         rows = []
-        for each in corruptions([2, 4]):
+        for each in [CLEAN, *every([2, 4])]:
             lost = each.severity * (1 + KINDS.index(each.kind)) / 100 if each.severity else 0
             scores = dict.fromkeys(METRICS, 0.0) | {
                 "AP50": clean - lost,

@@ -38,7 +38,7 @@ def test_it_has_no_word_of_parts_where_there_are_none(board):
 def test_it_starts_with_what_it_is(board):
     lines = shown(board).splitlines()
     assert lines[0] == "Smoke run (1 seed; a claim needs 5)."
-    assert lines[1].startswith("Protocol 0.5.")
+    assert lines[1].startswith("Protocol 0.6.")
 
 
 def test_it_says_what_verdicts_rest_on(board):

@@ -15,11 +15,11 @@ import semtok.tokens
 from semtok.data.index import IMAGES
 from semtok.errors import SemtokError
 from semtok.extract.corruptions import KINDS, Corruption, corrupt
-from semtok.sharding import Partition, shard_of
+from semtok.sharding import CORRUPTED, Partition, shard_of
 from semtok.tables import REJECTED, read_table
 from semtok.tokens import tokenize
 from semtok.tokens.pixels import decode
-from semtok.tokens.shards import CORRUPTED, TokenShards
+from semtok.tokens.shards import TokenShards
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -129,7 +129,7 @@ def test_every_training_gets_a_run_and_a_version_with_all_that_belongs_to_it(
         assert tags.items() <= run.data.tags.items()
         assert ("mlflow.source.git.commit" in run.data.tags) == bool(facts["commit"])
         version = versions[run.info.run_id]
-        assert {**tags, "protocol_version": "0.5"}.items() <= version.tags.items()
+        assert {**tags, "protocol_version": "0.6"}.items() <= version.tags.items()
         assert done.versions[name] == version.version
         assert run.info.status == "FINISHED"
 

@@ -14,6 +14,7 @@ from semtok.data.rejects import Reject
 from semtok.errors import UnreadableImageError
 from semtok.extract import rle
 from semtok.extract.backends import FoundMask, FoundMasks, Job
+from semtok.extract.corruptions import corrupt
 from semtok.extract.photos import read_image
 from semtok.extract.superpixels.merging import Int, superpixels
 from semtok.params import Count
@@ -42,7 +43,7 @@ class Superpixels:
     def __init__(self, job: Job) -> None:
         """See `open_masks`."""
         self.strays: list[Reject] = []
-        self._root = job.root
+        self._root, self._corruption = job.root, job.corruption
         self._settings: Settings = job.settings
 
     def inputs(self, images: pa.Table) -> bytes:
@@ -58,7 +59,7 @@ class Superpixels:
             except UnreadableImageError:
                 rejected.append(Reject(row["image_id"], None, row["path"], "unreadable"))
                 continue
-            numbers, masks = rle.of_labels(self._labels(pixels))
+            numbers, masks = rle.of_labels(self._labels(pixels, row["image_id"]))
             named = _CATEGORY_ID, _CATEGORY, 1.0, row["path"]
             found += [
                 FoundMask(row["image_id"], number, *named, masks[at])
@@ -66,7 +67,7 @@ class Superpixels:
             ]
         return FoundMasks.of(found, rejected)
 
-    def _labels(self, pixels: NDArray[np.uint8]) -> Int:
+    def _labels(self, pixels: NDArray[np.uint8], image_id: int) -> Int:
         """The number of each pixel's superpixel, [H, W]."""
         height, width = pixels.shape[:2]
         shrunk = min(1.0, self._settings.image_size / max(height, width))
@@ -74,6 +75,7 @@ class Superpixels:
         if shrunk < 1:
             resized = cv2.resize(pixels, (w, h), interpolation=cv2.INTER_AREA)
             pixels = np.asarray(resized, np.uint8)
+        pixels = corrupt(pixels, image_id, self._corruption)
         labels = superpixels(pixels, self._settings.regions, self._settings.compactness)
         # Whole rows and columns are repeated, so that what was connected stays so.
         rows, columns = np.arange(height) * h // height, np.arange(width) * w // width

@@ -19,8 +19,8 @@ from semtok.report.told import ORACLE, PREDICTED, told
 
 #: What has to be known of a condition before its first number.
 _CAUTIONS = {
-    "corrupted": "Pixels alone are spoilt. Masks and relations, annotated or predicted, stay those "
-    "of the clean picture, which favours the variants that are told of them.",
+    "corrupted": "What models find, and superpixels, are found in the spoilt picture. Annotated "
+    "masks and relations stay as they are, which favours the oracle rows.",
 }
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from semtok.report.study.published import Published
 from semtok.report.study.systems import questions, square_questions
-from semtok.report.told import PREDICTED, told
 
 
 def section(published: Published) -> Iterator[str]:
@@ -36,11 +35,6 @@ def _conditions(published: Published) -> Iterator[str]:
     params = published.params
     if not any(task.benchmark.endswith("_corrupted") for task in published.tasks):
         yield "Corrupted pictures: what blur, noise, occlusion and the like leave is not known."
-    elif any(told(params, name) == PREDICTED for name in published.scores):
-        yield (
-            "Variants under corruption of what models find in the corrupted pictures: they are "
-            "told what was found in the clean ones."
-        )
     if lacking := [each for each in params.extraction_scores if each not in published.extraction]:
         yield f"Extraction under corruption: {', '.join(f'`{each}`' for each in lacking)}."
     if not any(task.split == "novel" for task in published.tasks):

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 from semtok.extract.annotated_categories import NAME
@@ -91,5 +92,15 @@ FAULTS = [
     ),
     _fault("share_repeated_masks", editing(*_FIRST, _nearly_again), "1 of 7, first image_id=3"),
     _fault("category_drift", _annotated_otherwise, "thing 1: 0.333 of the masks, 0.900 of the"),
+    _fault(
+        "missing_corrupted",
+        lambda folder: shutil.rmtree(folder / "corrupted" / "noise-3"),
+        "file=noise-3/000.parquet",
+    ),
+    _fault(
+        "missing_corrupted",
+        lambda folder: (folder / "corrupted" / "blur-3" / "001.parquet").unlink(),
+        "file=blur-3/001.parquet",
+    ),
     rejecting(_KEY),
 ]

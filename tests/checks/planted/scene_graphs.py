@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 from semtok.extract.annotated_predicates import NAME
@@ -49,5 +50,11 @@ FAULTS = [
     ),
     Fault(_KEY, "distinct_predicates", _one_predicate, "names=['on']"),
     Fault(_KEY, "predicate_drift", _learned_otherwise, "under: 0.000 of the relations, 0.900 of"),
+    Fault(
+        _KEY,
+        "missing_corrupted",
+        lambda folder: shutil.rmtree(folder / "corrupted"),
+        "file=jpeg-3/000.parquet",
+    ),
     rejecting(_KEY),
 ]
