@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from semtok.errors import SemtokError
 from semtok.events import Emit
-from semtok.params import FETCHED, Params
+from semtok.json_files import read_json
+from semtok.params import FETCHED, CorruptionSettings, Params
 from semtok.remote import AnyPath
 from semtok.sharding import Partition
 from semtok.tables import read_table
-from semtok.workspace import Workspace
+from semtok.workspace import Workspace, stage_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,6 +62,27 @@ class Context:
     def input(self, stage: str, partition: str | None = None) -> Path:
         """The folder of an upstream artifact."""
         return self.workspace.input(stage, partition)
+
+    def extraction(self, stage: str, partition: str) -> Path:
+        """The folder of what was found in this split's images, corrupted ones among them.
+
+        Args:
+            stage: `masks` or `scene_graphs`.
+            partition: of this split.
+
+        Raises:
+            SemtokError: it was made for other severities. What was not looked for in corrupted
+                images would pass for what pixels have no part in.
+        """
+        folder, split = self.input(stage, partition), self.partition.rpartition("-")[2]
+        made = read_json(folder / "provenance.json")["params"].get("corruption")
+        known = CorruptionSettings(**made).of(split) if made else ()
+        if lacking := sorted({*self.severities} - {0, *known}):
+            raise SemtokError(
+                f"{folder}: was made when corruption in params.yaml named no severity "
+                f"{lacking[0]} of {split}; run {stage_key(stage, partition)} again"
+            )
+        return folder
 
     def _check_root(self) -> None:
         if not self.root.is_dir():

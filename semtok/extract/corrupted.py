@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from semtok.events import Emit, Event, Progress
 from semtok.extract.corruptions import Corruption, every
 from semtok.sharding import CORRUPTED, Partition
 
@@ -27,12 +28,15 @@ def build(
     """
     # What a network draws amiss in a spoilt image is its failure, and no fault of the data set.
     data = replace(partition.data, rejected_share=1.0)
-    for each in every(severities):
+    asked = every(severities)
+    for number, each in enumerate(asked):
         staging, published = (
             folder / CORRUPTED / str(each) for folder in (partition.staging, partition.published)
         )
         staging.mkdir(parents=True)
-        find(replace(partition, data=data, staging=staging, published=published), each)
+        emit = _together(partition.emit, number, len(asked))
+        again = replace(partition, data=data, staging=staging, published=published, emit=emit)
+        find(again, each)
 
 
 def of(artifact: Path, corruption: Corruption) -> Path:
@@ -43,3 +47,19 @@ def of(artifact: Path, corruption: Corruption) -> Path:
     """
     folder = artifact / CORRUPTED / str(corruption)
     return folder if folder.is_dir() else artifact
+
+
+def _together(emit: Emit, number: int, corruptions: int) -> Emit:
+    """Tell the work on one of several corruptions as a part of the work on all of them."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Progress):
+            event = replace(
+                event,
+                what=f"{event.what} in corrupted images",
+                done=number * event.total + event.done,
+                total=corruptions * event.total,
+            )
+        emit(event)
+
+    return tell

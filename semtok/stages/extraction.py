@@ -62,7 +62,7 @@ def scene_graphs(context: Context) -> Summary:
     from semtok.extract import annotated_predicates, corrupted, cost, scene_graphs
     from semtok.report import extraction
 
-    partition, masks = context.images(), context.input("masks", context.partition)
+    partition, masks = context.images(), context.extraction("masks", context.partition)
     extractor = context.params.extractors[context.name]
     model = context.model("scene_graphs")
     files = context.files()
@@ -112,7 +112,10 @@ def token_shards(context: Context) -> Summary:
     extraction = None
     if reads != "images":
         found = reads.removeprefix("extraction/")
-        extraction = context.input("masks", found), context.input("scene_graphs", found)
+        extraction = (
+            context.extraction("masks", found),
+            context.extraction("scene_graphs", found),
+        )
     tokenizer = context.params.tokenizers[context.name]
     partition = context.images()
     tokenize.build(partition, tokenizer, extraction, context.severities)

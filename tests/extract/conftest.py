@@ -12,7 +12,7 @@ import pytest
 from semtok.data import files, indexing
 from semtok.data.index import split_images
 from semtok.events import Emit, ignore
-from semtok.extract import masks, scene_graphs
+from semtok.extract import corrupted, masks, scene_graphs
 from semtok.params import DataSettings, ExtractorSettings, WorkersSettings
 from semtok.sharding import Partition
 from semtok.tables import REJECTED, read_table
@@ -55,6 +55,19 @@ class Extraction:
         with publish(target, self.folder / "state") as staging:
             partition = self._partition(images, staging, target, emit)
             return masks.build(partition, listed, self.extractor)
+
+    def corrupted_masks(self, severities: list[int], emit: Emit = ignore) -> None:
+        """Build the masks of train in corrupted images, in `corrupted`."""
+        listed, index = self.index()
+        with publish(self.folder / "corrupted", self.folder / "state") as staging:
+            partition = self._partition(
+                split_images(index, "train"), staging, self.folder / "corrupted", emit
+            )
+            corrupted.build(
+                partition,
+                severities,
+                lambda again, each: masks.build(again, listed, self.extractor, None, each),
+            )
 
     def scene_graphs(
         self,
