@@ -23,6 +23,11 @@ PASSED = "passed"
 #: Entries of a `training.json` that say which source it was trained with.
 _SOURCE = ("commit", "dirty")
 
+#: Numbers of an artifact that the tree shows; scores have dozens.
+_SHOWN = 6
+
+_ABOVE = "as above"
+
 #: What `data_hash` is of.
 _TABLES = ("images.parquet", "captions.parquet", "splits.parquet")
 
@@ -114,7 +119,10 @@ def data_hash(index: Path) -> str:
 
 
 def render(lineage: Mapping[str, Any]) -> "Tree":
-    """A lineage as a tree for the terminal; what it repeats is drawn once.
+    """A lineage as a tree for the terminal, to be read: `as_dict` has all of it.
+
+    What it repeats is drawn once. Of many numbers the first are shown, of blocks that hold many
+    entries (variants, token_shards) their names, and settings that are not set are left out.
 
     Args:
         lineage: `Lineage.as_dict()`.
@@ -124,20 +132,24 @@ def render(lineage: Mapping[str, Any]) -> "Tree":
 
     artifacts = lineage["artifacts"]
     drawn: set[str] = set()
+    blocks: dict[str, str] = {}
 
     def draw(name: str, read: str | None, parent: Tree | None) -> Tree:
         artifact = artifacts[name]
         now = artifact["digest"]
         mark = "" if read in (None, now) else f"  [red]now {now or 'gone'}[/red]"
-        place = "as above" if name in drawn else artifact["path"]
+        place = _ABOVE if name in drawn else artifact["path"]
         label = f"[bold]{escape(name)}[/bold]  {read or now}{mark}  [dim]{escape(place)}[/dim]"
         branch = Tree(label) if parent is None else parent.add(label)
         if name not in drawn:
             drawn.add(name)
-            for block, values in (("", artifact["facts"]), *sorted(artifact["params"].items())):
-                if values:
-                    title = f"[dim]{escape(block)}[/dim] " if block else ""
-                    branch.add(title + escape(_listed(values)))
+            if facts := _facts(artifact["facts"]):
+                branch.add(escape(facts))
+            for block, values in sorted(artifact["params"].items()):
+                if told := _settings(values):
+                    again = blocks.get(block) == told
+                    blocks[block] = told
+                    branch.add(f"[dim]{escape(block)}[/dim] {_ABOVE if again else escape(told)}")
             for source, digest_read in artifact["inputs"].items():
                 draw(source, digest_read, branch)
         return branch
@@ -189,12 +201,26 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _listed(values: Mapping[str, Any]) -> str:
+def _facts(values: Mapping[str, Any]) -> str:
+    """Which source it was made by, and its first numbers."""
     flat = {
         name: f"{value:.4g}" if isinstance(value, float) else value
-        for name, value in values.items()
+        for name, value in sorted(values.items(), key=lambda each: (each[0] not in _SOURCE, each))
     }
-    return ", ".join(f"{name} {value}" for name, value in sorted(flatten(flat).items()))
+    told = [f"{name} {value}" for name, value in flatten(flat).items()]
+    more = len(told) - _SHOWN
+    return ", ".join([*told[:_SHOWN], f"and {more} more (--json)"] if more > 1 else told)
+
+
+def _settings(values: Any) -> str:
+    """The settings of a block of `params.yaml` that are set, or the names of its entries."""
+    if not isinstance(values, Mapping):
+        return str(flatten({"": values})[""])
+    if len(values) > 1 and all(isinstance(each, Mapping) for each in values.values()):
+        return ", ".join(sorted(values))
+    unset = ("null", "[]", "false", "")
+    flat = sorted(flatten(values).items())
+    return ", ".join(f"{name} {value}" for name, value in flat if value not in unset)
 
 
 def _look_at(workspace: Workspace, name: str) -> Artifact:

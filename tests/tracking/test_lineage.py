@@ -143,7 +143,8 @@ def test_a_damaged_provenance_is_named(workspace, content):
 
 def drawn(lineage) -> str:
     console = Console(file=io.StringIO(), width=200)
-    console.print(render(json.loads(json.dumps(lineage.as_dict()))))
+    document = lineage if isinstance(lineage, dict) else lineage.as_dict()
+    console.print(render(json.loads(json.dumps(document))))
     return console.file.getvalue()
 
 
@@ -154,8 +155,27 @@ def test_is_drawn_with_digests_settings_and_commit(workspace):
         assert f"{key}  {artifact.digest}" in text
     assert "commit c0ffee, dirty true" in text
     assert "data name scenes" in text
+    assert text.count("data name scenes") == 1
+    assert text.count("data as above") == len(INPUTS) - 1
     assert text.count("files 7") == len(INPUTS)  # once each, however often it was read
     assert "as above" in text
+
+
+def test_what_is_drawn_can_be_read_at_a_glance(workspace):
+    lineage = trace(workspace, "scores@vit").as_dict()
+    scores = lineage["artifacts"]["scores@vit"]
+    scores["facts"] = {f"R@{number}": float(number) for number in range(40)}
+    entries = {name: {"tokenizer": "grid", "registers": 4} for name in ("vit", "regions")}
+    scores["params"] = {
+        "variants": entries,
+        "variants.vit": {"tokenizer": "grid", "clusters": None, "auxiliary": [], "gates": False},
+        "corruption.severities": [2, 4],
+    }
+    text = drawn(lineage)
+    assert "R@0 0, R@1 1, R@10 10, R@11 11, R@12 12, R@13 13, and 34 more (--json)" in text
+    assert "variants regions, vit\n" in text.replace(" \n", "\n")
+    assert "variants.vit tokenizer grid\n" in text.replace(" \n", "\n")
+    assert "corruption.severities [2, 4]" in text
 
 
 def test_is_drawn_with_what_is_broken(workspace):
