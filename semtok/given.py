@@ -62,11 +62,12 @@ def extraction_of(
     runs = [_runs(f"{name}: masks[{at}]", mask, height, width) for at, mask in enumerate(masks)]
     for at, relation in enumerate(relations):
         match relation:
-            case [int(subject), str(), int(target)] if {subject, target} <= set(range(len(runs))):
+            case [subject, str(predicate), target] if _numbers(len(runs), subject, target):
+                check_text(f"{name}: relations[{at}]", predicate)
                 continue
         raise SemtokError(
             f"{name}: relations[{at}]: give [subject, predicate, object], where subject and object "
-            f"number the {len(runs)} masks from 0"
+            f"number the {len(runs)} given masks from 0"
         )
     return Extraction.of(
         rle.Runs.of(runs),
@@ -75,6 +76,21 @@ def extraction_of(
         relations=[(subject, target) for subject, _, target in relations],
         predicates=[predicate for _, predicate, _ in relations],
     )
+
+
+def check_text(name: str, text: str) -> None:
+    """Refuse what JSON can say and no text tokenizer reads.
+
+    Raises:
+        SemtokError: the text of that name holds half a character (a lone surrogate).
+    """
+    if any("\ud800" <= each <= "\udfff" for each in text):
+        raise SemtokError(f"{name}: holds a lone surrogate; give valid Unicode")
+
+
+def _numbers(masks: int, *ends: Any) -> bool:
+    # `true` would pass for 1.
+    return all(type(each) is int and 0 <= each < masks for each in ends)
 
 
 def _runs(name: str, mask: Mask, height: int, width: int) -> NDArray[np.int64]:
@@ -109,5 +125,7 @@ def _rle(mask: Mapping[str, Any], height: int, width: int) -> tuple[rle.Runs, st
 def _polygons(mask: Any, height: int, width: int) -> tuple[rle.Runs, str | None]:
     if not isinstance(mask, list):
         return rle.Runs.of([]), "it is neither a list of polygons nor an RLE object"
+    if any(type(each) is bool for part in mask if isinstance(part, list) for each in part):
+        return rle.Runs.of([]), polygons.NO_NUMBER
     runs, faults = polygons.rasterise(polygons.read([mask]), *np.array([[height], [width]]))
     return runs, faults.get(0)

@@ -15,7 +15,7 @@ from semtok.bench.removal import TokensOfVariant
 from semtok.bench.token_maps import Features, TokenMap, of_rows
 from semtok.errors import SemtokError, UnreadableImageError
 from semtok.extract.raw import RawExtractor
-from semtok.given import Mask, Relation, extraction_of
+from semtok.given import Mask, Relation, check_text, extraction_of
 from semtok.tokens import tokenize
 from semtok.tokens.extraction import WHOLE_IMAGE, Extraction, ExtractionShard
 from semtok.tokens.pixels import decode
@@ -241,8 +241,7 @@ class Predictor:
             SemtokError: a caption holds half a character (a lone surrogate).
         """
         for number, text in enumerate(texts):
-            if any("\ud800" <= each <= "\udfff" for each in text):
-                raise SemtokError(f"caption {number}: holds a lone surrogate; give valid Unicode")
+            check_text(f"caption {number}", text)
         model = self._checkpoint.model
         parts = [np.empty((0, model.config.encoder.embedding), np.float32)]
         for start in range(0, len(texts), _BATCH):
@@ -282,13 +281,16 @@ class Predictor:
     ) -> Extraction:
         """What is given of an image, else what the extractor finds in it."""
         if masks is not None:
-            return extraction_of(name, *size, masks, relations or ())
+            return extraction_of(name, *size, masks, () if relations is None else relations)
         if self._extractor is None:
             raise SemtokError(
                 f"{name}: this model reads masks; give the image's masks, each as COCO "
                 "polygons or RLE, and the relations among them if there are any ([] for none); "
                 "semtok predict takes them by --masks FILE"
             )
+        if relations is not None:
+            # Nobody who asks knows the numbers of masks that are yet to be found.
+            extraction_of(name, *size, (), relations)
         found = self._extractor.extract(image, *size)
         return ExtractionShard(found.masks, found.scene_graphs).of(found.image_id)
 

@@ -342,6 +342,7 @@ def test_many_are_the_same_as_one_by_one(models, images):
         ([[0, 0, 500, 0, 500, 9]], "outside its image"),
         ([["a"] * 6], "no number"),
         ([[10**400, 0, 500, 0, 500, 9]], "no number"),
+        ([[True, 0, 9, 0, 9, 9]], "no number"),
         ({"size": [HEIGHT, WIDTH], "counts": "\ud800"}, "no RLE string"),
         ([], "no polygon"),
         ("a path", "neither a list of polygons nor an RLE"),
@@ -359,17 +360,50 @@ def test_a_caption_that_is_no_text_is_named(models):
 
 
 @pytest.mark.parametrize(
-    "relation", [[0, "on", 2], [-1, "on", 0], ["0", "on", 1], [0, 1, "on"], [0, "on"], "on", 3]
+    "relation",
+    [
+        [0, "on", 2],
+        [-1, "on", 0],
+        ["0", "on", 1],
+        [0, 1, "on"],
+        [0, "on"],
+        [True, "on", 0],
+        [0, "on", True],
+        [[0], "on", 1],
+        "on",
+        3,
+    ],
 )
 def test_a_faulty_relation_is_named(models, images, masks, relation):
     with pytest.raises(SemtokError, match=r"one.jpg: relations\[1\]: give \[subject"):
         predict(models["semantic"], images[:1], TEXTS, [as_rle(masks)], [[RELATIONS[0], relation]])
 
 
+def test_a_predicate_that_is_no_text_is_named(models, images, masks):
+    with pytest.raises(SemtokError, match=r"one.jpg: relations\[0\]: holds a lone surrogate"):
+        predict(models["semantic"], images[:1], TEXTS, [as_rle(masks)], [[[0, "\ud800", 1]]])
+
+
 def test_masks_and_relations_that_are_no_lists_are_named(models, images, masks):
-    for found, relations, name in ((7, [], "masks"), (as_rle(masks), "on", "relations")):
+    no_relations = [(as_rle(masks), each, "relations") for each in ("on", {}, "", 0, False)]
+    for found, relations, name in ((7, [], "masks"), *no_relations):
         with pytest.raises(SemtokError, match=rf"one.jpg: {name}: give a list"):
             predict(models["semantic"], images[:1], TEXTS, [found], [relations])
+
+
+def test_relations_without_the_masks_that_they_number_are_refused(models, images):
+    settings = ExtractorSettings("superpixels", "geometry", {"superpixels": {"regions": 4}})
+    extractor = RawExtractor(settings, {})
+
+    def embed(relations):
+        found = predict(models["semantic"], images[:1], [], None, [relations], extractor)
+        return found.images
+
+    np.testing.assert_array_equal(embed([]), embed(None))
+    with pytest.raises(SemtokError, match=r"one.jpg: relations\[0\]: .*number the 0 given masks"):
+        embed([[0, "on", 1]])
+    with pytest.raises(SemtokError, match=r"one.jpg: relations: give a list"):
+        embed({})
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0 cut"])

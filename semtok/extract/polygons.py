@@ -21,7 +21,7 @@ _LARGEST = 1e18
 
 _NO_POLYGON = "no polygon"
 _CROOKED = "a polygon needs three corners or more, as x, y pairs"
-_NO_NUMBER = "a polygon's coordinate is no number"
+NO_NUMBER = "a polygon's coordinate is no number"
 _OUTSIDE = "outside its image"
 
 
@@ -55,7 +55,7 @@ def rasterise(outlines: pa.ListArray, heights: Int, widths: Int) -> tuple[Runs, 
         at: fault
         for fault, marked in (
             (_OUTSIDE, polygons.owner[outside]),
-            (_NO_NUMBER, polygons.owner[nowhere]),
+            (NO_NUMBER, polygons.owner[nowhere]),
             (_CROOKED, owner[crooked]),
             (_NO_POLYGON, np.flatnonzero(numbers == 0)),
         )

@@ -2,18 +2,10 @@
 
 import base64
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 
 import numpy as np
 import pytest
@@ -23,6 +15,7 @@ from PIL import Image
 from semtok.predict import Prediction, predict
 from semtok.tracking.sync import sync
 from semtok.workspace import Workspace
+from tests.tracking.served import served
 
 pytestmark = pytest.mark.slow
 
@@ -119,65 +112,10 @@ def test_loaded_vit_is_predict(downloaded, line, jpeg):
     assert_same(row, expected(line, "vit", jpeg))
 
 
-class Served:
-    """A model behind HTTP, as `mlflow models serve` starts it."""
-
-    def __init__(self, address: str) -> None:
-        self.address = f"{address}/invocations"
-
-    def ask(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        body = json.dumps({"dataframe_records": rows}).encode()
-        headers = {"Content-Type": "application/json"}
-        with urllib.request.urlopen(urllib.request.Request(self.address, body, headers)) as answer:
-            assert answer.status == 200
-            return json.loads(answer.read())["predictions"]
-
-    def refused(self, *rows: dict[str, Any]) -> str:
-        with pytest.raises(HTTPError) as caught:
-            self.ask(list(rows))
-        assert caught.value.code == 400
-        text = json.loads(caught.value.read())
-        assert "Traceback" not in json.dumps(text)
-        return text["message"]
-
-
 @pytest.fixture(scope="module")
 def semantic(models, mlflow_server, tmp_path_factory):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    # A served model runs `uvicorn` by that name.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "mlflow", "models", "serve", "-m", models["semantic"]),
-            *("--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)),
-        ],
-        cwd=tmp_path_factory.mktemp("serving"),
-        env={
-            **os.environ,
-            "PATH": path,
-            "MLFLOW_TRACKING_URI": mlflow_server,
-            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if "Uvicorn running on" in line:
-                break
-        else:
-            pytest.fail("the model was not served:\n" + "".join(lines))
-        threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield Served(f"http://127.0.0.1:{port}")
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+    with served(models["semantic"], mlflow_server, tmp_path_factory.mktemp("serving")) as model:
+        yield model
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +178,8 @@ def test_paths_are_not_accepted(semantic, row, tmp_path, jpeg):
         ({"masks": "all"}, "row 0: masks: give a list"),
         ({"masks": [[[0, 0, 99, 0, 99, 9]]]}, "row 0: masks[0]: outside its image"),
         ({"relations": [[0, "on", 2]]}, "row 0: relations[0]: give [subject, predicate, object]"),
+        ({"relations": [[True, "on", 0]]}, "row 0: relations[0]: give [subject, predicate, obj"),
+        ({"relations": {}}, "row 0: relations: give a list"),
     ],
 )
 def test_a_faulty_request_is_answered_with_its_fault(semantic, row, columns, fault):

@@ -37,7 +37,9 @@ def masks_of(rows: pa.Table) -> Masks:
     names = ("counts", "height", "width")
     drawn = [rle.decode(*each) for each in zip(*(rows[n].to_pylist() for n in names), strict=True)]
     boxes = np.stack([rows[side].to_numpy().astype(np.int64) for side in "xywh"], axis=1)
-    return Masks(rows["mask_id"].to_numpy().astype(np.int64), boxes, np.stack(drawn))
+    # They are drawn by columns, and every crop would turn them to rows once more.
+    pixels = np.ascontiguousarray(np.stack(drawn))
+    return Masks(rows["mask_id"].to_numpy().astype(np.int64), boxes, pixels)
 
 
 def every_pair(masks: int) -> list[tuple[int, int]]:
@@ -99,8 +101,5 @@ def _crop(
     right, bottom = np.minimum(high + margin, image.shape[1::-1])
     part = np.s_[top:bottom, left:right]
     layers = [image[part], *(255 * masks.pixels[at][part] for at in (subject, object_))]
-    resized = [
-        cv2.resize(np.ascontiguousarray(each), (size, size), interpolation=cv2.INTER_LINEAR)
-        for each in layers
-    ]
+    resized = [cv2.resize(each, (size, size), interpolation=cv2.INTER_LINEAR) for each in layers]
     return np.dstack(resized)
