@@ -37,7 +37,7 @@ coco: $(VENV)/line  ## Run the line on a COCO root: make coco COCO=/path/to/coco
 	@echo
 	@echo "params.yaml now describes $(NAME); 'git checkout params.yaml && dvc repro' goes back to scenes"
 
-study: $(VENV)/study  ## Train and score a study's variants: make study SIZE=small, full, systems, or coco COCO=/path
+study: $(VENV)/study  ## Train and score a study's variants: make study SIZE=small, long, full, systems, or coco COCO=/path
 	semtok study $(SIZE) $(if $(COCO),--source "$(COCO)")
 	@echo "params.yaml now describes the study; 'git checkout params.yaml' goes back to the demo," \
 	  "params.yaml.before is what stood there"

@@ -88,6 +88,22 @@ def test_the_study_of_coco_asks_what_that_of_scenes_asks(project, tmp_path):
         assert tokenizer == scenes.tokenizers[name]
 
 
+def test_the_long_study_is_the_small_one_with_more_training_and_pictures(project):
+    shutil.copy(REPO / "study_long.yaml", project)
+    found, small = study.write(project, "long"), study.settings(REPO, "small")
+    assert found.train.steps == 5 * small.train.steps
+    more, few = (each.data.settings["scenes"] for each in (found, small))
+    assert more == {**few, "train": 3 * few["train"], "novel": 0}
+    assert (found.encoder, found.text, found.train.seeds) == (
+        small.encoder,
+        small.text,
+        small.train.seeds,
+    )
+    for block in ("variants", "tokenizers", "detectors"):
+        ours, theirs = getattr(found, block), getattr(small, block)
+        assert ours == {name: theirs[name] for name in ours}
+
+
 @pytest.mark.parametrize(("size", "label"), [("systems", "largest"), ("systems_count", "count")])
 def test_systems_are_compared_by_one_recipe_on_labelled_scenes(project, size, label):
     shutil.copy(REPO / "study_systems.yaml", project)

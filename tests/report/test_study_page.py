@@ -272,6 +272,17 @@ def test_words_alone_are_told_where_they_are_worth_as_much(params, tmp_path):
     assert "`vit` does no better than the words alone, without a picture, at siblings: cap" in text
 
 
+def test_questions_that_settings_do_not_ask_are_listed_by_title_alone(params, tmp_path):
+    few = {name: params.variants[name] for name in ("vit", "regions", "regions_bias")}
+    text = written(make(replace(params, variants=few), {"vit": 0.2, "regions": 0.5}), tmp_path)
+    missing = text[text.index("## Not run") :]
+    assert "- Relations as bias: `regions_bias` − `regions`.\n" in missing
+    (line,) = (each for each in missing.splitlines() if "do not have" in each)
+    titles = line.removesuffix(".").partition(": ")[2].split("; ")
+    assert "Relations as bias (in part)" in titles and "Without pixels" in titles
+    assert "vit_bias" not in missing and "graph_only" not in missing
+
+
 def test_what_was_not_run_is_left_out_and_listed(params, tmp_path):
     text = written(make(params, {"vit": 0.2, "regions": 0.5}, seeds=2), tmp_path)
     assert "**Smoke run (2 seeds; a claim needs 5); partial: 2 of " in text

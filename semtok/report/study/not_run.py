@@ -25,10 +25,18 @@ def _variants(published: Published) -> Iterator[str]:
     for name in published.missing:
         yield f"The variant `{name}`, by these settings."
     params = published.params
+    unasked: dict[str, bool] = {}  # title -> whether none of it is asked; a 2 x 2 may share one
     for question in (*questions(params), *square_questions(params)):
-        lacking = [each.name for each in question.contrasts if not set(each.weights) <= scored]
-        if lacking:
-            yield f"{question.title}: {', '.join(lacking)}."
+        lacking = [each for each in question.contrasts if not set(each.weights) <= scored]
+        settled = [each.name for each in lacking if set(each.weights) <= set(params.variants)]
+        if settled:
+            yield f"{question.title}: {', '.join(settled)}."
+        if beyond := len(lacking) - len(settled):
+            whole = beyond == len(question.contrasts)
+            unasked[question.title] = whole and unasked.get(question.title, True)
+    if unasked:
+        titles = "; ".join(f"{each}{'' if unasked[each] else ' (in part)'}" for each in unasked)
+        yield f"What asks for variants that these settings do not have: {titles}."
 
 
 def _conditions(published: Published) -> Iterator[str]:
