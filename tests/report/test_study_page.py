@@ -272,6 +272,18 @@ def test_words_alone_are_told_where_they_are_worth_as_much(params, tmp_path):
     assert "`vit` does no better than the words alone, without a picture, at siblings: cap" in text
 
 
+def test_in_short_is_the_first_comparison_that_the_settings_ask(params, tmp_path):
+    def short(scored: dict[str, float], *variants: str) -> list[str]:
+        few = replace(params, variants={name: params.variants[name] for name in variants})
+        text = written(make(few, scored), tmp_path)
+        told = text[: text.index("## What earned")].splitlines()
+        return [line.split(" |")[0] for line in told if line.startswith("| Predicted extraction")]
+
+    scored = {"vit": 0.2, "regions_predicted": 0.4}
+    assert short(scored, *scored) == ["| Predicted extraction: `regions_predicted` − `vit`"]
+    assert short(scored, *scored, "regions_relations_predicted") == []
+
+
 def test_questions_that_settings_do_not_ask_are_listed_by_title_alone(params, tmp_path):
     few = {name: params.variants[name] for name in ("vit", "regions", "regions_bias")}
     text = written(make(replace(params, variants=few), {"vit": 0.2, "regions": 0.5}), tmp_path)

@@ -41,13 +41,17 @@ def of_question(published: Published, question: Question, found: Found) -> str |
 
 
 def in_short(published: Published, questions: Sequence[Question], found: Found) -> str | None:
-    """Of each question the first comparison, whose p-value counts all of them; None without any."""
-    scored = next(iter(found.values()))
+    """Of each question the first comparison, whose p-value counts all of them; None without any.
+
+    The first that the settings have the variants of: that it was not scored makes no other first.
+    """
+    scored, variants = next(iter(found.values())), set(published.params.variants)
     confidence = published.params.bench.confidence
     rows = []
     for question in questions:
         family = _scored(question, scored)
-        if family and family[0] is question.contrasts[0]:
+        asked = [each for each in question.contrasts if set(each.weights) <= variants]
+        if family and family[0] is asked[0]:
             first = [effects(family, found[task], METRIC, confidence)[0] for task in found]
             rows.append([f"{question.title}: {marked(published, family[0])}", *map(_cell, first)])
     return markdown.table(["R@1, points", *map(name, found)], rows) if rows else None
