@@ -3,14 +3,10 @@
 import http.client
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,49 +20,22 @@ from semtok.tracking.training import Training
 from semtok.workspace import Workspace
 from tests import small_line
 from tests.conftest import Once
+from tests.tracking.served import free_port, uvicorn
 
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server with SQLite and local artifacts, on loopback."""
     folder = tmp_path_factory.mktemp("mlflow")
-    with _free_port() as port:
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-        command += ["--port", str(port), "--workers", "1"]
-        command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-        command += ["--artifacts-destination", str(folder / "artifacts")]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if "Uvicorn running on" in line:
-                break
-        else:
-            pytest.fail("the MLflow server did not start:\n" + "".join(lines))
-        # Nobody reads the log, and a full pipe would stop the server.
-        threading.Thread(target=process.stdout.read, daemon=True).start()
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    with uvicorn(command, folder, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}):
         address = f"http://127.0.0.1:{port}"
         assert answers(address, timeout=60)
         yield address
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-
-
-@contextmanager
-def _free_port() -> Iterator[int]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        yield listener.getsockname()[1]
 
 
 Behaviour = Callable[["Misbehaving", "Handler"], None]
@@ -249,5 +218,4 @@ def workspace(line: Path, tmp_path: Path) -> Workspace:
 @pytest.fixture
 def free_address() -> str:
     """An address where nothing listens."""
-    with _free_port() as port:
-        return f"http://127.0.0.1:{port}"
+    return f"http://127.0.0.1:{free_port()}"

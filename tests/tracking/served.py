@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,23 +48,32 @@ def served(model: str, mlflow_server: str, folder: Path) -> Iterator[Served]:
         mlflow_server: that has it.
         folder: where the command runs, an empty one.
     """
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    # A served model runs `uvicorn` by that name.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model]
+    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    environment = {
+        # A served model runs `uvicorn` by that name.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "MLFLOW_TRACKING_URI": mlflow_server,
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    }
+    with uvicorn(command, folder, environment):
+        yield Served(f"http://127.0.0.1:{port}")
+
+
+@contextmanager
+def uvicorn(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """Run a command that starts uvicorn, from when it answers until the block ends.
+
+    Args:
+        command: that is run.
+        folder: where.
+        environment: beside that of the tests.
+    """
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "mlflow", "models", "serve", "-m", model),
-            *("--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)),
-        ],
+        command,
         cwd=folder,
-        env={
-            **os.environ,
-            "PATH": path,
-            "MLFLOW_TRACKING_URI": mlflow_server,
-            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        },
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -77,9 +86,17 @@ def served(model: str, mlflow_server: str, folder: Path) -> Iterator[Served]:
             if "Uvicorn running on" in line:
                 break
         else:
-            pytest.fail("the model was not served:\n" + "".join(lines))
+            pytest.fail(f"{' '.join(command)} did not start:\n" + "".join(lines))
+        # Nobody reads the log, and a full pipe would stop the server.
         threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield Served(f"http://127.0.0.1:{port}")
+        yield
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens at now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
