@@ -215,7 +215,7 @@ def _facts(values: Mapping[str, Any]) -> str:
 def _settings(values: Any) -> str:
     """The settings of a block of `params.yaml` that are set, or the names of its entries."""
     if not isinstance(values, Mapping):
-        return str(flatten({"": values})[""])
+        return json.dumps(values)
     if len(values) > 1 and all(isinstance(each, Mapping) for each in values.values()):
         return ", ".join(sorted(values))
     unset = ("null", "[]", "false", "")

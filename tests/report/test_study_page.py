@@ -428,7 +428,9 @@ def test_a_condition_that_asks_of_each_image_more_often_is_paired_by_image(param
             **thrice,
         )
     text = written(found, tmp_path)
-    assert "### Corrupted\n\nWhat models find, and superpixels, are found in the spoilt" in text
+    assert (
+        "### Corrupted\n\nMasks and relations that models find, and superpixels, come from" in text
+    )
     table = text[text.index("Minus the same variant") : text.index("The drop, minus that of")]
     assert row(table, "`vit`")[0] == "+0.0 [+0.0, +0.0]"
     assert row(table, "`regions`")[0].startswith("**-20.0 [-3")

@@ -19,8 +19,8 @@ from semtok.report.told import ORACLE, PREDICTED, told
 
 #: What has to be known of a condition before its first number.
 _CAUTIONS = {
-    "corrupted": "What models find, and superpixels, are found in the spoilt picture. Annotated "
-    "masks and relations stay as they are, which favours the oracle rows.",
+    "corrupted": "Masks and relations that models find, and superpixels, come from the spoilt "
+    "picture. Annotated ones stay as they are, which favours the oracle rows.",
 }
 
 
