@@ -30,6 +30,7 @@ class Page:
     def __init__(self, to: int, back: int) -> None:
         self._to, self._back = os.fdopen(to, "wb"), os.fdopen(back, "rb")
         self._number, self._rest = 0, b""
+        self._loaded = set[str]()
         self.requests: list[str] = []
         self.complaints: list[str] = []
         self._session: str | None = None
@@ -38,12 +39,13 @@ class Page:
         self._session = found["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def open(self, path: Path | str) -> None:
         """Go to a file, or to an address, and wait until all of it is loaded."""
-        self.call("Page.navigate", url=path if isinstance(path, str) else path.as_uri())
-        while self._read().get("method") != "Page.loadEventFired":
-            pass
+        found = self.call("Page.navigate", url=path if isinstance(path, str) else path.as_uri())
+        while found["loaderId"] not in self._loaded:  # a small page may be there already
+            self._read()
 
     def look(self, width: int, height: int, scheme: str = "light") -> None:
         """Set the window's size, in pixels, and the colours that a person prefers."""
@@ -95,6 +97,8 @@ class Page:
         first, _, self._rest = self._rest.partition(b"\0")
         message = json.loads(first)
         match message.get("method"), message.get("params"):
+            case "Page.lifecycleEvent", {"name": "load", "loaderId": loader}:
+                self._loaded.add(loader)
             case "Network.requestWillBeSent", event:
                 self.requests.append(event["request"]["url"])
             case "Network.loadingFailed", event:

@@ -86,7 +86,7 @@ def doomed(backend: Backend, job: Job, meeting: Path, node: str) -> Make:
     """
     import ray
 
-    make, met = masks.maker(backend.open(job)), threading.Event()
+    make, met = masks.maker(backend.open(job)), meeting.with_name("met")
     mine = ray.get_runtime_context().get_node_id()
 
     def make_or_die(shard: Shard, path: Path, tell: Callable[[int], None]) -> pa.Table:
@@ -99,9 +99,9 @@ def doomed(backend: Backend, job: Job, meeting: Path, node: str) -> Make:
             os.kill(raylet.pid, signal.SIGKILL)
             threading.Event().wait()
         rejected = make(shard, path, tell)
-        if not met.is_set():
+        if not met.exists():  # and so no later worker waits, either
             meeting.open("rb").close()
-            met.set()
+            met.touch()
         return rejected
 
     return make_or_die
