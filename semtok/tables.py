@@ -25,17 +25,20 @@ class TableSchema:
         unlike: columns of lists of numbers that seldom repeat, beside which all others are flat.
             Parquet then has no dictionary of them, and all first bytes together, all second
             ones, ...: smaller, and sooner written.
+        protocol: the version by which its numbers are scores; empty: they are none.
     """
 
     name: str
     version: int
     columns: pa.Schema
     unlike: tuple[str, ...] = ()
+    protocol: str = ""
 
     @property
     def label(self) -> str:
-        """Name and version, as stored in the file."""
-        return f"{self.name}/{self.version}"
+        """Name and version, as stored in the file; of scores the protocol's, too."""
+        by = f" by protocol {self.protocol}" if self.protocol else ""
+        return f"{self.name}/{self.version}{by}"
 
 
 #: Inputs that were set aside: which one, in which shard of the partition, and why.
@@ -111,10 +114,19 @@ def read_table(path: Path, schema: TableSchema) -> pa.Table:
         raise SemtokError(f"{path}: no such file; run the stage that makes it") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise SemtokError(f"{path}: unreadable ({error}); delete it and run its stage") from None
-    found = (table.schema.metadata or {}).get(_NAME, b"no schema").decode()
+    found = _label(table.schema.metadata)
     if found != schema.label or not table.schema.equals(schema.columns, check_metadata=False):
         raise SemtokError(f"{path}: holds {found}, not {schema.label}; run the stage that makes it")
     return table
+
+
+def label_of(path: Path) -> str:
+    """What `TableSchema.label` the table in a file has, or that it has none."""
+    return _label({key.encode(): value.encode() for key, value in read_metadata(path).items()})
+
+
+def _label(metadata: Mapping[bytes, bytes] | None) -> str:
+    return (metadata or {}).get(_NAME, b"no schema").decode()
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semtok.errors import SemtokError
-from semtok.tables import TableSchema, read_metadata, read_table, write_table
+from semtok.tables import TableSchema, label_of, read_metadata, read_table, write_table
 
 SCHEMA = TableSchema(
     "things",
@@ -44,6 +44,17 @@ def test_what_is_written_is_read(tmp_path_factory, suffix, schema, rows):
     assert read_metadata(path) == {"semtok.schema": "things/3", "key": "välue"} | {
         key: value for key, value in read_metadata(path).items() if key.startswith("ARROW")
     }
+
+
+@SUFFIXES
+def test_scores_by_another_protocol_are_refused(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    assert label_of(path) == "no schema"
+    write_table(path, ROWS, replace(SCHEMA, protocol="0.1"))
+    assert label_of(path) == "things/3 by protocol 0.1"
+    told = f"^{path}: holds things/3 by protocol 0.1, not things/3 by protocol 0.2; run the stage"
+    with pytest.raises(SemtokError, match=told):
+        read_table(path, replace(SCHEMA, protocol="0.2"))
 
 
 @EITHER

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from semtok.bench import agreement
+from semtok.bench import agreement, protocol
 from semtok.errors import SemtokError
 from semtok.tables import TableSchema
 
@@ -42,6 +42,7 @@ CASES = TableSchema(
             ("similarities", pa.list_(pa.list_(pa.float32()))),
         ]
     ),
+    protocol=protocol.VERSION,
 )
 
 #: R@K is the share of cases, in percent, whose rank is at most K; of a task with groups (a macro

@@ -247,6 +247,7 @@ def _cases(client: "MlflowClient", version: "ModelVersion") -> tuple[pa.Table, s
             f"{name_of(version)}: has no scores; run scores@{version.tags[VARIANT]}, "
             "then `semtok sync`"
         )
+    registry.check_protocol(name_of(version), version.tags)
     with TemporaryDirectory() as folder:
         path = Path(client.download_artifacts(run_id, registry.CASES, folder))
         return read_table(path, CASES), digest(path)

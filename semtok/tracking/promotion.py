@@ -102,14 +102,13 @@ def _decide(
 
 
 def _check_comparable(candidate: Contender, champion: Contender) -> None:
-    for tag, what in ((DATA_HASH, "data"), (registry.PROTOCOL, "scores of different protocols")):
-        one, other = candidate.best.tags[tag], champion.best.tags[tag]
-        if one != other:
-            raise SemtokError(
-                f"{candidate.name} and {champion.name}: different {what} ({one} and {other}) are "
-                f"never ranked against each other; train, score and sync {champion.variant} anew, "
-                "or remove the alias champion in MLflow to start again from the baseline"
-            )
+    one, other = (each.best.tags[DATA_HASH] for each in (candidate, champion))
+    if one != other:
+        raise SemtokError(
+            f"{candidate.name} and {champion.name}: different data ({one} and {other}) are "
+            f"never ranked against each other; train, score and sync {champion.variant} anew, "
+            "or remove the alias champion in MLflow to start again from the baseline"
+        )
 
 
 def _inputs(found: Contender) -> dict[str, Any]:

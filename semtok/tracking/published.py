@@ -6,12 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from semtok.bench.cases import CASES
 from semtok.data import files
 from semtok.errors import SemtokError
 from semtok.events import Emit, Message, ignore
 from semtok.params import DataSettings
 from semtok.parsing import parse
 from semtok.remote import AnyPath
+from semtok.tables import label_of
 from semtok.tracking.lineage import PROVENANCE, Artifact, Lineage, flatten, read_json, trace
 from semtok.tracking.training import CHECKPOINT, DATA_HASH, Training
 from semtok.workspace import Workspace, digest, fingerprint
@@ -100,8 +102,10 @@ def _of_variant(
     scores = workspace.find("scores", variant)
     if scores:
         with_scores = trace(workspace, f"scores@{variant}", known, emit)
-        if with_scores.broken:
-            emit(Message(f"scores@{variant}: left out, {with_scores.broken[0]}"))
+        made = label_of(scores / "cases.parquet")
+        other = [] if made == CASES.label else [f"they are {made}, compared are {CASES.label}"]
+        if faults := [*with_scores.broken, *other]:
+            emit(Message(f"scores@{variant}: left out, {faults[0]}; `dvc repro` makes them anew"))
             scores = None
         else:
             lineage = with_scores

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from semtok.bench import costs, leaderboard, protocol, unasked
+from semtok.bench import costs, leaderboard, unasked
 from semtok.errors import SemtokError
 from semtok.tracking import registry, server
 from semtok.tracking.lineage import read_json
@@ -149,11 +149,7 @@ def _fetch(client: "MlflowClient", address: str, name: str, folder: Path) -> Reg
             f"{name}: has no {', '.join(sorted(missing)) or DATA_HASH} in MLflow; run "
             f"scores@{variant}, then `semtok sync`, where it was trained"
         )
-    if tags.get(registry.PROTOCOL) != protocol.VERSION:
-        raise SemtokError(
-            f"{name}: scored by protocol {tags.get(registry.PROTOCOL, 'unknown')}, compared is by "
-            f"{protocol.VERSION}; score it again and run `semtok sync`"
-        )
+    registry.check_protocol(name, tags)
     folder.mkdir(parents=True)
     for artifact in (*own, history, *({unasked.NAME} & there)):
         client.download_artifacts(run_id, artifact, str(folder))

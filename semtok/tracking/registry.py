@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from semtok.bench import protocol
+from semtok.errors import SemtokError
 from semtok.tracking.published import Published
 from semtok.tracking.training import CHECKPOINT, EXTRACTOR
 
@@ -102,6 +103,23 @@ def tags_of(item: Published) -> dict[str, str]:
     Without scores none of their protocol, as older ones may be in MLflow already.
     """
     return {**item.tags(), **({PROTOCOL: protocol.VERSION} if item.scores else {})}
+
+
+def check_protocol(name: str, tags: Mapping[str, str]) -> None:
+    """Refuse scores that are not of this protocol, beside which no others are ranked.
+
+    Args:
+        name: whose they are.
+        tags: of its run or its version.
+
+    Raises:
+        SemtokError: they are of another one.
+    """
+    if (found := tags.get(PROTOCOL, "unknown")) != protocol.VERSION:
+        raise SemtokError(
+            f"{name}: scored by protocol {found}, compared is by {protocol.VERSION}; score it "
+            "again and run `semtok sync`, or, where it is a champion that is gone, remove its alias"
+        )
 
 
 def _now() -> dict[str, str]:

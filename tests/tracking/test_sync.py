@@ -15,7 +15,7 @@ from semtok.errors import SemtokError
 from semtok.events import Message, Metrics
 from semtok.params import BenchSettings, PromotionSettings
 from semtok.parsing import parse
-from semtok.tables import read_table
+from semtok.tables import read_table, write_table
 from semtok.tracking import card, contender, registered, registry, server
 from semtok.tracking.lineage import trace
 from semtok.tracking.live import LiveRun
@@ -356,6 +356,22 @@ def test_a_damaged_training_is_left_out_and_the_others_go_on(vit, mlflow_server)
     assert list(sync(vit, heard.append, mlflow_server).versions) == ["vit seed 0"]
     (message,) = (each.text for each in heard if isinstance(each, Message))
     assert message.startswith("checkpoint@damaged: left out")
+
+
+def test_scores_of_another_protocol_are_left_out(vit, mlflow_server):
+    other = replace(cases.CASES, protocol="0.1")
+    path = vit.output("scores", "vit") / "cases.parquet"
+    table = read_table(path, cases.CASES)
+    remade(vit, path.parent, lambda made: write_table(path, table, other))
+    heard = []
+    assert sync(vit, heard.append, mlflow_server).created == 1
+    (told,) = (each.text for each in heard if isinstance(each, Message))
+    assert told == (
+        f"scores@vit: left out, they are {other.label}, compared are {cases.CASES.label}; "
+        "`dvc repro` makes them anew"
+    )
+    (version,) = versions_of(mlflow_server, vit)
+    assert registry.PROTOCOL not in version.tags
 
 
 def test_scores_of_another_checkpoint_are_left_out(vit, mlflow_server):
