@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from semtok.errors import SemtokError
 
-_NAME = b"semtok.schema"
+_NAME, _NO_LABEL = b"semtok.schema", b"no schema"
 FINGERPRINT = "semtok.fingerprint"
 
 
@@ -114,7 +114,7 @@ def read_table(path: Path, schema: TableSchema) -> pa.Table:
         raise SemtokError(f"{path}: no such file; run the stage that makes it") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise SemtokError(f"{path}: unreadable ({error}); delete it and run its stage") from None
-    found = _label(table.schema.metadata)
+    found = (table.schema.metadata or {}).get(_NAME, _NO_LABEL).decode()
     if found != schema.label or not table.schema.equals(schema.columns, check_metadata=False):
         raise SemtokError(f"{path}: holds {found}, not {schema.label}; run the stage that makes it")
     return table
@@ -122,11 +122,7 @@ def read_table(path: Path, schema: TableSchema) -> pa.Table:
 
 def label_of(path: Path) -> str:
     """What `TableSchema.label` the table in a file has, or that it has none."""
-    return _label({key.encode(): value.encode() for key, value in read_metadata(path).items()})
-
-
-def _label(metadata: Mapping[bytes, bytes] | None) -> str:
-    return (metadata or {}).get(_NAME, b"no schema").decode()
+    return read_metadata(path).get(_NAME.decode(), _NO_LABEL.decode())
 
 
 def read_metadata(path: Path) -> dict[str, str]:
