@@ -27,6 +27,9 @@ _RUNGS = {
 }
 _COLOURS = {"patches": BASELINE, _REGIONS: PALETTE[1]}
 
+#: Names of more variants would lie on one another.
+_ALL_NAMED = 6
+
 
 def draw(published: Published, found: Found, folder: Path) -> set[str]:
     """Draw what the scored variants allow.
@@ -137,7 +140,7 @@ def _two_by_two(published: Published, found: Found, path: Path) -> None:
 
 
 def _flops(published: Published, found: Found, path: Path) -> None:
-    """R@1 over FLOPs; named are the ladder of patches and what nothing cheaper beats."""
+    """R@1 over FLOPs; of many are named the ladder of patches and what nothing cheaper beats."""
     groups = forest.groups(published.params, published.scores)
     with picture(path, 4.6 * min(2, len(found)), 3.8) as figure:
         shown = list(found.items())[:2]
@@ -158,7 +161,8 @@ def _flops(published: Published, found: Found, path: Path) -> None:
                 kind = "x" if group.startswith(forest.CONTROLS) else "o"
                 panel.plot(places, heights, kind, markersize=5, color=colour, label=group)
             # Neighbours on the ladder are near each other: one is named above, one below.
-            above = dict.fromkeys(_unbeaten(flops, values), True)
+            told = values if len(values) <= _ALL_NAMED else _unbeaten(flops, values)
+            above = dict.fromkeys(told, True)
             above |= {name: number % 2 == 0 for number, name in enumerate(ladder)}
             for name, up in above.items():
                 panel.annotate(
