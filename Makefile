@@ -59,7 +59,7 @@ browser:
 	       && DEBIAN_FRONTEND=noninteractive apt-get -qqy install --no-install-recommends chromium fonts-liberation; } \
 	  || echo "no Chromium here: the tests that open pages in it are skipped"
 
-test-fast: $(VENV)/dev  ## The tests for while you work: under two minutes
+test-fast: $(VENV)/dev  ## The tests for while you work: three minutes on two cores
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 lint: $(VENV)/dev  ## Format, lint, types, import contract
