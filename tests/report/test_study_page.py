@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from matplotlib.axes import Axes
 
 from semtok import study
 from semtok.bench import costs
@@ -293,6 +294,22 @@ def test_questions_that_settings_do_not_ask_are_listed_by_title_alone(params, tm
     titles = line.removesuffix(".").partition(": ")[2].split("; ")
     assert "Relations as bias (in part)" in titles and "Without pixels" in titles
     assert "vit_bias" not in missing and "graph_only" not in missing
+
+
+@pytest.mark.parametrize(("more", "named"), [((), True), (("vit_bias", "vit_4", "vit_9"), False)])
+def test_few_variants_are_all_named_over_flops(params, monkeypatch, tmp_path, more, named):
+    texts, annotate = [], Axes.annotate
+
+    def kept(panel, text, *arguments, **options):
+        texts.append(text)
+        return annotate(panel, text, *arguments, **options)
+
+    monkeypatch.setattr(Axes, "annotate", kept)
+    shares = {"vit": 0.2, "regions": 0.5, "regions_superpixels": 0.3, "regions_bias": 0.4}
+    written(make(params, shares | dict.fromkeys(more, 0.1)), tmp_path)
+    assert {"vit", "regions"} <= set(texts)
+    # Regions score more and cost less, so that of many variants these are not named.
+    assert ({"regions_superpixels", "regions_bias"} <= set(texts)) == named
 
 
 def test_what_was_not_run_is_left_out_and_listed(params, tmp_path):
